@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the libraries that Python packages already bring, so that a process holds one copy."""
+import importlib.util
+import pathlib
+
+
+def _first(package, patterns):
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        return ""
+    origin = pathlib.Path(spec.origin)
+    folders = [origin] if origin.suffix == ".so" else [origin.parent]
+    for folder in folders:
+        if folder.is_file():
+            return str(folder)
+        for pattern in patterns:
+            for path in sorted(folder.glob(pattern)):
+                return str(path)
+    return ""
+
+
+def onnxruntime_library():
+    """Path of ONNX Runtime's library in its Python package, or ""."""
+    return _first("onnxruntime", ["capi/libonnxruntime.so.*"])
+
+
+def duckdb_library():
+    """Path of DuckDB's extension module, which exports the C API, or ""."""
+    return _first("_duckdb", ["*.so"]) or _first("duckdb", ["*.so"])

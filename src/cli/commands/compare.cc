@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/parse_input.h"
+#include "cli/show.h"
+#include "core/text.h"
+
+namespace wattwise::cli {
+namespace {
+
+struct Arguments {
+  std::string first;
+  std::string second;
+  std::vector<std::string> samples;
+};
+
+std::string show_interval(const Json& interval, std::string_view unit) {
+  return fmt::format("{:.4g}{} ({:.4g} to {:.4g})", interval["median"].get<double>(), unit,
+                     interval["low"].get<double>(), interval["high"].get<double>());
+}
+
+std::string describe(const Json& comparison) {
+  Lines lines;
+  for (const char* side : {"first", "second"}) {
+    const Json& facts = comparison[side];
+    lines.add(side, fmt::format("{} ({}, loads in {:.1f} ms)", facts["path"].get<std::string>(),
+                                format_bytes(facts["size_bytes"].get<uint64_t>()),
+                                facts["load_ms"].get<double>()));
+  }
+  for (const auto& [name, output] : comparison["outputs"].items()) {
+    const Json& sqnr = output["sqnr_db"];
+    lines.add(name,
+              fmt::format("SQNR {} dB, cosine {:.6f}, largest error {:.3g}",
+                          sqnr.is_string() ? "inf" : fmt::format("{:.1f}", sqnr.get<double>()),
+                          output["cosine"].get<double>(), output["max_abs_error"].get<double>()));
+  }
+  lines.add(
+      "drop",
+      fmt::format("{:.3f} % ({}, {} samples: {})", comparison["drop_percent"].get<double>(),
+                  comparison["compared_by"].get<std::string>(),
+                  comparison["samples"].get<int64_t>(), comparison["data"].get<std::string>()));
+  lines.add("first CPU", show_interval(comparison["first_cpu_ms"], " ms"));
+  lines.add("second CPU", show_interval(comparison["second_cpu_ms"], " ms"));
+  lines.add("speed", show_interval(comparison["speed_ratio"], "x") +
+                         " first / second, 95 % interval, measured in turn");
+  return lines.to_string();
+}
+
+}  // namespace
+
+Action declare_compare(CLI::App& command) {
+  auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
+  command.add_option("first", arguments->first, "the reference model")->required();
+  command.add_option("second", arguments->second, "the model held against it")->required();
+  command.add_option("--sample", arguments->samples, "an input: text or a file; may be repeated");
+  return [arguments](Invocation& invocation) -> Result<Output> {
+    std::vector<InferenceInputs> samples;
+    for (const std::string& sample : arguments->samples) {
+      samples.push_back(WATTWISE_TRY(parse_inputs({sample})));
+    }
+    auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
+    const std::string json =
+        WATTWISE_TRY(deployment.compare_models(arguments->first, arguments->second, samples));
+    const Json document = WATTWISE_TRY(parse_json(json, "the comparison"));
+    return Output{json, describe(document)};
+  };
+}
+
+}  // namespace wattwise::cli

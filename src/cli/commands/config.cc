@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/show.h"
+
+namespace wattwise::cli {
+namespace {
+
+std::string describe(const Json& settings) {
+  Lines lines;
+  for (const auto& [key, setting] : settings.items()) {
+    lines.add(key, fmt::format("{:<14} from {}", setting["value"].dump(),
+                               setting["layer"].get<std::string>()));
+  }
+  return lines.to_string();
+}
+
+}  // namespace
+
+Action declare_config(CLI::App& command) {
+  command.require_subcommand(1);
+  command.add_subcommand("show", "print every setting with its value and layer");
+  return [](Invocation& invocation) -> Result<Output> {
+    auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
+    const std::string json = deployment.explain_config();
+    const Json document = WATTWISE_TRY(parse_json(json, "the configuration"));
+    return Output{json, describe(document)};
+  };
+}
+
+}  // namespace wattwise::cli

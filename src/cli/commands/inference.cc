@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/parse_input.h"
+#include "cli/show.h"
+
+namespace wattwise::cli {
+namespace {
+
+struct Arguments {
+  std::string model_path;
+  std::vector<std::string> inputs;
+  int64_t batch_size = 1;
+  int64_t repeat = 1;
+};
+
+/// The first few elements of a float output, for people; --json has more.
+std::string show_tensor(const Tensor& tensor) {
+  std::string shape;
+  for (const int64_t dim : tensor.shape)
+    shape += fmt::format("{}{}", shape.empty() ? "" : ", ", dim);
+  std::string out = fmt::format("{}[{}]", data_type_name(tensor.type), shape);
+  if (tensor.type != DataType::kFloat) return out;
+  const auto values = tensor.values<float>();
+  constexpr size_t kShown = 6;
+  for (size_t i = 0; i < std::min(kShown, values.size()); ++i) {
+    out += fmt::format("{}{:.4g}", i ? ", " : " = ", values[i]);
+  }
+  return out + (values.size() > kShown ? ", ..." : "");
+}
+
+std::string describe(const InferenceResult& result, bool explain) {
+  Lines lines;
+  lines.add(result.status, result.model_path);
+  lines.add("time",
+            fmt::format("{:.3f} ms (measured: wall clock)", result.inference_time_seconds * 1e3));
+  lines.add("energy", show_figure(result.energy_mj, "mJ"));
+  lines.add("runs on", result.operating_point);
+  for (const auto& [name, tensor] : result.outputs) lines.add(name, show_tensor(tensor));
+  return lines.to_string() + (explain ? show_decisions(result.decisions) : "");
+}
+
+Result<Output> run(const Arguments& arguments, Invocation& invocation) {
+  InferenceInputs inputs = WATTWISE_TRY(parse_inputs(arguments.inputs));
+  if (arguments.batch_size > 1) {
+    InferenceInputs batch;
+    batch.batch.assign(static_cast<size_t>(arguments.batch_size), inputs);
+    inputs = std::move(batch);
+  }
+  auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
+  auto result = WATTWISE_TRY(deployment.run_inference(arguments.model_path, inputs));
+  for (int64_t i = 1; i < arguments.repeat; ++i) {
+    result = WATTWISE_TRY(deployment.run_inference(arguments.model_path, inputs));
+  }
+  WATTWISE_TRY(deployment.cleanup());
+  return Output{to_json(result), describe(result, invocation.explain)};
+}
+
+}  // namespace
+
+Action declare_inference(CLI::App& command) {
+  auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
+  command.add_option("--model-path", arguments->model_path, "ONNX file or model folder")
+      ->required();
+  command
+      .add_option("--input", arguments->inputs,
+                  "VALUE or NAME=VALUE, where VALUE is a text, a file (.npy, .npz, image, .wav) or "
+                  "a JSON array; may be repeated")
+      ->required();
+  command
+      .add_option("--batch-size", arguments->batch_size, "run the input this often in one batch")
+      ->check(CLI::PositiveNumber);
+  command.add_option("--repeat", arguments->repeat, "run this often; the last result is shown")
+      ->check(CLI::PositiveNumber);
+  return [arguments](Invocation& invocation) { return run(*arguments, invocation); };
+}
+
+}  // namespace wattwise::cli

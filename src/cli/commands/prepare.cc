@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/parse_input.h"
+#include "cli/show.h"
+#include "core/text.h"
+
+namespace wattwise::cli {
+namespace {
+
+struct Arguments {
+  PrepareOptions prepare;
+  std::vector<std::string> samples;
+};
+
+std::string describe_accuracy(const Accuracy& accuracy) {
+  std::string worst;
+  for (const OutputAccuracy& output : accuracy.outputs) {
+    worst += fmt::format("; {}: SQNR {:.1f} dB, cosine {:.6f}", output.output, output.sqnr_db,
+                         output.cosine);
+    if (worst.size() > 200) break;
+  }
+  return fmt::format("drop {:.3f} % ({}, {}){}", accuracy.drop_percent, accuracy.compared_by,
+                     accuracy.data, worst);
+}
+
+std::string describe_applied(const PrepareResult& result) {
+  std::vector<std::string> parts;
+  for (const auto& item : result.optimizations_applied) {
+    parts.push_back(fmt::format("{} ({})", item.name, item.node_count));
+  }
+  return parts.empty() ? "none" : join(parts, ", ");
+}
+
+void add_figures(const PrepareResult& result, Lines& lines) {
+  const PowerEfficiency& cost = result.power_efficiency;
+  const auto show = [&](const char* label, const char* id, const char* unit) {
+    if (const auto it = cost.figures.find(id); it != cost.figures.end()) {
+      lines.add(label, show_figure(it->second, unit));
+    }
+  };
+  lines.add("on device",
+            fmt::format("{} at {:g} inferences/s", cost.device, cost.request_rate_qps));
+  show("latency", "latency_ms", "ms");
+  show("energy per inference", "energy_per_inference_mj", "mJ");
+  show("power", "power_consumption_mw", "mW");
+  show("battery", "battery_impact_percent_per_hour", "%/h");
+  show("energy reduction", "energy_reduction_percent", "%");
+  lines.add("throttling risk", cost.thermal_throttling_risk.empty()
+                                   ? fmt::format("not available ({})", cost.risk_reason)
+                                   : cost.thermal_throttling_risk);
+}
+
+std::string describe(const PrepareResult& result, bool explain) {
+  Lines lines;
+  lines.add(result.status, result.output_model_path.empty() ? "(dry run, nothing written)"
+                                                            : result.output_model_path);
+  lines.add("method", fmt::format("{} (asked for: {})", result.quantization_method,
+                                  result.requested_quantization_method));
+  lines.add("size", fmt::format("{} -> {} ({:.2f}x smaller)",
+                                format_bytes(static_cast<uint64_t>(result.original_size_bytes)),
+                                format_bytes(static_cast<uint64_t>(result.optimized_size_bytes)),
+                                result.size_reduction_ratio));
+  lines.add("accuracy", describe_accuracy(result.accuracy));
+  lines.add("applied", describe_applied(result));
+  add_figures(result, lines);
+  if (!result.bundle_path.empty()) lines.add("bundle", result.bundle_path);
+  lines.add("took", fmt::format("{:.2f} s", result.preparation_time_seconds));
+  std::string text = lines.to_string();
+  if (explain) text += "decisions\n" + show_decisions(result.decisions);
+  return text;
+}
+
+Result<Output> run(const Arguments& arguments, Invocation& invocation) {
+  PrepareOptions options = arguments.prepare;
+  for (const std::string& sample : arguments.samples) {
+    options.samples.push_back(WATTWISE_TRY(parse_inputs({sample})));
+  }
+  auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
+  const auto result = WATTWISE_TRY(deployment.prepare_model_for_deployment(options));
+  WATTWISE_TRY(deployment.cleanup());
+  return Output{to_json(result), describe(result, invocation.explain)};
+}
+
+}  // namespace
+
+Action declare_prepare(CLI::App& command) {
+  auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
+  command.add_option("--model-path", arguments->prepare.model_path, "ONNX file or model folder")
+      ->required();
+  command.add_option("--output-path", arguments->prepare.output_path,
+                     "default: <stem>_<profile>_optimized.onnx beside the input");
+  command.add_option("--model-type", arguments->prepare.model_type,
+                     "text, vision, audio or llm; inferred if left out");
+  command.add_option("--quantization-method", arguments->prepare.quantization_method,
+                     "auto, none, dynamic, weight_only, int8 or int4");
+  command.add_option("--sample", arguments->samples,
+                     "an input to verify with: text or a file; may be repeated");
+  command.add_flag("--dry-run", arguments->prepare.dry_run, "decide and report, write nothing");
+  command.add_flag("!--no-bundle", arguments->prepare.bundle, "write the model only, no bundle");
+  return [arguments](Invocation& invocation) { return run(*arguments, invocation); };
+}
+
+}  // namespace wattwise::cli

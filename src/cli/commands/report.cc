@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/command.h"
+#include "core/atomic_file.h"
+
+namespace wattwise::cli {
+namespace {
+
+struct Arguments {
+  std::string model_path;
+  std::string format = "markdown";
+  std::string output;
+};
+
+}  // namespace
+
+Action declare_report(CLI::App& command) {
+  auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
+  command.add_option("--model-path", arguments->model_path, "one model only");
+  command.add_option("--format", arguments->format, "json, markdown or html");
+  command.add_option("--output", arguments->output, "write to this file instead of printing");
+  return [arguments](Invocation& invocation) -> Result<Output> {
+    auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
+    std::string text = WATTWISE_TRY(
+        deployment.get_power_efficiency_report(arguments->model_path, arguments->format));
+    if (arguments->output.empty()) {
+      const std::string json =
+          WATTWISE_TRY(deployment.get_power_efficiency_report(arguments->model_path, "json"));
+      return Output{json, text};
+    }
+    WATTWISE_TRY(write_file_atomically(system_env(), arguments->output, text));
+    const Json done = {{"output", arguments->output}, {"format", arguments->format}};
+    return Output{done.dump(2), fmt::format("report written to {}\n", arguments->output)};
+  };
+}
+
+}  // namespace wattwise::cli

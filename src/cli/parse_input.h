@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "wattwise/deployment.h"
+
+namespace wattwise::cli {
+
+/// Command-line inputs: each "NAME=VALUE" (NAME a word of letters, digits, '_', '.', ':' or '/')
+/// or a bare VALUE, which may stand alone only. A value is a text, a file's path, or a JSON array
+/// of numbers such as [1, 2, 3], taken as int64 if all are whole, else as float.
+Result<InferenceInputs> parse_inputs(const std::vector<std::string>& words);
+
+}  // namespace wattwise::cli

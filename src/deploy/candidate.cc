@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/candidate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/text.h"
+#include "engine/session.h"
+#include "measure/metrics.h"
+#include "model/graph_edit.h"
+#include "model/save.h"
+
+namespace wattwise::deploy {
+namespace {
+
+/// Keeps, per output, the worst agreement over all samples.
+void keep_worst(std::vector<OutputAccuracy>& worst, const std::vector<OutputAccuracy>& sample) {
+  if (worst.empty()) {
+    worst = sample;
+    return;
+  }
+  for (size_t i = 0; i < worst.size(); ++i) {
+    worst[i].sqnr_db = std::min(worst[i].sqnr_db, sample[i].sqnr_db);
+    worst[i].cosine = std::min(worst[i].cosine, sample[i].cosine);
+    worst[i].max_abs_error = std::max(worst[i].max_abs_error, sample[i].max_abs_error);
+  }
+}
+
+Result<Accuracy> compare_with_float(const engine::Session& session, const Samples& samples) {
+  Accuracy accuracy;
+  accuracy.data = samples.source;
+  accuracy.samples = static_cast<int64_t>(samples.inputs.size());
+  std::vector<TensorMap> outputs;
+  for (size_t i = 0; i < samples.inputs.size(); ++i) {
+    outputs.push_back(WATTWISE_TRY(session.run(samples.inputs[i])));
+    if (const auto why = measure::insane(samples.outputs[i], outputs.back())) {
+      return Error(ErrorCode::kInternal, *why);
+    }
+    keep_worst(accuracy.outputs,
+               WATTWISE_TRY(measure::compare_outputs(samples.outputs[i], outputs.back())));
+  }
+  const auto drop = measure::accuracy_drop(samples.outputs, outputs);
+  accuracy.drop_percent = drop.percent;
+  accuracy.compared_by = drop.compared_by;
+  return accuracy;
+}
+
+Result<Candidate> make_candidate(Context& context, const CandidateSource& source,
+                                 const std::string& method, const std::string& staged_path) {
+  const auto* row = WATTWISE_TRY(quantize::find_method(method));
+  Candidate candidate{method, {}, {}, 0, model::clone(source.optimized)};
+  const Progress progress = context.progress();
+  candidate.outcome = WATTWISE_TRY(row->run(candidate.model, {source.shapes, progress}));
+  if (candidate.outcome.applied.empty() && method != "none") {
+    return Error(ErrorCode::kUnsupported, "nothing in this model can be quantized that way");
+  }
+  WATTWISE_TRY(model::verify(candidate.model));
+  WATTWISE_TRY(model::save(context.env(), candidate.model, staged_path));
+  context.env().release_pages(candidate.model.source);
+  const auto info = context.env().stat(staged_path);
+  candidate.size_bytes = info ? static_cast<int64_t>(info->size_bytes) : 0;
+  auto runtime = WATTWISE_TRY(context.runtime());
+  const auto session = WATTWISE_TRY(engine::open_session(runtime, context.env(), staged_path, {}));
+  candidate.accuracy = WATTWISE_TRY(compare_with_float(*session, source.samples));
+  return candidate;
+}
+
+/// Why a sound candidate is still not taken; absent if it is.
+std::optional<std::string> objection(const Candidate& candidate, const CandidateSource& source,
+                                     double limit, bool gated) {
+  if (candidate.method == "none") return std::nullopt;
+  if (candidate.size_bytes >= source.original_size_bytes) {
+    return fmt::format("{} is not smaller than the original {}",
+                       format_bytes(static_cast<uint64_t>(candidate.size_bytes)),
+                       format_bytes(static_cast<uint64_t>(source.original_size_bytes)));
+  }
+  if (gated && candidate.accuracy.drop_percent > limit) {
+    return fmt::format("accuracy drop {:.2f} % ({}) is above the limit of {:.2f} %",
+                       candidate.accuracy.drop_percent, candidate.accuracy.compared_by, limit);
+  }
+  return std::nullopt;
+}
+
+/// The accuracy limit gates `auto` and every fallback; a method the caller named is kept.
+void warn_beyond_limit(const Candidate& candidate, double limit, Choice& choice) {
+  if (candidate.accuracy.drop_percent <= limit) return;
+  choice.decisions.push_back(
+      {"warn", candidate.method,
+       fmt::format("accuracy drop {:.2f} % ({}) is above the limit of {:.2f} %; kept because it "
+                   "was asked for by name",
+                   candidate.accuracy.drop_percent, candidate.accuracy.compared_by, limit)});
+}
+
+}  // namespace
+
+Result<Choice> choose_candidate(Context& context, const CandidateSource& source,
+                                const quantize::Plan& plan, const std::string& requested,
+                                Staging& staging) {
+  const double limit = context.resolved().config.quantization.max_accuracy_drop_percent;
+  const std::string staged_path = staging.path(file_name(source.output_path));
+  Choice choice{{}, plan.decisions};
+  for (size_t i = 0; i < plan.methods.size(); ++i) {
+    const std::string& method = plan.methods[i];
+    WATTWISE_TRY(report_progress(
+        context.progress(), "quantizing with " + method,
+        0.3 + 0.5 * static_cast<double>(i) / static_cast<double>(plan.methods.size())));
+    auto candidate = make_candidate(context, source, method, staged_path);
+    const bool gated = requested == "auto" || i > 0;
+    std::optional<std::string> why_not;
+    if (!candidate) {
+      if (candidate.error().code() == ErrorCode::kExhausted ||
+          candidate.error().code() == ErrorCode::kIo || i + 1 == plan.methods.size()) {
+        return std::move(candidate).error();
+      }
+      why_not = candidate.error().to_string();
+    } else {
+      why_not = objection(*candidate, source, limit, gated);
+    }
+    if (!why_not) {
+      if (!gated) warn_beyond_limit(*candidate, limit, choice);
+      choice.candidate = std::move(*candidate);
+      return choice;
+    }
+    choice.decisions.push_back({"fall_back", method, *why_not});
+    WATTWISE_TRY(staging.clear());
+  }
+  return Error(ErrorCode::kUnsupported,
+               fmt::format("no method helps this model; \"none\" as quantization.fallback_method "
+                           "keeps it in float ({})",
+                           choice.decisions.back().reason));
+}
+
+}  // namespace wattwise::deploy

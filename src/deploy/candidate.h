@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "deploy/context.h"
+#include "deploy/samples.h"
+#include "deploy/staging.h"
+#include "model/graph.h"
+#include "quantize/quantize.h"
+
+namespace wattwise::deploy {
+
+/// A model made by one method, staged on disk, loaded and compared with the float model.
+struct Candidate {
+  std::string method;
+  quantize::MethodOutcome outcome;
+  Accuracy accuracy;
+  int64_t size_bytes = 0;
+  model::Model model;
+};
+
+/// What candidates are made from and held against.
+struct CandidateSource {
+  const model::Model& optimized;  ///< float model after the exact passes
+  const model::ShapeTable& shapes;
+  const Samples& samples;
+  int64_t original_size_bytes;
+  std::string output_path;
+};
+
+/// Tries the plan's methods in order and returns the first that is sound: its file loads and runs,
+/// its outputs are sane, it changed something, it is smaller than the original, and it keeps the
+/// accuracy limit where that gates it. Every rejected one leaves a decision.
+struct Choice {
+  Candidate candidate;
+  std::vector<Decision> decisions;
+};
+Result<Choice> choose_candidate(Context& context, const CandidateSource& source,
+                                const quantize::Plan& plan, const std::string& requested,
+                                Staging& staging);
+
+}  // namespace wattwise::deploy

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/context.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+#include "core/text.h"
+#include "device/host_profile.h"
+
+namespace wattwise::deploy {
+namespace {
+
+Result<LogLevel> parse_log_level(std::string_view name) {
+  constexpr std::array kLevels = {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarning,
+                                  LogLevel::kError};
+  std::vector<std::string> known;
+  for (const LogLevel level : kLevels) {
+    if (equals_ignoring_case(name, log_level_name(level))) return level;
+    known.emplace_back(log_level_name(level));
+  }
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("log level \"{}\" is unknown.{}", name, suggestion(name, known)));
+}
+
+Result<Logger> make_logger(const DeploymentOptions& options) {
+  const LogLevel lowest = WATTWISE_TRY(parse_log_level(options.log_level));
+  if (!options.log) return Logger();
+  const LogSink sink = [callback = options.log](const LogRecord& record) {
+    std::string line = record.message;
+    for (const LogField& f : record.fields) line += fmt::format(" {}={}", f.key, f.value);
+    callback(log_level_name(record.level), record.module, line);
+  };
+  return Logger(sink, lowest);
+}
+
+Result<std::vector<config::Layer>> read_layers(const Env& env, const DeploymentOptions& options) {
+  std::vector<config::Layer> layers;
+  for (const std::string& path : options.config_files) {
+    const std::string text = WATTWISE_TRY(env.read_file(path));
+    layers.push_back({path, WATTWISE_TRY(parse_json(text, path))});
+  }
+  for (const auto& [name, text] : options.config_patches) {
+    layers.push_back({name, WATTWISE_TRY(parse_json(text, name))});
+  }
+  return layers;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Context>> Context::create(Env& env, DeploymentOptions options) {
+  Logger logger = WATTWISE_TRY(make_logger(options));
+  config::Tables tables = WATTWISE_TRY(config::load_tables(env, options.data_folder));
+  auto layers = WATTWISE_TRY(read_layers(env, options));
+  auto resolved = WATTWISE_TRY(
+      config::resolve(tables, options.power_profile, options.deployment_target, std::move(layers)));
+  return std::unique_ptr<Context>(new Context(env, std::move(options), std::move(logger),
+                                              std::move(tables), std::move(resolved)));
+}
+
+Context::Context(Env& env, DeploymentOptions options, Logger logger, config::Tables tables,
+                 config::Resolved resolved)
+    : env_(env),
+      options_(std::move(options)),
+      logger_(std::move(logger)),
+      tables_(std::move(tables)),
+      resolved_(std::move(resolved)) {}
+
+config::Resolved Context::resolved() const {
+  const std::lock_guard lock(mutex_);
+  return resolved_;
+}
+
+Result<config::Resolved> Context::update(config::Layer layer) {
+  const std::lock_guard lock(mutex_);
+  resolved_ = WATTWISE_TRY(config::update(tables_, resolved_, std::move(layer)));
+  return resolved_;
+}
+
+Result<std::shared_ptr<engine::Runtime>> Context::runtime() {
+  const std::lock_guard lock(mutex_);
+  if (!runtime_) {
+    runtime_ = WATTWISE_TRY(engine::load_runtime(env_, {options_.onnxruntime_library, logger_}));
+    logger_.log(LogLevel::kDebug, "engine", "ONNX Runtime loaded",
+                field("version", runtime_->version()), field("path", runtime_->library_path()));
+  }
+  return runtime_;
+}
+
+Result<store::Store*> Context::store() {
+  const std::lock_guard lock(mutex_);
+  if (!store_) {
+    store_ =
+        WATTWISE_TRY(store::open_store(env_, {options_.db_path, options_.duckdb_library, logger_}));
+    WATTWISE_TRY(store_->forget_older_than(resolved_.config.monitoring.retention_days));
+  }
+  return store_.get();
+}
+
+Result<void> Context::close_store() {
+  const std::lock_guard lock(mutex_);
+  if (!store_) return {};
+  auto flushed = store_->flush();
+  store_.reset();
+  return flushed;
+}
+
+const Json& Context::target(const config::Resolved& resolved) const {
+  return tables_.targets.at(resolved.config.deployment_target);
+}
+
+Result<std::optional<device::DeviceProfile>> Context::device(
+    const config::Resolved& resolved) const {
+  std::string id = resolved.config.device.profile;
+  if (id == "auto") id = target(resolved).value("default_device", "");
+  if (id.empty()) return std::optional<device::DeviceProfile>();
+  if (id == "auto") id = device::host_profile_id(device::take_snapshot(env_, ""));
+  const auto it = tables_.devices.find(id);
+  if (it == tables_.devices.end()) {
+    std::vector<std::string> known;
+    for (const auto& [name, file] : tables_.devices) known.push_back(name);
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("device \"{}\" is unknown.{}", id, suggestion(id, known)));
+  }
+  return std::optional(WATTWISE_TRY(device::parse_device_profile(id, it->second)));
+}
+
+std::string absolute_path(const Env& env, const std::string& path) {
+  if (auto canonical = env.canonical_path(path)) return *canonical;
+  auto folder = env.canonical_path(parent_path(path));
+  if (folder) return join_path(*folder, file_name(path));
+  if (!path.empty() && path.front() == '/') return path;
+  auto here = env.canonical_path(".");
+  return here ? join_path(*here, path) : path;
+}
+
+}  // namespace wattwise::deploy

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "config/resolve.h"
+#include "config/tables.h"
+#include "core/env.h"
+#include "core/log.h"
+#include "core/progress.h"
+#include "device/estimator.h"
+#include "engine/runtime.h"
+#include "runtime/model_registry.h"
+#include "store/store.h"
+#include "wattwise/deployment.h"
+
+namespace wattwise::deploy {
+
+/// What every operation of one deployment shares. ONNX Runtime and the database are opened when
+/// they are first needed. Thread rule: any thread.
+class Context {
+ public:
+  /// Loads the tables and folds the configuration. `env` must outlive the context.
+  static Result<std::unique_ptr<Context>> create(Env& env, DeploymentOptions options);
+
+  Env& env() const { return env_; }
+  const Logger& logger() const { return logger_; }
+  const config::Tables& tables() const { return tables_; }
+  Progress progress() const { return options_.progress; }
+  runtime::ModelRegistry& models() { return models_; }
+
+  /// The configuration as it is now; later updates do not reach the copy.
+  config::Resolved resolved() const;
+  /// Folds one more layer in; nothing changes on error.
+  Result<config::Resolved> update(config::Layer layer);
+
+  Result<std::shared_ptr<engine::Runtime>> runtime();
+  Result<store::Store*> store();
+  /// Closes the database (it is reopened when needed again) after writing out its journal.
+  Result<void> close_store();
+
+  /// The target's table row.
+  const Json& target(const config::Resolved& resolved) const;
+  /// The device that figures are for: `device.profile`, else the target's default device. Absent
+  /// with the reason for a custom target without one.
+  Result<std::optional<device::DeviceProfile>> device(const config::Resolved& resolved) const;
+
+ private:
+  Context(Env& env, DeploymentOptions options, Logger logger, config::Tables tables,
+          config::Resolved resolved);
+
+  Env& env_;
+  DeploymentOptions options_;
+  Logger logger_;
+  config::Tables tables_;
+  runtime::ModelRegistry models_;
+  mutable std::mutex mutex_;  // guards what follows
+  config::Resolved resolved_;
+  std::shared_ptr<engine::Runtime> runtime_;  // shared with the sessions made from it
+  std::unique_ptr<store::Store> store_;
+};
+
+/// The path in absolute form, with links resolved when it exists.
+std::string absolute_path(const Env& env, const std::string& path);
+
+}  // namespace wattwise::deploy

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/inference.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "deploy/efficiency.h"
+#include "deploy/samples.h"
+#include "deploy/thermal.h"
+#include "engine/providers.h"
+#include "model/inspect.h"
+#include "model/load.h"
+#include "runtime/idle_policy.h"
+
+namespace wattwise::deploy {
+namespace {
+
+using Handle = runtime::ModelRegistry::Handle;
+
+/// The session's settings that the configuration and the target ask for.
+engine::SessionOptions session_options(const Context& context, const config::Resolved& resolved) {
+  engine::SessionOptions options;
+  const HardwareAccelerationConfig& hardware = resolved.config.hardware_acceleration;
+  const Json& target = context.target(resolved);
+  if (!hardware.enabled || !target.contains("providers")) return options;
+  for (const auto& id : target["providers"]) {
+    const auto rows = engine::provider_table();
+    const auto row = std::find_if(rows.begin(), rows.end(), [&](const auto& candidate) {
+      return candidate.id == id.template get<std::string>();
+    });
+    const bool dedicated = row != rows.end() && row->dedicated_accelerator;
+    if (!dedicated || hardware.prefer_dedicated_accelerator) {
+      options.providers.push_back(id.get<std::string>());
+    }
+  }
+  return options;
+}
+
+void log_to_store(Context& context, const auto& row, std::vector<Decision>& decisions) {
+  if (!context.resolved().config.monitoring.log_to_database) return;
+  auto store = context.store();
+  const Result<void> added = store ? (*store)->add(row) : Result<void>(std::move(store).error());
+  if (added) return;
+  context.logger().log(LogLevel::kWarning, "deploy", "not recorded",
+                       field("reason", added.error().to_string()));
+  decisions.push_back({"not_recorded", row.model_path, added.error().to_string()});
+}
+
+/// Unloads what the idle policy names; the model in use is never among it.
+void unload_idle(Context& context, const std::string& keep) {
+  const auto config = context.resolved().config.memory_optimization;
+  const double now = context.env().wall_now().count();
+  for (const Decision& decision :
+       runtime::decide_unloads(context.models().loaded(), keep, config, now)) {
+    context.models().erase(decision.subject);
+    context.logger().log(LogLevel::kInfo, "runtime", "unloaded", field("model", decision.subject),
+                         field("reason", decision.reason));
+  }
+}
+
+Result<void> open_model(Context& context, const config::Resolved& resolved,
+                        runtime::ManagedModel& managed) {
+  Env& env = context.env();
+  const auto model = WATTWISE_TRY(model::load(env, managed.path));
+  managed.model_type = model::infer_model_type(model).type;
+  managed.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, managed.path));
+  auto runtime = WATTWISE_TRY(context.runtime());
+  const auto options = session_options(context, resolved);
+  managed.session =
+      resolved.config.memory_optimization.memory_map_models
+          ? WATTWISE_TRY(engine::open_session(runtime, env, model, managed.path, options))
+          : WATTWISE_TRY(engine::open_session(runtime, env, managed.path, options));
+  managed.operating_point =
+      fmt::format("provider={} threads={}", managed.session->provider(), options.threads);
+  const auto dimensions = plausible_dimensions(managed.session->inputs());
+  auto inspection = inspect_with_shapes(context, model, dimensions.front());
+  const auto device = WATTWISE_TRY(context.device(resolved));
+  if (inspection) managed.power = estimate_efficiency(*inspection, device, resolved.config);
+  return {};
+}
+
+Result<Handle> load_managed(Context& context, const std::string& path, const ModelLoader& loader) {
+  const config::Resolved resolved = context.resolved();
+  const Seconds start = context.env().monotonic_now();
+  const auto info = context.env().stat(path);
+  if (!info && !loader) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("there is no model at {}; check the path", path));
+  }
+  runtime::ManagedModel managed;
+  managed.path = path;
+  managed.size_bytes = info ? info->size_bytes : 0;
+  if (loader) {
+    managed.custom = WATTWISE_TRY(loader(path));
+    managed.operating_point = "custom loader";
+  } else {
+    WATTWISE_TRY(open_model(context, resolved, managed));
+  }
+  managed.loaded_at = context.env().wall_now().count();
+  managed.loading_time_seconds = (context.env().monotonic_now() - start).count();
+  return context.models().put(std::move(managed));
+}
+
+LoadResult describe(Context& context, const runtime::ManagedModel& managed) {
+  LoadResult result;
+  const runtime::Usage usage = context.models().usage(managed.path);
+  result.model_path = managed.path;
+  result.model_type = managed.model_type;
+  result.status = "loaded";
+  result.loading_time_seconds = managed.loading_time_seconds;
+  result.loaded_at = managed.loaded_at;
+  result.last_used_at = usage.last_used_at;
+  result.inference_count = usage.inference_count;
+  result.total_inference_time_seconds = usage.total_inference_time_seconds;
+  result.power_metrics = managed.power;
+  result.operating_point = managed.operating_point;
+  result.model = managed.custom;
+  if (!managed.session) {
+    result.execution_provider = "custom";
+    return result;
+  }
+  result.inputs = managed.session->inputs();
+  result.outputs = managed.session->outputs();
+  result.execution_provider = managed.session->provider();
+  result.decisions = managed.session->decisions();
+  return result;
+}
+
+std::string model_file(const Context& context, const std::string& path) {
+  auto file = input::find_model_file(context.env(), path);
+  return absolute_path(context.env(), file ? *file : path);
+}
+
+Result<Handle> loaded_or_load(Context& context, const std::string& path) {
+  if (auto handle = context.models().find(path)) return handle;
+  auto loaded = WATTWISE_TRY(load(context, {path, {}}));
+  return context.models().find(path);
+}
+
+/// Records one inference that took `seconds` and completes the result's common part.
+void finish(Context& context, const runtime::ManagedModel& managed, double seconds,
+            InferenceResult& result) {
+  const config::Resolved resolved = context.resolved();
+  const double now = context.env().wall_now().count();
+  context.models().count_inference(managed.path, seconds, now);
+  result.model_path = managed.path;
+  result.status = "success";
+  result.inference_time_seconds = seconds;
+  result.operating_point = managed.operating_point;
+  if (resolved.config.thermal_management.enabled) {
+    const ThermalStatus thermal = read_thermal_status(context, resolved);
+    result.thermal_throttling = thermal.thermal_throttling;
+    result.throttling_level = thermal.throttling_level;
+  }
+  const auto energy = managed.power.figures.find("energy_per_inference_mj");
+  result.energy_mj = energy != managed.power.figures.end()
+                         ? energy->second
+                         : Figure::absent("no energy sensor, and no estimate for this model");
+  store::Inference row;
+  row.model_path = managed.path;
+  row.finished_at = now;
+  row.inference_time_seconds = seconds;
+  row.batch_size = result.batch_size;
+  row.throttling_level = result.throttling_level;
+  row.energy_mj = result.energy_mj.value;
+  row.energy_origin = result.energy_mj.origin == Origin::kEstimated ? "estimated" : "absent";
+  if (resolved.config.monitoring.collect_metrics) log_to_store(context, row, result.decisions);
+}
+
+void rest(Context& context) {
+  const PowerManagementConfig config = context.resolved().config.power_management;
+  if (!config.sleep_between_inferences || config.sleep_duration_ms <= 0) return;
+  context.env().sleep_for(to_seconds(Milliseconds(static_cast<double>(config.sleep_duration_ms))));
+}
+
+}  // namespace
+
+Result<LoadResult> load(Context& context, const LoadOptions& options) {
+  const std::string path = model_file(context, options.model_path);
+  unload_idle(context, path);
+  if (auto handle = context.models().find(path); handle && !options.model_loader) {
+    return describe(context, *handle);
+  }
+  if (options.model_loader) context.models().remember_loader(path, options.model_loader);
+  auto loaded = load_managed(context, path, context.models().loader(path));
+  if (!loaded) return std::move(loaded).error().with_context("loading " + path);
+  const runtime::ManagedModel& managed = **loaded;
+  LoadResult result = describe(context, managed);
+  log_to_store(context,
+               store::Load{path, managed.model_type, result.execution_provider,
+                           managed.loading_time_seconds, managed.loaded_at},
+               result.decisions);
+  context.logger().log(LogLevel::kInfo, "runtime", "loaded", field("model", path),
+                       field("seconds", managed.loading_time_seconds));
+  return result;
+}
+
+Result<InferenceResult> infer(Context& context, const std::string& model_path,
+                              const InferenceInputs& inputs) {
+  const std::string path = model_file(context, model_path);
+  const Handle managed = WATTWISE_TRY(loaded_or_load(context, path));
+  if (!managed->session) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{} was loaded by a custom loader; pass an inference handler", path));
+  }
+  InferenceResult result;
+  const TensorMap tensors = WATTWISE_TRY(to_tensors(
+      context.env(), managed->session->inputs(), managed->preprocessor, inputs, result.decisions));
+  result.batch_size = std::max<int64_t>(1, static_cast<int64_t>(inputs.batch.size()));
+  const Seconds start = context.env().monotonic_now();
+  auto outputs = managed->session->run(tensors);
+  if (!outputs) return std::move(outputs).error().with_context("running " + path);
+  const double seconds = (context.env().monotonic_now() - start).count();
+  result.outputs = std::move(*outputs);
+  finish(context, *managed, seconds, result);
+  context.logger().log(LogLevel::kDebug, "runtime", "inference", field("model", path),
+                       field("seconds", seconds));
+  unload_idle(context, path);
+  rest(context);
+  return result;
+}
+
+Result<InferenceResult> infer_with_handler(Context& context, const std::string& model_path,
+                                           const InferenceHandler& handler) {
+  const std::string path = model_file(context, model_path);
+  const Handle managed = WATTWISE_TRY(loaded_or_load(context, path));
+  InferenceResult result;
+  const Seconds start = context.env().monotonic_now();
+  result.handler_result = WATTWISE_TRY(handler(managed->custom));
+  finish(context, *managed, (context.env().monotonic_now() - start).count(), result);
+  rest(context);
+  return result;
+}
+
+bool unload(Context& context, const std::string& model_path) {
+  return context.models().erase(model_file(context, model_path));
+}
+
+}  // namespace wattwise::deploy

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/prepare.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/text.h"
+#include "deploy/candidate.h"
+#include "deploy/efficiency.h"
+#include "deploy/package.h"
+#include "deploy/samples.h"
+#include "deploy/staging.h"
+#include "deploy/to_json.h"
+#include "engine/session.h"
+#include "input/preprocessor.h"
+#include "model/graph_edit.h"
+#include "model/inspect.h"
+#include "model/load.h"
+#include "model/walk.h"
+#include "optimize/optimize.h"
+
+namespace wattwise::deploy {
+namespace {
+
+/// What stands before any change: the model as read and how it behaves.
+struct Source {
+  std::string path;
+  model::Model model;
+  int64_t size_bytes = 0;
+  input::Preprocessor preprocessor;
+  Samples samples;
+  std::map<std::string, int64_t> dimensions;  ///< sizes of free dimensions that costs refer to
+};
+
+std::string default_output(const std::string& path, const std::string& profile) {
+  return join_path(parent_path(path), fmt::format("{}_{}_optimized{}", file_stem(path),
+                                                  to_lower(profile), file_extension(path)));
+}
+
+/// Sizes of the free dimensions in the first sample, by the keys of engine::infer_shapes.
+std::map<std::string, int64_t> sample_dimensions(const std::vector<PortInfo>& ports,
+                                                 const TensorMap& sample) {
+  std::map<std::string, int64_t> sizes;
+  for (const PortInfo& port : ports) {
+    const auto it = sample.find(port.name);
+    if (it == sample.end()) continue;
+    for (size_t axis = 0; axis < port.shape.size(); ++axis) {
+      if (port.shape[axis] >= 0) continue;
+      sizes[fmt::format("{}:{}", port.name, axis)] = it->second.shape[axis];
+    }
+  }
+  return sizes;
+}
+
+/// Size of the model on disk, its external data included.
+int64_t stored_size(const model::Model& model, const Env& env, const std::string& path) {
+  const auto info = env.stat(path);
+  const uint64_t file = info ? info->size_bytes : 0;
+  return static_cast<int64_t>(std::max(file, model::weight_bytes(model)));
+}
+
+Result<Source> open_source(Context& context, const PrepareOptions& options) {
+  Env& env = context.env();
+  WATTWISE_TRY(report_progress(context.progress(), "reading the model", 0));
+  Source source;
+  source.path = absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));
+  source.model = WATTWISE_TRY(model::load(env, source.path));
+  WATTWISE_TRY(model::verify(source.model));
+  source.size_bytes = stored_size(source.model, env, source.path);
+  source.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, source.path));
+  WATTWISE_TRY(report_progress(context.progress(), "running the float model", 0.1));
+  auto runtime = WATTWISE_TRY(context.runtime());
+  engine::SessionOptions float_options;
+  float_options.prepack = false;  // few runs: a second copy of the weights would not pay
+  const auto session =
+      WATTWISE_TRY(engine::open_session(runtime, env, source.model, source.path, float_options));
+  source.samples = WATTWISE_TRY(make_samples(env, *session, source.preprocessor, options));
+  source.dimensions = sample_dimensions(session->inputs(), source.samples.inputs.front());
+  env.release_pages(source.model.source);
+  return source;
+}
+
+/// The exact passes on a copy of the source, unless the configuration turns them off.
+Result<model::Model> run_passes(Context& context, const Source& source,
+                                const model::ShapeTable& shapes, PrepareResult& result) {
+  WATTWISE_TRY(report_progress(context.progress(), "rewriting the graph", 0.2));
+  model::Model optimized = model::clone(source.model);
+  const OptimizationConfig config = context.resolved().config.optimization;
+  if (!config.enabled) {
+    result.decisions.push_back({"skip", "exact passes", "optimization.enabled is false"});
+    return optimized;
+  }
+  const auto report =
+      WATTWISE_TRY(optimize::optimize(optimized, {shapes}, config.disabled_passes, context.env()));
+  result.optimizations_applied = report.applied;
+  for (const auto& pass : report.passes) {
+    result.decisions.insert(result.decisions.end(), pass.decisions.begin(), pass.decisions.end());
+  }
+  return optimized;
+}
+
+void describe_choice(const Choice& choice, const Source& source, PrepareResult& result) {
+  const Candidate& candidate = choice.candidate;
+  const auto append = [](auto& to, const auto& from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  append(result.decisions, choice.decisions);
+  append(result.decisions, candidate.outcome.decisions);
+  append(result.optimizations_applied, candidate.outcome.applied);
+  result.quantization_method = candidate.method;
+  result.layers = candidate.outcome.layers;
+  result.accuracy = candidate.accuracy;
+  result.original_size_bytes = source.size_bytes;
+  result.optimized_size_bytes = candidate.size_bytes;
+  result.size_reduction_ratio =
+      static_cast<double>(source.size_bytes) / static_cast<double>(candidate.size_bytes);
+  for (const auto& row : quantize::method_table()) {
+    if (row.name == candidate.method) result.quantization_scheme = row.scheme;
+  }
+}
+
+Result<void> estimate_both(Context& context, const Source& source, const model::ShapeTable& shapes,
+                           const Candidate& candidate, PrepareResult& result) {
+  WATTWISE_TRY(report_progress(context.progress(), "estimating the cost", 0.85));
+  const config::Resolved resolved = context.resolved();
+  const auto device = WATTWISE_TRY(context.device(resolved));
+  const auto original = model::inspect(source.model, shapes);
+  const auto prepared =
+      WATTWISE_TRY(inspect_with_shapes(context, candidate.model, source.dimensions));
+  result.original_power_efficiency = estimate_efficiency(original, device, resolved.config);
+  result.power_efficiency = estimate_efficiency(prepared, device, resolved.config);
+  device::add_reductions(result.power_efficiency.figures, result.original_power_efficiency.figures);
+  return {};
+}
+
+std::string requested_method(const PrepareOptions& options, const QuantizationConfig& config) {
+  if (!config.enabled) return "none";
+  return to_lower(options.quantization_method.empty() ? config.preferred_method
+                                                      : options.quantization_method);
+}
+
+Result<void> check_model_type(const std::string& type) {
+  const std::vector<std::string> known = {"text", "vision", "audio", "llm"};
+  if (type.empty() || std::find(known.begin(), known.end(), type) != known.end()) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("model type \"{}\" is unknown.{}", type, suggestion(type, known)));
+}
+
+void describe_request(const PrepareOptions& options, const config::Resolved& resolved,
+                      const Source& source, PrepareResult& result) {
+  result.input_model_path = source.path;
+  result.deployment_target = resolved.config.deployment_target;
+  result.power_profile = resolved.config.power_profile;
+  result.requested_quantization_method = requested_method(options, resolved.config.quantization);
+  result.model_type = to_lower(options.model_type);
+  if (!result.model_type.empty()) return;
+  const auto guess = model::infer_model_type(source.model);
+  result.model_type = guess.type;
+  result.decisions.push_back({"infer_type", guess.type, guess.reason});
+}
+
+Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& options) {
+  Env& env = context.env();
+  const Seconds start = env.monotonic_now();
+  const config::Resolved resolved = context.resolved();
+  WATTWISE_TRY(check_model_type(to_lower(options.model_type)));
+  PrepareResult result;
+  Source source = WATTWISE_TRY(open_source(context, options));
+  describe_request(options, resolved, source, result);
+  const std::string output = absolute_path(
+      env, options.output_path.empty() ? default_output(source.path, result.power_profile)
+                                       : options.output_path);
+  if (output == source.path) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("the output {} is the input itself; name another file", output));
+  }
+  auto runtime = WATTWISE_TRY(context.runtime());
+  const auto shapes =
+      WATTWISE_TRY(engine::infer_shapes(runtime, env, source.model, source.dimensions));
+  const auto optimized = WATTWISE_TRY(run_passes(context, source, shapes, result));
+  const auto plan =
+      WATTWISE_TRY(quantize::plan(optimized, shapes, result.requested_quantization_method,
+                                  resolved.config.quantization, false));
+  auto staging = WATTWISE_TRY(Staging::create(env, output));
+  const CandidateSource candidates{optimized, shapes, source.samples, source.size_bytes, output};
+  const auto choice = WATTWISE_TRY(
+      choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
+  describe_choice(choice, source, result);
+  WATTWISE_TRY(estimate_both(context, source, shapes, choice.candidate, result));
+  result.status = options.dry_run ? "planned" : "ready";
+  if (!options.dry_run) {
+    WATTWISE_TRY(report_progress(context.progress(), "writing", 0.95));
+    result.output_model_path = output;
+    WATTWISE_TRY(staging.publish());
+    if (options.bundle) {
+      WATTWISE_TRY(write_target_bundle(context, resolved, source.preprocessor.files, source.samples,
+                                       result));
+    }
+  }
+  result.preparation_time_seconds = (env.monotonic_now() - start).count();
+  return result;
+}
+
+/// Keeps the history of successes and failures. A database that cannot be written does not undo a
+/// preparation that stands on disk: the result says so instead.
+void record(Context& context, const std::string& model_path, Result<PrepareResult>& result) {
+  const config::Resolved resolved = context.resolved();
+  if (!resolved.config.monitoring.log_to_database) return;
+  store::Preparation row;
+  row.model_path = absolute_path(context.env(), result ? result->input_model_path : model_path);
+  row.deployment_target = resolved.config.deployment_target;
+  row.power_profile = resolved.config.power_profile;
+  row.status = result ? result->status : "failed";
+  row.finished_at = context.env().wall_now().count();
+  if (result) {
+    row.output_path = result->output_model_path;
+    row.record = to_document(*result);
+  } else {
+    row.error = result.error().to_string();
+  }
+  auto store = context.store();
+  const Result<void> added = store ? (*store)->add(row) : Result<void>(std::move(store).error());
+  if (added) return;
+  context.logger().log(LogLevel::kWarning, "deploy", "preparation not recorded",
+                       field("reason", added.error().to_string()));
+  if (result) {
+    result->decisions.push_back({"not_recorded", row.model_path, added.error().to_string()});
+  }
+}
+
+}  // namespace
+
+Result<PrepareResult> prepare(Context& context, const PrepareOptions& options) {
+  context.logger().log(LogLevel::kInfo, "deploy", "preparing", field("model", options.model_path));
+  auto result = run_preparation(context, options);
+  if (!options.dry_run) record(context, options.model_path, result);
+  if (!result) return std::move(result).error().with_context("preparing " + options.model_path);
+  context.logger().log(LogLevel::kInfo, "deploy", "prepared",
+                       field("output", result->output_model_path),
+                       field("method", result->quantization_method),
+                       field("seconds", result->preparation_time_seconds));
+  return result;
+}
+
+}  // namespace wattwise::deploy

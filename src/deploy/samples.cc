@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/samples.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <set>
+
+#include "input/prepare_inputs.h"
+
+namespace wattwise::deploy {
+namespace {
+
+/// Everyday sentences of different lengths: enough for a comparison, too few to tune anything by.
+constexpr std::array<std::string_view, 4> kSentences = {
+    "The battery lasts longer when the processor may rest.",
+    "How much energy does one answer cost?",
+    "A small model that is awake only when it is needed can run for years on a coin cell.",
+    "Measured, estimated, or not available."};
+
+/// Sizes to try for free spatial, temporal and token axes, by rank; the first that runs wins.
+/// Audio models accept only certain frame lengths, hence the powers of two with and without
+/// context.
+constexpr std::array<int64_t, 4> kTokenLengths = {32, 16, 128, 1};
+constexpr std::array<int64_t, 6> kWaveLengths = {512, 576, 256, 288, 16000, 1};
+constexpr std::array<int64_t, 4> kImageSizes = {224, 320, 64, 512};
+constexpr size_t kTrials = 6;
+
+int64_t free_size(const PortInfo& port, size_t trial) {
+  const size_t rank = port.shape.size();
+  if (rank >= 4) return kImageSizes[trial % kImageSizes.size()];
+  const bool tokens = port.type == DataType::kInt64 || port.type == DataType::kInt32;
+  if (tokens || rank == 3) return kTokenLengths[trial % kTokenLengths.size()];
+  return kWaveLengths[trial % kWaveLengths.size()];
+}
+
+/// Names of free dimensions that some port has on axis 0: the batch, wherever else it appears.
+std::set<std::string> batch_names(const std::vector<PortInfo>& ports) {
+  std::set<std::string> names;
+  for (const PortInfo& port : ports) {
+    if (!port.shape.empty() && port.shape[0] < 0 && !port.dim_names[0].empty()) {
+      names.insert(port.dim_names[0]);
+    }
+  }
+  return names;
+}
+
+Result<std::vector<TensorMap>> run_all(const engine::Session& session,
+                                       const std::vector<TensorMap>& inputs) {
+  std::vector<TensorMap> outputs;
+  for (const TensorMap& sample : inputs) outputs.push_back(WATTWISE_TRY(session.run(sample)));
+  return outputs;
+}
+
+Result<Samples> random_samples(const engine::Session& session) {
+  std::optional<Error> first_failure;
+  for (const auto& dimensions : plausible_dimensions(session.inputs())) {
+    Samples samples{{}, {}, "random inputs"};
+    for (const uint64_t seed : {1, 2}) {
+      samples.inputs.push_back(
+          WATTWISE_TRY(engine::make_random_inputs(session.inputs(), dimensions, seed)));
+    }
+    auto outputs = run_all(session, samples.inputs);
+    if (outputs) {
+      samples.outputs = std::move(*outputs);
+      return samples;
+    }
+    if (!first_failure) first_failure = std::move(outputs).error();
+  }
+  return std::move(*first_failure)
+      .with_context("no plausible input size could be run; pass samples of real inputs");
+}
+
+}  // namespace
+
+std::vector<std::map<std::string, int64_t>> plausible_dimensions(
+    const std::vector<PortInfo>& ports) {
+  const std::set<std::string> batch = batch_names(ports);
+  std::vector<std::map<std::string, int64_t>> trials;
+  for (size_t trial = 0; trial < kTrials; ++trial) {
+    std::map<std::string, int64_t> sizes;
+    for (const PortInfo& port : ports) {
+      for (size_t axis = 0; axis < port.shape.size(); ++axis) {
+        if (port.shape[axis] >= 0) continue;
+        const std::string& name = port.dim_names[axis];
+        // Exporters have been seen to give all axes of an input the batch's name.
+        const bool is_batch = axis == 0 || (batch.contains(name) && name != port.dim_names[0]);
+        sizes[fmt::format("{}:{}", port.name, axis)] = is_batch ? 1 : free_size(port, trial);
+      }
+    }
+    if (trials.empty() || trials.back() != sizes) trials.push_back(std::move(sizes));
+  }
+  return trials;
+}
+
+Result<TensorMap> to_tensors(const Env& env, const std::vector<PortInfo>& ports,
+                             const input::Preprocessor& preprocessor, const InferenceInputs& inputs,
+                             std::vector<Decision>& decisions) {
+  std::vector<input::RawInput> items;
+  for (const InferenceInputs& item : inputs.batch) items.push_back({item.values});
+  auto prepared =
+      WATTWISE_TRY(items.empty() ? input::prepare_inputs(env, preprocessor, ports,
+                                                         input::RawInput{inputs.values})
+                                 : input::prepare_batch(env, preprocessor, ports, items));
+  decisions.insert(decisions.end(), prepared.decisions.begin(), prepared.decisions.end());
+  return std::move(prepared.tensors);
+}
+
+Result<Samples> make_samples(const Env& env, const engine::Session& float_session,
+                             const input::Preprocessor& preprocessor,
+                             const PrepareOptions& options) {
+  std::vector<InferenceInputs> raw = options.samples;
+  std::string source = options.sample_source;
+  if (raw.empty() && preprocessor.tokenizer) {
+    for (std::string_view text : kSentences) raw.push_back({{{"", std::string(text)}}, {}});
+    source = fmt::format("{} built-in sentences", raw.size());
+  }
+  if (raw.empty()) return random_samples(float_session);
+  if (source.empty()) source = fmt::format("{} samples from the caller", raw.size());
+  Samples samples{{}, {}, source};
+  std::vector<Decision> ignored;  // conversions of samples do not concern the result
+  for (const InferenceInputs& sample : raw) {
+    samples.inputs.push_back(
+        WATTWISE_TRY(to_tensors(env, float_session.inputs(), preprocessor, sample, ignored)));
+  }
+  samples.outputs = WATTWISE_TRY(run_all(float_session, samples.inputs));
+  return samples;
+}
+
+}  // namespace wattwise::deploy

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "engine/session.h"
+
+namespace wattwise::engine {
+namespace {
+
+/// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014): the
+/// same numbers on every platform, which the standard library's distributions are not.
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed) {}
+  uint64_t next() {
+    uint64_t z = (state_ += 0x9e3779b97f4a7c15U);
+    z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
+    z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
+    return z ^ (z >> 31U);
+  }
+  /// In [-1, 1).
+  double uniform() { return static_cast<double>(next() >> 11U) * 0x1.0p-52 - 1; }
+
+ private:
+  uint64_t state_;
+};
+
+/// Small enough to be a valid index into any vocabulary worth the name.
+constexpr uint64_t kLargestId = 100;
+
+/// Binary16 of a value in [-1, 1], rounded towards zero; enough for made-up inputs.
+uint16_t to_half(float value) {
+  uint32_t bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  const uint32_t sign = (bits >> 16U) & 0x8000U;
+  const int exponent = static_cast<int>((bits >> 23U) & 0xffU) - 112;
+  if (exponent <= 0) return static_cast<uint16_t>(sign);
+  return static_cast<uint16_t>(sign | (static_cast<uint32_t>(exponent) << 10U) |
+                               ((bits >> 13U) & 0x3ffU));
+}
+
+template <typename T, typename Make>
+Bytes fill(int64_t count, const Make& make) {
+  std::vector<T> values(static_cast<size_t>(count));
+  for (T& value : values) value = static_cast<T>(make());
+  return Bytes::copy_of(std::span<const T>(values));
+}
+
+/// Whole numbers: ids for arrays; for scalars and all-ones masks alike, 1.
+Result<Bytes> fill_port(const PortInfo& port, const Tensor& tensor, bool ones, Random& random) {
+  const int64_t count = tensor.element_count();
+  const bool scalar = tensor.shape.empty();
+  const auto id = [&] { return ones || scalar ? uint64_t{1} : random.next() % kLargestId + 1; };
+  const auto real = [&] { return random.uniform(); };
+  switch (port.type) {
+    case DataType::kFloat:
+      return fill<float>(count, real);
+    case DataType::kDouble:
+      return fill<double>(count, real);
+    case DataType::kFloat16:
+      return fill<uint16_t>(count, [&] { return to_half(static_cast<float>(random.uniform())); });
+    case DataType::kInt64:
+      return fill<int64_t>(count, id);
+    case DataType::kInt32:
+      return fill<int32_t>(count, id);
+    case DataType::kUint8:
+      return fill<uint8_t>(count, [&] { return random.next() & 0xffU; });
+    case DataType::kInt8:
+      return fill<int8_t>(count, id);
+    case DataType::kBool:
+      return fill<uint8_t>(count, [] { return 1; });
+    default:
+      return Error(
+          ErrorCode::kUnsupported,
+          fmt::format("no random values are made for the input {} of type {}; pass samples",
+                      port.name, data_type_name(port.type)));
+  }
+}
+
+}  // namespace
+
+Result<TensorMap> make_random_inputs(const std::vector<PortInfo>& ports,
+                                     const std::map<std::string, int64_t>& dimensions,
+                                     uint64_t seed) {
+  TensorMap inputs;
+  Random random(seed);
+  for (const PortInfo& port : ports) {
+    Tensor tensor{port.type, port.shape, {}, {}};
+    for (size_t axis = 0; axis < tensor.shape.size(); ++axis) {
+      if (tensor.shape[axis] >= 0) continue;
+      auto found = dimensions.find(fmt::format("{}:{}", port.name, axis));
+      if (found == dimensions.end()) found = dimensions.find(port.dim_names[axis]);
+      tensor.shape[axis] = found == dimensions.end() ? 1 : found->second;
+    }
+    const bool mask = port.name.find("mask") != std::string::npos;
+    const bool types = port.name.find("type") != std::string::npos;
+    tensor.data = WATTWISE_TRY(fill_port(port, tensor, mask || types, random));
+    if (types && port.type == DataType::kInt64) {
+      tensor.data = Bytes::own(std::vector<std::byte>(tensor.data.size()));
+    }
+    inputs[port.name] = std::move(tensor);
+  }
+  return inputs;
+}
+
+}  // namespace wattwise::engine

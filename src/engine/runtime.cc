@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/runtime.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "core/text.h"
+#include "engine/ort.h"
+
+namespace wattwise::engine {
+namespace {
+
+/// The C API only grows: version 22 brought plugin providers and is the oldest that is used here.
+constexpr uint32_t kOldestApi = 22;
+
+const OrtApi* g_api = nullptr;  // set once under the mutex of load_runtime()
+
+Logger& runtime_logger() {
+  static Logger logger;
+  return logger;
+}
+
+/// Whatever goes wrong also comes back as an error of the call, so its messages are details here.
+void ORT_API_CALL forward_log(void*, OrtLoggingLevel, const char* category, const char*,
+                              const char*, const char* message) {
+  runtime_logger().log(LogLevel::kDebug, "engine", message, field("category", category));
+}
+
+std::string folder_of_this_code() {
+  Dl_info info{};
+  if (::dladdr(reinterpret_cast<const void*>(&forward_log), &info) == 0 || !info.dli_fname) {
+    return "";
+  }
+  return parent_path(info.dli_fname);
+}
+
+std::vector<std::string> candidates(const Env& env, const RuntimeOptions& options) {
+  constexpr const char* kName = "libonnxruntime.so.1";
+  std::vector<std::string> paths;
+  if (!options.library_path.empty()) paths.push_back(options.library_path);
+  if (auto variable = env.variable("WATTWISE_ORT_LIBRARY")) paths.push_back(*variable);
+  const std::string here = folder_of_this_code();
+  paths.push_back(join_path(here, kName));
+  paths.push_back(join_path(here, std::string("../lib/") + kName));
+#ifdef WATTWISE_ORT_LIBRARY_DEFAULT
+  paths.emplace_back(WATTWISE_ORT_LIBRARY_DEFAULT);
+#endif
+  paths.emplace_back(kName);
+  return paths;
+}
+
+/// The API table of the library at `path`, or why it cannot serve.
+Result<const OrtApi*> open_library(const std::string& path, std::string& version) {
+  void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (!handle) return Error(ErrorCode::kUnavailable, ::dlerror());
+  using GetBase = const OrtApiBase* (*)();
+  const auto get_base = reinterpret_cast<GetBase>(::dlsym(handle, "OrtGetApiBase"));
+  if (!get_base) return Error(ErrorCode::kUnavailable, path + " is no ONNX Runtime library");
+  version = get_base()->GetVersionString();
+  if (split(version, '.').size() < 2 || std::stoi(split(version, '.')[1]) < int{kOldestApi}) {
+    return Error(ErrorCode::kUnavailable, fmt::format("{} is version {}; 1.{} or later is needed",
+                                                      path, version, kOldestApi));
+  }
+  const uint32_t wanted =
+      std::min<uint32_t>(ORT_API_VERSION, static_cast<uint32_t>(std::stoi(split(version, '.')[1])));
+  return get_base()->GetApi(wanted);
+}
+
+}  // namespace
+
+const OrtApi& ort_api() { return *g_api; }
+
+OrtRuntime::~OrtRuntime() { ort_api().ReleaseEnv(env_); }
+
+std::vector<std::string> OrtRuntime::available_providers() const {
+  char** names = nullptr;
+  int count = 0;
+  if (!check(ort_api().GetAvailableProviders(&names, &count), "list", "providers")) return {};
+  std::vector<std::string> out(names, names + count);
+  StatusPtr ignored(ort_api().ReleaseAvailableProviders(names, count));
+  return out;
+}
+
+Result<void> check(OrtStatus* raw, const std::string& what, const std::string& subject) {
+  if (!raw) return {};
+  const StatusPtr status(raw);
+  std::string message = ort_api().GetErrorMessage(status.get());
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  ErrorCode code = ErrorCode::kInternal;
+  switch (ort_api().GetErrorCode(status.get())) {
+    case ORT_NO_SUCHFILE:
+      code = ErrorCode::kNotFound;
+      break;
+    case ORT_INVALID_ARGUMENT:
+      code = ErrorCode::kInvalidArgument;
+      break;
+    case ORT_INVALID_PROTOBUF:
+    case ORT_INVALID_GRAPH:
+    case ORT_FAIL:
+      code = ErrorCode::kCorrupt;
+      break;
+    case ORT_NOT_IMPLEMENTED:
+      code = ErrorCode::kUnsupported;
+      break;
+    default:
+      break;
+  }
+  return Error(code, fmt::format("ONNX Runtime cannot {} {}: {}", what, subject, message));
+}
+
+Result<std::shared_ptr<Runtime>> load_runtime(Env& env, const RuntimeOptions& options) {
+  static std::mutex mutex;
+  static std::shared_ptr<Runtime> loaded;  // one library and one environment for the process
+  const std::lock_guard lock(mutex);
+  if (options.logger.enabled(LogLevel::kError)) runtime_logger() = options.logger;
+  if (loaded) return loaded;
+  std::vector<std::string> failures;
+  for (const std::string& path : candidates(env, options)) {
+    std::string version;
+    auto api = open_library(path, version);
+    if (!api || !*api) {
+      failures.push_back(api ? path + " lacks the API" : api.error().message());
+      continue;
+    }
+    g_api = *api;
+    OrtEnv* ort_env = nullptr;
+    WATTWISE_TRY(check(g_api->CreateEnvWithCustomLogger(
+                           forward_log, nullptr, ORT_LOGGING_LEVEL_WARNING, "wattwise", &ort_env),
+                       "start from", path));
+    StatusPtr ignored(g_api->DisableTelemetryEvents(ort_env));
+    loaded = std::make_shared<OrtRuntime>(version, path, ort_env);
+    return loaded;
+  }
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("ONNX Runtime was not found; set WATTWISE_ORT_LIBRARY to its library. "
+                           "Tried: {}",
+                           join(failures, "; ")));
+}
+
+}  // namespace wattwise::engine

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "engine/runtime.h"
+#include "model/graph.h"
+#include "wattwise/tensor.h"
+#include "wattwise/types.h"
+
+namespace wattwise::engine {
+
+enum class GraphOptimization { kDisabled, kBasic, kExtended, kAll };
+
+/// Settings of one session; each default is the one that costs least energy per inference.
+struct SessionOptions {
+  /// Provider ids of the table in providers.cc, in order of preference; the CPU is always last.
+  std::vector<std::string> providers;
+  int threads = 1;
+  bool spin = false;  ///< idle threads spin: faster back to back, many times dearer at low rates
+  GraphOptimization optimization = GraphOptimization::kAll;
+  bool memory_pattern = true;
+  bool prepack = true;
+  std::map<std::string, std::string> config_entries;  ///< passed through as they are
+  std::map<std::string, int64_t> free_dimensions;     ///< by dimension name
+  std::optional<std::string> optimized_model_path;    ///< also write the optimized graph
+  std::optional<std::string> profile_prefix;          ///< also write an execution profile
+};
+
+/// A model ready to run. Thread rule: run() may be called from several threads at once.
+class Session {
+ public:
+  virtual ~Session() = default;
+  virtual const std::vector<PortInfo>& inputs() const = 0;
+  virtual const std::vector<PortInfo>& outputs() const = 0;
+  /// Id of the provider that leads, such as "cpu".
+  virtual const std::string& provider() const = 0;
+  /// Why preferred providers were left out.
+  virtual const std::vector<Decision>& decisions() const = 0;
+  /// Runs once. Inputs are used in place; outputs own their memory through the runtime.
+  /// kInvalidArgument for a missing, unknown, mistyped or misshapen input, naming what is expected.
+  virtual Result<TensorMap> run(const TensorMap& inputs) const = 0;
+  /// Ends profiling and returns the profile's path. Precondition: profile_prefix was set.
+  virtual Result<std::string> end_profiling() = 0;
+};
+
+/// Opens a model file.
+Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                              const std::string& path,
+                                              const SessionOptions& options);
+
+/// Opens a model in memory without copying its large constants: they are handed to the runtime
+/// where they lie, and live as long as the session.
+Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                              const model::Model& model,
+                                              const std::string& source_name,
+                                              const SessionOptions& options);
+
+/// Types and shapes of every value as ONNX Runtime infers them, free input dimensions bound by
+/// `dimensions` ("input:axis" or name -> size; others get 1). Where inference leaves sizes open,
+/// the graph is run once with zeros for weights. No weight is read; what stays open reads -1.
+Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                       const model::Model& model,
+                                       const std::map<std::string, int64_t>& dimensions);
+
+/// Random but plausible inputs: uniform floats in [-1, 1], small non-negative integers, all-true
+/// masks; the same for the same seed. Free dimensions are bound as for infer_shapes.
+Result<TensorMap> make_random_inputs(const std::vector<PortInfo>& ports,
+                                     const std::map<std::string, int64_t>& dimensions,
+                                     uint64_t seed);
+
+}  // namespace wattwise::engine

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "engine/observe_shapes.h"
+#include "engine/session.h"
+#include "model/graph_edit.h"
+#include "model/load.h"
+#include "model/walk.h"
+
+namespace wattwise::engine {
+namespace {
+
+/// Constants of this size cannot be shapes, axes or scales: inference needs only their type and
+/// shape.
+constexpr size_t kWeightBytes = 4096;
+/// First operator set with ConstantOfShape.
+constexpr int64_t kConstantOfShapeOpset = 9;
+
+bool is_weight(const model::Constant& constant) {
+  switch (constant.type) {
+    case DataType::kFloat:
+    case DataType::kDouble:
+    case DataType::kFloat16:
+    case DataType::kInt8:
+    case DataType::kUint8:
+      return constant.data.size() >= kWeightBytes;
+    default:
+      return false;
+  }
+}
+
+/// `Constant(shape) -> ConstantOfShape`: a value of the same type and shape without any weights.
+void append_hollow(const model::Constant& constant, const std::string& name, int index,
+                   std::vector<model::Node>& nodes) {
+  const std::string shape_name = fmt::format("wattwise_shape_{}_{}", index, name);
+  const auto rank = static_cast<int64_t>(constant.shape.size());
+  model::Node shape;
+  shape.op_type = "Constant";
+  shape.outputs = {shape_name};
+  shape.set_attribute("value", std::make_shared<model::Constant>(
+                                   model::make_int64_constant("", {rank}, constant.shape)));
+  model::Constant zero;
+  zero.type = constant.type;
+  zero.shape = {1};
+  zero.data = Bytes::own(
+      std::vector<std::byte>(static_cast<size_t>(data_type_bits(constant.type).value_or(8)) / 8));
+  model::Node hollow;
+  hollow.op_type = "ConstantOfShape";
+  hollow.inputs = {shape_name};
+  hollow.outputs = {name};
+  hollow.set_attribute("value", std::make_shared<model::Constant>(std::move(zero)));
+  nodes.push_back(std::move(shape));
+  nodes.push_back(std::move(hollow));
+}
+
+void hollow_out(model::Graph& graph, int& index) {
+  std::vector<model::Node> nodes;
+  std::erase_if(graph.initializers, [&](const model::Constant& constant) {
+    const bool fed = std::any_of(graph.inputs.begin(), graph.inputs.end(),
+                                 [&](const auto& input) { return input.name == constant.name; });
+    if (fed || !is_weight(constant)) return false;
+    append_hollow(constant, constant.name, index++, nodes);
+    return true;
+  });
+  for (model::Node& node : graph.nodes) {
+    const auto* value =
+        node.is("Constant") && !node.attributes.empty()
+            ? std::get_if<std::shared_ptr<model::Constant>>(&node.attributes[0].value)
+            : nullptr;
+    if (value && is_weight(**value)) {
+      append_hollow(**value, node.outputs[0], index++, nodes);
+    } else {
+      nodes.push_back(std::move(node));
+    }
+  }
+  graph.nodes = std::move(nodes);
+}
+
+void bind_inputs(model::Graph& graph, const std::map<std::string, int64_t>& dimensions) {
+  for (model::Value& input : graph.inputs) {
+    if (!input.shape) continue;
+    for (size_t axis = 0; axis < input.shape->size(); ++axis) {
+      model::Dimension& dimension = (*input.shape)[axis];
+      if (dimension.value) continue;
+      auto found = dimensions.find(fmt::format("{}:{}", input.name, axis));
+      if (found == dimensions.end()) found = dimensions.find(dimension.name);
+      dimension.value = found == dimensions.end() ? 1 : found->second;
+    }
+  }
+  for (model::Value& output : graph.outputs) output.shape.reset();
+  graph.value_info.clear();
+}
+
+void collect(const std::vector<model::Value>& values, model::ShapeTable& table) {
+  for (const model::Value& value : values) {
+    if (!value.shape) continue;
+    model::ValueShape entry{value.type, {}};
+    for (const auto& dimension : *value.shape) entry.shape.push_back(dimension.value.value_or(-1));
+    table.emplace(value.name, std::move(entry));
+  }
+}
+
+void collect_constants(const model::Graph& graph, model::ShapeTable& table) {
+  for (const model::Constant& constant : graph.initializers) {
+    table[constant.name] = {constant.type, constant.shape};
+  }
+  for (const model::Node& node : graph.nodes) {
+    const auto* value =
+        node.is("Constant") && !node.attributes.empty()
+            ? std::get_if<std::shared_ptr<model::Constant>>(&node.attributes[0].value)
+            : nullptr;
+    if (value) table[node.outputs[0]] = {(*value)->type, (*value)->shape};
+  }
+}
+
+/// Removes the folder it was given when it goes.
+class TemporaryFolder {
+ public:
+  TemporaryFolder(Env& env, std::string path) : env_(env), path_(std::move(path)) {}
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  ~TemporaryFolder() {
+    // A leftover in the temporary folder is the system's to clean up.
+    [[maybe_unused]] const auto ignored = env_.remove(path_);
+  }
+  const std::string& path() const { return path_; }
+
+ private:
+  Env& env_;
+  std::string path_;
+};
+
+/// Opens the model without optimization and reads back what the runtime wrote about its values.
+Result<model::ShapeTable> infer(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                const model::Model& model, const std::string& folder) {
+  SessionOptions options;
+  options.optimization = GraphOptimization::kDisabled;
+  options.prepack = false;
+  options.optimized_model_path = join_path(folder, "inferred.onnx");
+  const auto session = WATTWISE_TRY(open_session(runtime, env, model, "the model", options));
+  const auto inferred = WATTWISE_TRY(model::load(env, *options.optimized_model_path));
+  model::ShapeTable table;
+  model::for_each_graph(inferred.graph, [&](const model::Graph& graph, const std::string&) {
+    collect(graph.inputs, table);
+    collect(graph.value_info, table);
+    collect(graph.outputs, table);
+  });
+  return table;
+}
+
+/// True if some node makes a value whose size is not known.
+bool leaves_open(const model::Graph& graph, const model::ShapeTable& table) {
+  return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const model::Node& node) {
+    return std::any_of(node.outputs.begin(), node.outputs.end(), [&](const std::string& name) {
+      const auto it = table.find(name);
+      if (name.empty() || (node.is("Constant") && it == table.end())) return false;
+      if (it == table.end()) return true;
+      const auto& shape = it->second.shape;
+      return std::find(shape.begin(), shape.end(), -1) != shape.end();
+    });
+  });
+}
+
+}  // namespace
+
+Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                       const model::Model& model,
+                                       const std::map<std::string, int64_t>& dimensions) {
+  const TemporaryFolder folder(env, WATTWISE_TRY(env.make_temp_directory()));
+  model::Model bound = model::clone(model);
+  bind_inputs(bound.graph, dimensions);
+  model::Model hollow = model::clone(bound);
+  int index = 0;
+  if (model.opset("") >= kConstantOfShapeOpset) {
+    model::for_each_graph(
+        hollow.graph, [&](model::Graph& graph, const std::string&) { hollow_out(graph, index); });
+  }
+  auto table = infer(runtime, env, hollow, folder.path());
+  // Some operators want their weights constant; then the weights stay in.
+  if (!table) table = infer(runtime, env, bound, folder.path());
+  if (!table) return table;
+  if (leaves_open(model.graph, *table)) {
+    // Inference stops at shapes that are computed from values; one run on the hollow model shows
+    // them. A model that does not run on made-up inputs keeps its open shapes.
+    if (auto observed = observe_shapes(runtime, env, hollow, folder.path())) {
+      for (auto& [name, value] : *observed) (*table)[name] = std::move(value);
+    }
+  }
+  model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
+    collect_constants(graph, *table);
+  });
+  return table;
+}
+
+}  // namespace wattwise::engine

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "core/env.h"
+#include "wattwise/tensor.h"
+#include "wattwise/types.h"
+
+namespace wattwise::input {
+
+/// A NumPy .npy file. Row-major, little-endian arrays are a view of the mapped file; column-major
+/// and big-endian ones are copied into that form. kCorrupt for a damaged or hostile header,
+/// kUnsupported for object, string and structured arrays.
+Result<Tensor> read_npy(const Env& env, const std::string& path);
+
+/// The same for bytes that are already at hand; `source` names them in errors.
+Result<Tensor> parse_npy(const Bytes& bytes, const std::string& source);
+
+/// A NumPy .npz file (stored or deflated): name -> array.
+Result<TensorMap> read_npz(const Env& env, const std::string& path);
+
+/// Writes an .npy file (version 1, row-major) atomically. kUnsupported for types NumPy lacks.
+Result<void> write_npy(Env& env, const std::string& path, const Tensor& tensor);
+
+}  // namespace wattwise::input

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/compare.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace wattwise::measure {
+namespace {
+
+/// A sample shorter than this is at the mercy of the clock's step and of one interrupt.
+constexpr double kMinSampleSeconds = 0.002;
+constexpr int64_t kMinPairs = 10;
+constexpr int64_t kMaxPairs = 2000;
+
+/// CPU milliseconds per inference over `repeats` inferences.
+Result<double> time_once(const Env& env, const engine::Session& session, const TensorMap& inputs,
+                         int repeats) {
+  const Seconds start = env.process_cpu_now();
+  for (int i = 0; i < repeats; ++i) {
+    [[maybe_unused]] const TensorMap outputs = WATTWISE_TRY(session.run(inputs));
+  }
+  return to_milliseconds(env.process_cpu_now() - start).count() / repeats;
+}
+
+Result<std::unique_ptr<engine::Session>> open_timed(const std::shared_ptr<engine::Runtime>& runtime,
+                                                    Env& env, const engine::SessionOptions& options,
+                                                    ModelFacts& facts) {
+  const auto info = env.stat(facts.path);
+  facts.size_bytes = info ? info->size_bytes : 0;
+  const Seconds start = env.monotonic_now();
+  auto session = WATTWISE_TRY(engine::open_session(runtime, env, facts.path, options));
+  facts.load_ms = to_milliseconds(env.monotonic_now() - start).count();
+  return session;
+}
+
+void keep_worst(const std::vector<OutputAccuracy>& sample, std::vector<OutputAccuracy>& worst) {
+  for (const OutputAccuracy& output : sample) {
+    const auto known = std::find_if(worst.begin(), worst.end(), [&](const OutputAccuracy& other) {
+      return other.output == output.output;
+    });
+    if (known == worst.end()) {
+      worst.push_back(output);
+      continue;
+    }
+    known->sqnr_db = std::min(known->sqnr_db, output.sqnr_db);
+    known->cosine = std::min(known->cosine, output.cosine);
+    known->max_abs_error = std::max(known->max_abs_error, output.max_abs_error);
+  }
+}
+
+}  // namespace
+
+Result<PairedTiming> time_interleaved(const Env& env, const engine::Session& first,
+                                      const engine::Session& second, const TensorMap& inputs,
+                                      Seconds budget) {
+  const double warm = std::max(WATTWISE_TRY(time_once(env, first, inputs, 1)), 1e-6);
+  WATTWISE_TRY(time_once(env, second, inputs, 1));
+  const int repeats = std::max(1, static_cast<int>(std::ceil(kMinSampleSeconds * 1e3 / warm)));
+  std::vector<double> a;
+  std::vector<double> b;
+  std::vector<double> ratios;
+  const Seconds deadline = env.monotonic_now() + budget;
+  for (int64_t pair = 0; pair < kMaxPairs && (pair < kMinPairs || env.monotonic_now() < deadline);
+       ++pair) {
+    const bool first_leads = pair % 2 == 0;
+    const double one = WATTWISE_TRY(time_once(env, first_leads ? first : second, inputs, repeats));
+    const double two = WATTWISE_TRY(time_once(env, first_leads ? second : first, inputs, repeats));
+    a.push_back(first_leads ? one : two);
+    b.push_back(first_leads ? two : one);
+    ratios.push_back(a.back() / std::max(b.back(), 1e-9));
+  }
+  const auto pairs = static_cast<int64_t>(a.size());
+  return PairedTiming{median_interval(a), median_interval(b), median_interval(ratios), pairs};
+}
+
+Result<Comparison> compare_models(const std::shared_ptr<engine::Runtime>& runtime, Env& env,
+                                  const std::string& first, const std::string& second,
+                                  const CompareOptions& options) {
+  Comparison comparison;
+  comparison.first.path = first;
+  comparison.second.path = second;
+  comparison.data = options.data;
+  comparison.samples = static_cast<int64_t>(options.samples.size());
+  WATTWISE_TRY(report_progress(options.progress, "loading both models", 0));
+  const auto a = WATTWISE_TRY(open_timed(runtime, env, options.session, comparison.first));
+  const auto b = WATTWISE_TRY(open_timed(runtime, env, options.session, comparison.second));
+  std::vector<TensorMap> reference;
+  std::vector<TensorMap> other;
+  for (const TensorMap& sample : options.samples) {
+    reference.push_back(WATTWISE_TRY(a->run(sample)));
+    other.push_back(WATTWISE_TRY(b->run(sample)));
+    keep_worst(WATTWISE_TRY(compare_outputs(reference.back(), other.back())), comparison.outputs);
+  }
+  comparison.drop = accuracy_drop(reference, other);
+  WATTWISE_TRY(report_progress(options.progress, "timing both models in turn", 0.3));
+  comparison.timing =
+      WATTWISE_TRY(time_interleaved(env, *a, *b, options.samples.front(), options.timing_budget));
+  return comparison;
+}
+
+}  // namespace wattwise::measure

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/progress.h"
+#include "engine/session.h"
+#include "measure/metrics.h"
+
+namespace wattwise::measure {
+
+/// CPU time per inference of two models, run in turn in one process.
+struct PairedTiming {
+  Interval first_ms;
+  Interval second_ms;
+  Interval ratio;  ///< first / second, pair by pair: above 1 the second is cheaper
+  int64_t pairs = 0;
+};
+
+/// Runs `first` and `second` in turn (A B, B A, ...) until `budget` is spent, at least 10 pairs.
+/// Each sample repeats the inference until it is long against the clock's step.
+Result<PairedTiming> time_interleaved(const Env& env, const engine::Session& first,
+                                      const engine::Session& second, const TensorMap& inputs,
+                                      Seconds budget);
+
+struct ModelFacts {
+  std::string path;
+  uint64_t size_bytes = 0;
+  double load_ms = 0;
+};
+
+struct Comparison {
+  ModelFacts first;
+  ModelFacts second;
+  std::vector<OutputAccuracy> outputs;  ///< worst case over all samples
+  AccuracyDrop drop;
+  PairedTiming timing;
+  int64_t samples = 0;
+  std::string data;  ///< where the samples came from
+};
+
+struct CompareOptions {
+  std::vector<TensorMap> samples;  ///< empty: random inputs
+  std::string data = "random inputs";
+  Seconds timing_budget{2};
+  engine::SessionOptions session;
+  Progress progress;
+};
+
+/// Runs both on the same inputs: outputs, accuracy, interleaved CPU time, load time, size.
+Result<Comparison> compare_models(const std::shared_ptr<engine::Runtime>& runtime, Env& env,
+                                  const std::string& first, const std::string& second,
+                                  const CompareOptions& options);
+
+}  // namespace wattwise::measure

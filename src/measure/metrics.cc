@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/metrics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace wattwise::measure {
+namespace {
+
+template <typename T>
+std::vector<float> widen(const Tensor& tensor) {
+  const auto values = tensor.values<T>();
+  std::vector<float> out;
+  out.reserve(values.size());
+  for (const T value : values) out.push_back(static_cast<float>(value));
+  return out;
+}
+
+float half_to_float(uint16_t half) {
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000U) << 16U;
+  const uint32_t exponent = (half >> 10U) & 0x1fU;
+  const uint32_t fraction = half & 0x3ffU;
+  if (exponent == 0) {
+    const float value = std::ldexp(static_cast<float>(fraction), -24);
+    return sign ? -value : value;
+  }
+  const uint32_t bits = sign | ((exponent == 31 ? 255 : exponent + 112) << 23U) | (fraction << 13U);
+  float out = 0;
+  std::memcpy(&out, &bits, sizeof out);
+  return out;
+}
+
+/// Outputs read as class scores: a last axis of 2 to 100,000 values, one row per decision.
+struct Rows {
+  size_t count = 0;
+  size_t width = 0;
+};
+
+Rows rows_of(const Tensor& tensor) {
+  if (tensor.shape.empty() || tensor.type != DataType::kFloat) return {};
+  const int64_t width = tensor.shape.back();
+  if (width < 2 || width > 100'000 || tensor.shape.size() > 3) return {};
+  return {static_cast<size_t>(tensor.element_count() / width), static_cast<size_t>(width)};
+}
+
+/// Rows look like scores when they are probabilities: not negative, each with the sum 1.
+bool is_distribution(const Tensor& tensor) {
+  const Rows rows = rows_of(tensor);
+  if (rows.count == 0) return false;
+  const auto values = tensor.values<float>();
+  for (size_t row = 0; row < rows.count; ++row) {
+    double sum = 0;
+    for (const float value : values.subspan(row * rows.width, rows.width)) {
+      if (value < 0) return false;
+      sum += value;
+    }
+    if (std::abs(sum - 1) > 1e-3) return false;
+  }
+  return true;
+}
+
+size_t arg_max(std::span<const float> row) {
+  return static_cast<size_t>(std::max_element(row.begin(), row.end()) - row.begin());
+}
+
+struct Agreement {
+  size_t equal = 0;
+  size_t total = 0;
+};
+
+void count_agreement(const Tensor& reference, const Tensor& other, Agreement& agreement) {
+  const Rows rows = rows_of(reference);
+  const auto a = reference.values<float>();
+  const auto b = other.values<float>();
+  for (size_t row = 0; row < rows.count; ++row) {
+    const size_t start = row * rows.width;
+    ++agreement.total;
+    agreement.equal +=
+        arg_max(a.subspan(start, rows.width)) == arg_max(b.subspan(start, rows.width));
+  }
+}
+
+bool varies(std::span<const float> values) {
+  return std::any_of(values.begin(), values.end(), [&](float v) { return v != values.front(); });
+}
+
+bool is_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+}
+
+}  // namespace
+
+double sqnr_db(std::span<const float> reference, std::span<const float> other) {
+  double signal = 0;
+  double noise = 0;
+  for (size_t i = 0; i < reference.size(); ++i) {
+    const double difference = static_cast<double>(reference[i]) - other[i];
+    signal += static_cast<double>(reference[i]) * reference[i];
+    noise += difference * difference;
+  }
+  if (noise == 0) return std::numeric_limits<double>::infinity();
+  return 10 * std::log10(signal / noise);
+}
+
+double cosine(std::span<const float> a, std::span<const float> b) {
+  double dot = 0;
+  double aa = 0;
+  double bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    dot += static_cast<double>(a[i]) * b[i];
+    aa += static_cast<double>(a[i]) * a[i];
+    bb += static_cast<double>(b[i]) * b[i];
+  }
+  if (aa == 0 && bb == 0) return 1;
+  return aa == 0 || bb == 0 ? 0 : dot / std::sqrt(aa * bb);
+}
+
+Result<std::vector<float>> as_floats(const Tensor& tensor) {
+  switch (tensor.type) {
+    case DataType::kFloat:
+      return widen<float>(tensor);
+    case DataType::kDouble:
+      return widen<double>(tensor);
+    case DataType::kInt64:
+      return widen<int64_t>(tensor);
+    case DataType::kInt32:
+      return widen<int32_t>(tensor);
+    case DataType::kInt8:
+      return widen<int8_t>(tensor);
+    case DataType::kUint8:
+    case DataType::kBool:
+      return widen<uint8_t>(tensor);
+    case DataType::kFloat16: {
+      std::vector<float> out;
+      for (const uint16_t half : tensor.values<uint16_t>()) out.push_back(half_to_float(half));
+      return out;
+    }
+    default:
+      return Error(ErrorCode::kUnsupported, fmt::format("outputs of type {} cannot be compared",
+                                                        data_type_name(tensor.type)));
+  }
+}
+
+Result<std::vector<OutputAccuracy>> compare_outputs(const TensorMap& reference,
+                                                    const TensorMap& other) {
+  std::vector<OutputAccuracy> out;
+  for (const auto& [name, expected] : reference) {
+    const auto it = other.find(name);
+    if (it == other.end()) {
+      return Error(ErrorCode::kInvalidArgument, fmt::format("the output {} is missing", name));
+    }
+    if (it->second.shape != expected.shape) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("the output {} has another shape", name));
+    }
+    const auto a = WATTWISE_TRY(as_floats(expected));
+    const auto b = WATTWISE_TRY(as_floats(it->second));
+    double largest = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
+    }
+    out.push_back({name, sqnr_db(a, b), cosine(a, b), largest});
+  }
+  return out;
+}
+
+AccuracyDrop accuracy_drop(const std::vector<TensorMap>& reference,
+                           const std::vector<TensorMap>& other) {
+  if (reference.empty()) return {0, "nothing"};
+  for (const auto& [name, first] : reference.front()) {
+    const bool scores = std::all_of(reference.begin(), reference.end(), [&](const TensorMap& map) {
+      return is_distribution(map.at(name));
+    });
+    if (!scores) continue;
+    Agreement agreement;
+    for (size_t i = 0; i < reference.size(); ++i) {
+      count_agreement(reference[i].at(name), other[i].at(name), agreement);
+    }
+    const auto differing = static_cast<double>(agreement.total - agreement.equal);
+    return {100 * differing / static_cast<double>(agreement.total),
+            "decision agreement on " + name};
+  }
+  AccuracyDrop worst{-1, ""};
+  for (const auto& [name, first] : reference.front()) {
+    std::vector<float> a;
+    std::vector<float> b;
+    for (size_t i = 0; i < reference.size(); ++i) {
+      const auto more_a = as_floats(reference[i].at(name));
+      const auto more_b = as_floats(other[i].at(name));
+      if (!more_a || !more_b) continue;
+      a.insert(a.end(), more_a->begin(), more_a->end());
+      b.insert(b.end(), more_b->begin(), more_b->end());
+    }
+    const double percent = 100 * (1 - cosine(a, b));
+    if (percent > worst.percent) worst = {percent, "cosine of " + name};
+  }
+  return worst;
+}
+
+std::optional<std::string> insane(const TensorMap& reference, const TensorMap& other) {
+  for (const auto& [name, expected] : reference) {
+    const auto it = other.find(name);
+    if (it == other.end()) return fmt::format("the output {} is missing", name);
+    const auto a = as_floats(expected);
+    const auto b = as_floats(it->second);
+    if (!a || !b) continue;
+    if (is_finite(*a) && !is_finite(*b)) {
+      return fmt::format("the output {} holds NaN or infinity where the float model has none",
+                         name);
+    }
+    if (a->size() > 1 && varies(*a) && !b->empty() && !varies(*b)) {
+      return fmt::format("the output {} is constant where the float model's varies", name);
+    }
+  }
+  return std::nullopt;
+}
+
+double quantile(std::vector<double> samples, double q) {
+  std::sort(samples.begin(), samples.end());
+  const double position = q * static_cast<double>(samples.size() - 1);
+  const auto below = static_cast<size_t>(position);
+  const size_t above = std::min(below + 1, samples.size() - 1);
+  const double part = position - static_cast<double>(below);
+  return samples[below] * (1 - part) + samples[above] * part;
+}
+
+Interval median_interval(std::vector<double> samples) {
+  if (samples.empty()) return {};
+  std::sort(samples.begin(), samples.end());
+  // The median lies between the k-th smallest and the k-th largest sample with probability
+  // 1 - 2 P(Binomial(n, 1/2) < k); the largest k that keeps 95 % is taken.
+  const auto n = samples.size();
+  double tail = std::pow(0.5, static_cast<double>(n));
+  double term = tail;
+  size_t k = 0;
+  while (k < n / 2 && 2 * tail <= 0.05) {
+    ++k;
+    term *= static_cast<double>(n - k + 1) / static_cast<double>(k);
+    tail += term;
+  }
+  const size_t rank = k == 0 ? 0 : k - 1;
+  return {quantile(samples, 0.5), samples[rank], samples[n - 1 - rank]};
+}
+
+}  // namespace wattwise::measure

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "wattwise/result.h"
+#include "wattwise/types.h"
+
+namespace wattwise::measure {
+
+/// 10 log10(sum(ref^2) / sum((ref - other)^2)) in dB; +inf when equal. Equal lengths.
+double sqnr_db(std::span<const float> reference, std::span<const float> other);
+/// dot / (|a| |b|); 1 when both are zero, 0 when one is.
+double cosine(std::span<const float> a, std::span<const float> b);
+
+/// Elements as float, whatever numeric type; kUnsupported for strings.
+Result<std::vector<float>> as_floats(const Tensor& tensor);
+
+/// Compares outputs of the same names. kInvalidArgument for a missing output or another shape.
+Result<std::vector<OutputAccuracy>> compare_outputs(const TensorMap& reference,
+                                                    const TensorMap& other);
+
+/// Drop in percent by the documented rule: share of differing arg-max decisions of outputs that
+/// look like class scores; else 100 x (1 - cosine), over several samples.
+struct AccuracyDrop {
+  double percent = 0;
+  std::string compared_by;  ///< "decision agreement on <output>" or "cosine of <output>"
+};
+AccuracyDrop accuracy_drop(const std::vector<TensorMap>& reference,
+                           const std::vector<TensorMap>& other);
+
+/// Why these outputs cannot be right whatever the model: NaN or infinity that the reference has
+/// not, or a constant output where the reference varies. Absent when sane.
+std::optional<std::string> insane(const TensorMap& reference, const TensorMap& other);
+
+/// Median and a 95 % interval of the median (order statistics, exact binomial).
+struct Interval {
+  double median = 0;
+  double low = 0;
+  double high = 0;
+};
+Interval median_interval(std::vector<double> samples);
+
+/// The q-quantile (0..1) by linear interpolation. Precondition: not empty.
+double quantile(std::vector<double> samples, double q);
+
+}  // namespace wattwise::measure

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "measure/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace wattwise::measure {
+namespace {
+
+Tensor floats(std::vector<int64_t> shape, std::vector<float> values) {
+  return make_float_tensor(std::move(shape), values);
+}
+
+TEST(Metrics, SqnrIsTheRatioOfEnergiesInDecibels) {
+  const std::vector<float> reference = {3, 4};
+  const std::vector<float> other = {3, 4.5};
+  EXPECT_NEAR(sqnr_db(reference, other), 10 * std::log10(25 / 0.25), 1e-9);
+  EXPECT_EQ(sqnr_db(reference, reference), std::numeric_limits<double>::infinity());
+}
+
+TEST(Metrics, CosineOfKnownAngles) {
+  const std::vector<float> x = {1, 0};
+  const std::vector<float> diagonal = {1, 1};
+  const std::vector<float> zero = {0, 0};
+  EXPECT_NEAR(cosine(x, diagonal), std::sqrt(0.5), 1e-9);
+  EXPECT_EQ(cosine(zero, zero), 1);
+  EXPECT_EQ(cosine(x, zero), 0);
+}
+
+TEST(Metrics, DropCountsChangedDecisionsOfProbabilities) {
+  const std::vector<TensorMap> reference = {{{"p", floats({2, 2}, {0.9F, 0.1F, 0.2F, 0.8F})}}};
+  const std::vector<TensorMap> other = {{{"p", floats({2, 2}, {0.6F, 0.4F, 0.7F, 0.3F})}}};
+  const auto drop = accuracy_drop(reference, other);
+  EXPECT_EQ(drop.percent, 50);
+  EXPECT_EQ(drop.compared_by, "decision agreement on p");
+}
+
+TEST(Metrics, DropFallsBackToTheWorstCosine) {
+  const std::vector<TensorMap> reference = {
+      {{"a", floats({2}, {2, 0})}, {"b", floats({2}, {2, 0})}}};
+  const std::vector<TensorMap> other = {{{"a", floats({2}, {2, 0})}, {"b", floats({2}, {1, 1})}}};
+  const auto drop = accuracy_drop(reference, other);
+  EXPECT_NEAR(drop.percent, 100 * (1 - std::sqrt(0.5)), 1e-6);
+  EXPECT_EQ(drop.compared_by, "cosine of b");
+}
+
+TEST(Metrics, RefusesNanAndConstantOutputs) {
+  const TensorMap reference = {{"y", floats({2}, {1, 2})}};
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_FALSE(insane(reference, {{"y", floats({2}, {1.1F, 2})}}).has_value());
+  EXPECT_TRUE(insane(reference, {{"y", floats({2}, {nan, 2})}}).has_value());
+  EXPECT_TRUE(insane(reference, {{"y", floats({2}, {0, 0})}}).has_value());
+}
+
+TEST(Metrics, ComparingAnotherShapeIsAnError) {
+  const auto result =
+      compare_outputs({{"y", floats({2}, {1, 2})}}, {{"y", floats({1, 2}, {1, 2})}});
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code(), ErrorCode::kInvalidArgument);
+}
+
+TEST(Metrics, MedianIntervalHoldsTheMedianAndNarrows) {
+  std::vector<double> few = {1, 2, 3, 4, 5};
+  EXPECT_EQ(median_interval(few).median, 3);
+  EXPECT_EQ(median_interval(few).low, 1);
+  EXPECT_EQ(median_interval(few).high, 5);
+  std::vector<double> many;
+  for (int i = 0; i < 101; ++i) many.push_back(i);
+  const Interval interval = median_interval(many);
+  EXPECT_EQ(interval.median, 50);
+  EXPECT_EQ(interval.low, 40);  // order statistics 41 and 61 of 101: the exact binomial bounds
+  EXPECT_EQ(interval.high, 60);
+}
+
+TEST(Metrics, QuantileInterpolates) { EXPECT_NEAR(quantile({1, 2, 3, 4}, 0.5), 2.5, 1e-12); }
+
+TEST(Metrics, HalfPrecisionOutputsAreWidened) {
+  Tensor half{DataType::kFloat16, {3}, {}, {}};
+  const std::vector<uint16_t> bits = {0x3c00, 0xc000, 0x0001};
+  half.data = Bytes::copy_of(std::span<const uint16_t>(bits));
+  const auto values = as_floats(half);
+  ASSERT_TRUE(values.has_value());
+  EXPECT_EQ((*values)[0], 1.0F);
+  EXPECT_EQ((*values)[1], -2.0F);
+  EXPECT_EQ((*values)[2], std::ldexp(1.0F, -24));
+}
+
+}  // namespace
+}  // namespace wattwise::measure

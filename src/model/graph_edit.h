@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "model/graph.h"
+#include "wattwise/result.h"
+
+namespace wattwise::model {
+
+/// A deep copy of the structure; constant bytes are shared.
+Graph clone(const Graph& graph);
+Model clone(const Model& model);
+
+/// Makes names that no value of the model carries yet, inner graphs included.
+class NameMaker {
+ public:
+  explicit NameMaker(const Graph& main_graph);
+  /// `base`, or `base` + "_" + a number.
+  std::string unique(std::string_view base);
+
+ private:
+  std::unordered_set<std::string> taken_;
+};
+
+/// Makes every reader of `from` (inner graphs included, unless they redefine the name) read `to`.
+/// Graph outputs keep their names.
+void replace_uses(Graph& graph, std::string_view from, std::string_view to);
+
+/// Brings nodes into an order in which every value is made before it is read; keeps the given
+/// order where it can. kCorrupt for a cycle, naming one node on it.
+Result<void> sort_nodes(Graph& graph);
+
+/// Removes nodes, initializers and `Constant` nodes that nothing reads; returns how many.
+int64_t remove_unused(Graph& graph);
+
+/// Checks names and order: every input defined before use, no value made twice, opsets imported,
+/// constants as large as their shapes say. kCorrupt with the place.
+Result<void> verify(const Model& model);
+
+}  // namespace wattwise::model

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "core/memory_env.h"
+#include "model/graph_edit.h"
+#include "model/inspect.h"
+#include "model/load.h"
+#include "model/save.h"
+#include "model/walk.h"
+
+namespace wattwise::model {
+namespace {
+
+Value float_value(std::string name, std::vector<int64_t> shape) {
+  Value value;
+  value.name = std::move(name);
+  value.type = DataType::kFloat;
+  value.shape.emplace();
+  for (const int64_t dim : shape) value.shape->push_back({dim, "", ""});
+  return value;
+}
+
+Node node(std::string op, std::vector<std::string> inputs, std::vector<std::string> outputs) {
+  Node out;
+  out.name = op + "_node";
+  out.op_type = std::move(op);
+  out.inputs = std::move(inputs);
+  out.outputs = std::move(outputs);
+  return out;
+}
+
+/// MatMul with an initializer, then an If whose branches hold a Constant each.
+Model sample() {
+  Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", 17}, {"com.example", 3}};
+  model.metadata = {{"author", "someone"}};
+  model.unknown = std::string("\xd2\x3e\x03xyz", 6);  // field 1002, unknown to any version
+  model.graph.name = "main";
+  model.graph.inputs = {float_value("x", {1, 4}), float_value("c", {})};
+  model.graph.inputs[1].type = DataType::kBool;
+  model.graph.outputs = {float_value("y", {1, 2})};
+  const std::vector<float> weights = {1, 2, 3, 4, 5, 6, 7, 8};
+  model.graph.initializers = {make_float_constant("w", {4, 2}, weights)};
+  model.graph.nodes = {node("MatMul", {"x", "w"}, {"h"})};
+  Node branch = node("If", {"c"}, {"y"});
+  for (const char* name : {"then_branch", "else_branch"}) {
+    auto inner = std::make_shared<Graph>();
+    inner->name = name;
+    Node constant = node("Constant", {}, {std::string(name) + "_k"});
+    const std::vector<float> value = {0.5F, 1.5F};
+    constant.set_attribute("value",
+                           std::make_shared<Constant>(make_float_constant("", {2}, value)));
+    inner->nodes = {constant,
+                    node("Add", {"h", std::string(name) + "_k"}, {std::string(name) + "_y"})};
+    inner->outputs = {float_value(std::string(name) + "_y", {1, 2})};
+    branch.set_attribute(name, inner);
+  }
+  model.graph.nodes.push_back(branch);
+  return model;
+}
+
+Bytes bytes_of(const Model& model) { return Bytes::own(*serialize(model)); }
+
+TEST(Model, WritesWhatItReadByteForByte) {
+  const std::string first = *serialize(sample());
+  auto again = parse(Bytes::own(first), "sample");
+  ASSERT_TRUE(again.has_value()) << again.error().to_string();
+  EXPECT_EQ(*serialize(*again), first);
+  EXPECT_EQ(again->metadata[0].second, "someone");
+  EXPECT_EQ(again->unknown, sample().unknown);
+  EXPECT_TRUE(verify(*again).has_value());
+}
+
+TEST(Model, WeightsAreViewsOfTheFile) {
+  const Bytes file = bytes_of(sample());
+  const auto model = parse(file, "sample");
+  const std::byte* weights = model->graph.initializers[0].data.data();
+  EXPECT_GE(weights, file.data());
+  EXPECT_LT(weights, file.data() + file.size());
+}
+
+TEST(Model, ConstantsOfAllScopesAreFound) {
+  Model model = sample();
+  const ConstantIndex index(model.graph);
+  EXPECT_EQ(index.entries().size(), 3u);
+  const auto& branch = std::get<std::shared_ptr<Graph>>(model.graph.nodes[1].attributes[0].value);
+  EXPECT_NE(index.find(*branch, "w"), nullptr) << "an inner graph sees outer constants";
+  EXPECT_NE(index.find(*branch, "then_branch_k"), nullptr);
+  EXPECT_EQ(index.find(model.graph, "then_branch_k"), nullptr) << "not the other way round";
+  EXPECT_EQ(index.find(model.graph, "x"), nullptr);
+}
+
+TEST(Model, CostsFollowTheShapes) {
+  ShapeTable shapes = {{"x", {DataType::kFloat, {1, 4}}}, {"h", {DataType::kFloat, {1, 2}}}};
+  const Inspection inspection = inspect(sample(), shapes);
+  EXPECT_EQ(inspection.macs, 8);
+  EXPECT_EQ(inspection.parameters, 8 + 2 + 2);
+  EXPECT_EQ(inspection.weight_bytes, 48);
+  EXPECT_EQ(inspection.graph_count, 3);
+}
+
+TEST(Model, BrokenGraphsAreNamed) {
+  Model cycle = sample();
+  cycle.graph.nodes.push_back(node("Add", {"b", "h"}, {"a"}));
+  cycle.graph.nodes.push_back(node("Add", {"a", "h"}, {"b"}));
+  EXPECT_EQ(verify(cycle).error().code(), ErrorCode::kCorrupt);
+  EXPECT_NE(sort_nodes(cycle.graph).error().message().find("cycle"), std::string::npos);
+  Model twice = sample();
+  twice.graph.nodes.push_back(node("Relu", {"x"}, {"h"}));
+  EXPECT_NE(verify(twice).error().message().find("second time"), std::string::npos);
+}
+
+TEST(Model, RemovesOnlyWhatNothingReads) {
+  Model model = sample();
+  model.graph.nodes.push_back(node("Exp", {"x"}, {"unused"}));
+  const std::vector<float> value = {1};
+  model.graph.initializers.push_back(make_float_constant("spare", {1}, value));
+  EXPECT_EQ(remove_unused(model.graph), 2);
+  EXPECT_EQ(remove_unused(model.graph), 0);
+  EXPECT_EQ(model.graph.nodes.size(), 2u);
+}
+
+TEST(Model, LargeConstantsMayLieInAFileBesideTheModel) {
+  MemoryEnv env;
+  Model model = sample();
+  const std::vector<float> many(1000, 2.5F);
+  model.graph.initializers.push_back(make_float_constant("big", {1000}, many));
+  ASSERT_TRUE(env.create_directories("/m").has_value());
+  ASSERT_TRUE(save(env, model, "/m/model.onnx", "model.data").has_value());
+  const auto again = load(env, "/m/model.onnx");
+  ASSERT_TRUE(again.has_value()) << again.error().to_string();
+  EXPECT_EQ(again->graph.initializers[1].tensor().values<float>()[999], 2.5F);
+}
+
+TEST(Model, DataFilesOutsideTheFolderAreRefused) {
+  MemoryEnv env;
+  Model model = sample();
+  const std::vector<float> many(1000, 2.5F);
+  model.graph.initializers.push_back(make_float_constant("big", {1000}, many));
+  ASSERT_TRUE(save(env, model, "/m/model.onnx", "model.data").has_value());
+  std::string text = *env.read_file("/m/model.onnx");
+  const size_t at = text.find("model.data");
+  text.replace(at, 10, "/etc/passw");
+  env.put_file("/etc/passw", "secret");
+  env.put_file("/m/model.onnx", text);
+  EXPECT_EQ(load(env, "/m/model.onnx").error().code(), ErrorCode::kCorrupt);
+}
+
+TEST(Model, NestingWithoutEndIsRefused) {
+  Model model = sample();
+  for (int depth = 0; depth < 100; ++depth) {
+    auto inner = std::make_shared<Graph>(model.graph);
+    model.graph = Graph{};
+    Node branch = node("If", {"c"}, {"y"});
+    branch.set_attribute("then_branch", inner);
+    model.graph.nodes = {branch};
+  }
+  const auto refused = parse(bytes_of(model), "deep");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().message().find("nested deeper"), std::string::npos);
+}
+
+TEST(Model, MutatedFilesGiveOneLineOrAWorkingModel) {
+  const std::string original = *serialize(sample());
+  std::mt19937 random(7);  // its numbers are fixed by the standard
+  int refused = 0;
+  for (int i = 0; i < 2000; ++i) {
+    std::string mutated = original;
+    for (uint32_t flips = random() % 4 + 1; flips > 0; --flips) {
+      mutated[random() % mutated.size()] = static_cast<char>(random());
+    }
+    if (i % 5 == 0) mutated.resize(random() % mutated.size() + 1);
+    const auto model = parse(Bytes::own(mutated), "mutated");
+    if (!model) {
+      ++refused;
+      EXPECT_EQ(model.error().to_string().find('\n'), std::string::npos);
+      continue;
+    }
+    if (!verify(*model)) ++refused;
+    EXPECT_TRUE(serialize(*model).has_value());
+    EXPECT_GE(inspect(*model, {}).node_count, 0);
+  }
+  EXPECT_GT(refused, 200) << "the mutations are too tame to prove anything";
+}
+
+}  // namespace
+}  // namespace wattwise::model

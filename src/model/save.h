@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "core/env.h"
+#include "model/graph.h"
+
+namespace wattwise::model {
+
+/// Receives a file in order, piece by piece. Big pieces point straight at the weights.
+using ByteSink = std::function<Result<void>(std::span<const std::byte>)>;
+
+/// Size of the file that write() would make.
+uint64_t serialized_size(const Model& model);
+
+/// Writes the model as one ONNX file, streaming: no second copy of the weights is made.
+/// kUnsupported above 2 GiB, the limit of the format itself.
+Result<void> write(const Model& model, const ByteSink& sink);
+
+/// The file as bytes; for small models and for handing to a runtime.
+Result<std::string> serialize(const Model& model);
+
+/// The same without the data of initializers of the main graph of `min_bytes` and more: only names,
+/// types and shapes of those, marked as external. For a runtime that is given the data otherwise.
+Result<std::string> serialize_without_weights(const Model& model, size_t min_bytes);
+
+/// Writes `path` atomically. Above 2 GiB, or when `external_data` names a file (no folder part),
+/// constants of 1 kB and more go to that file beside it, 64-byte aligned (4 KiB for large ones).
+Result<void> save(Env& env, const Model& model, const std::string& path,
+                  const std::string& external_data = "");
+
+}  // namespace wattwise::model

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "optimize/optimize.h"
+
+// One function per pass, each in the file of its name.
+namespace wattwise::optimize {
+
+Result<PassOutcome> lift_constants(model::Model& model, const PassContext& context);
+Result<PassOutcome> merge_duplicate_constants(model::Model& model, const PassContext& context);
+Result<PassOutcome> remove_identities(model::Model& model, const PassContext& context);
+Result<PassOutcome> remove_unused(model::Model& model, const PassContext& context);
+
+}  // namespace wattwise::optimize

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace wattwise::quantize {
+
+/// A row-major array seen as [outer, channels, inner]: one scale per channel.
+struct ChannelLayout {
+  size_t outer = 1;
+  size_t channels = 1;
+  size_t inner = 1;
+};
+
+/// Symmetric int8: w = scale[c] x q, q in -127..127, scale = max |w| / 127, rounding half to even.
+/// A channel of zeros gets the scale 1.
+struct Int8Weights {
+  std::vector<int8_t> values;
+  std::vector<float> scales;
+};
+Int8Weights quantize_int8(std::span<const float> weights, const ChannelLayout& layout);
+
+/// Makes the columns of `values` [rows, columns] safe for processors that add two products of
+/// unsigned by signed bytes in 16 saturating bits (VPMADDUBSW): for neighbours of equal sign along
+/// the rows, at 2i and 2i+1, |a| + |b| <= 128. Takes the excess from both alike. Returns how many
+/// pairs were changed.
+int64_t limit_pairs(std::span<int8_t> values, size_t rows, size_t columns);
+/// Pairs that break the rule.
+int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t columns);
+
+/// Weights [rows, columns] in blocks of `block` along the rows of each column, as MatMulNBits keeps
+/// them: w = scale x (q - zero), q in 0..15.
+struct Int4Blocks {
+  size_t blocks_per_column = 0;
+  std::vector<uint8_t> packed;  ///< [columns, blocks, block / 2], low nibble first
+  std::vector<float> scales;    ///< [columns, blocks]
+  std::vector<uint8_t> zeros;   ///< [columns, (blocks + 1) / 2], low nibble first
+};
+Int4Blocks quantize_int4(std::span<const float> weights, size_t rows, size_t columns, size_t block);
+
+/// 10 log10(signal / noise) of weights against what int8 keeps of them.
+double weight_sqnr_db(std::span<const float> weights, const Int8Weights& quantized,
+                      const ChannelLayout& layout);
+/// The same for 4-bit blocks.
+double weight_sqnr_db(std::span<const float> weights, const Int4Blocks& quantized, size_t rows,
+                      size_t columns, size_t block);
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "quantize/quantize.h"
+
+// One function per method, each in the file of its name.
+namespace wattwise::quantize {
+
+Result<MethodOutcome> run_none(model::Model& model, const MethodContext& context);
+Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context);
+Result<MethodOutcome> run_weight_only(model::Model& model, const MethodContext& context);
+Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context);
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/text.h"
+#include "quantize/methods/methods.h"
+
+namespace wattwise::quantize {
+namespace {
+
+constexpr std::array kMethods = {
+    MethodRow{"none", "no change of precision", "float", 32, false, 1e-6, run_none},
+    MethodRow{"weight_only", "int8 weights, float activations",
+              "int8 weights per channel, symmetric", 8, false, 1e-3, run_weight_only},
+    MethodRow{
+        "dynamic", "int8 weights, activations quantized at run time",
+        "int8 weights per column, symmetric, pairs limited for 16-bit sums; uint8 activations", 8,
+        false, 5e-3, run_dynamic},
+    MethodRow{"int4", "4-bit block weights, float activations",
+              "4-bit weights in blocks of 32, asymmetric, rounded to nearest", 4, false, 2e-2,
+              run_int4},
+};
+
+/// Methods of the configuration that this version does not have.
+constexpr std::array<std::string_view, 3> kAbsent = {"static", "fp16", "mixed"};
+
+}  // namespace
+
+std::span<const MethodRow> method_table() { return kMethods; }
+
+Result<const MethodRow*> find_method(std::string_view name) {
+  std::vector<std::string> known = {"auto", "int8"};
+  for (const MethodRow& row : kMethods) {
+    if (row.name == name) return &row;
+    known.emplace_back(row.name);
+  }
+  if (std::find(kAbsent.begin(), kAbsent.end(), name) != kAbsent.end()) {
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("this version has no method \"{}\"; use one of {}", name,
+                             fmt::join(known, ", ")));
+  }
+  return Error(ErrorCode::kInvalidArgument, fmt::format("quantization method \"{}\" is unknown.{}",
+                                                        name, suggestion(name, known)));
+}
+
+}  // namespace wattwise::quantize

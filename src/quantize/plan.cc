@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/inspect.h"
+#include "quantize/quantize.h"
+
+namespace wattwise::quantize {
+namespace {
+
+/// Share of the multiplications from which on matrix products decide the speed.
+constexpr double kDominantShare = 0.5;
+
+double matmul_share(const model::Inspection& inspection) {
+  double matmul = 0;
+  double total = 0;
+  for (const model::NodeCost& node : inspection.nodes) {
+    const auto macs = static_cast<double>(node.macs.value_or(0));
+    total += macs;
+    if (node.op_type == "MatMul" && node.weight_bytes > 0) matmul += macs;
+  }
+  return total > 0 ? matmul / total : 0;
+}
+
+void choose(Plan& plan, std::string_view requested, double share) {
+  const bool dynamic = share >= kDominantShare;
+  plan.methods.push_back(dynamic ? "dynamic" : "weight_only");
+  const std::string why = fmt::format(
+      "products with constant matrices are {:.0f} % of the multiplications", share * 100);
+  plan.decisions.push_back(
+      {"choose", plan.methods.front(), fmt::format("{} -> {}", requested, why)});
+  plan.decisions.push_back(
+      {"reject", dynamic ? "weight_only" : "dynamic",
+       dynamic ? why + ", which integer arithmetic speeds up"
+               : why + "; integer convolution with run-time ranges is slower than float"});
+  plan.decisions.push_back(
+      {"reject", "int4", "rounding to 4 bits costs more accuracy than int8; ask for it by name"});
+}
+
+void add_once(std::vector<std::string>& methods, std::string_view name) {
+  if (std::find(methods.begin(), methods.end(), name) == methods.end()) methods.emplace_back(name);
+}
+
+}  // namespace
+
+Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
+                  std::string_view requested, const QuantizationConfig& config,
+                  bool has_calibration_data) {
+  Plan plan;
+  if (requested == "static" && !has_calibration_data) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "static quantization needs calibration data, and this version has no static "
+                 "quantization yet; use dynamic, weight_only, int8 or int4");
+  }
+  if (requested == "auto" || requested == "int8") {
+    choose(plan, requested, matmul_share(model::inspect(model, shapes)));
+  } else {
+    plan.methods.emplace_back(WATTWISE_TRY(find_method(requested))->name);
+  }
+  if (plan.methods.front() == "none") return plan;
+  const std::string fallback = config.fallback_method == "auto" || config.fallback_method == "int8"
+                                   ? "weight_only"
+                                   : config.fallback_method;
+  if (find_method(fallback)) {
+    add_once(plan.methods, fallback);
+  } else {
+    plan.decisions.push_back({"reject", fallback, "this version has no such fallback method"});
+  }
+  add_once(plan.methods, "none");
+  return plan;
+}
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/progress.h"
+#include "model/graph.h"
+#include "wattwise/config.h"
+#include "wattwise/types.h"
+
+namespace wattwise::quantize {
+
+/// What a method is given.
+struct MethodContext {
+  const model::ShapeTable& shapes;
+  const Progress& progress;
+};
+
+/// What a method did to the model.
+struct MethodOutcome {
+  std::vector<AppliedOptimization> applied;
+  std::vector<Decision> decisions;
+  std::vector<LayerQuantization> layers;
+};
+
+/// One quantization method. Changes `model` in place; it may leave nothing changed, and then
+/// `applied` is empty.
+struct MethodRow {
+  std::string_view name;
+  std::string_view description;
+  std::string_view scheme;  ///< for quantization_details
+  int weight_bits;          ///< 32 for none
+  bool needs_calibration;
+  double allowed_output_error;  ///< 1 - cosine that the parity test allows on its tiny models
+  Result<MethodOutcome> (*run)(model::Model& model, const MethodContext& context);
+};
+
+/// Methods that this build can do. `auto` and `int8` are choices among them: see plan().
+std::span<const MethodRow> method_table();
+
+/// The row of `name`; kInvalidArgument or kUnsupported (a method of the contract that is not built
+/// yet) names what can be used instead.
+Result<const MethodRow*> find_method(std::string_view name);
+
+/// The methods to try, best first, for a requested one; with the reasons.
+struct Plan {
+  std::vector<std::string> methods;  ///< rows of method_table(), the requested one first
+  std::vector<Decision> decisions;   ///< why each was chosen and each loser lost
+};
+
+/// `auto` and `int8` become dynamic where matrix products dominate the multiplications, else
+/// weight-only; the configured fallback and "none" follow.
+Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
+                  std::string_view requested, const QuantizationConfig& config,
+                  bool has_calibration_data);
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/quantize.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "engine/session.h"
+#include "measure/metrics.h"
+#include "model/graph_edit.h"
+#include "optimize/optimize.h"
+#include "quantize/kernels.h"
+
+namespace wattwise::quantize {
+namespace {
+
+std::vector<float> random_floats(size_t count, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<float> out(count);
+  for (float& value : out) {
+    value = (static_cast<float>(random() % 20001) - 10000) / 10000;
+  }
+  return out;
+}
+
+model::Node node(std::string op, std::vector<std::string> inputs, std::string output) {
+  model::Node out;
+  out.name = output + "_" + op;
+  out.op_type = std::move(op);
+  out.inputs = std::move(inputs);
+  out.outputs = {std::move(output)};
+  return out;
+}
+
+model::Value value(std::string name, DataType type, std::vector<int64_t> shape) {
+  model::Value out;
+  out.name = std::move(name);
+  out.type = type;
+  out.shape.emplace();
+  for (const int64_t dim : shape) out.shape->push_back({dim, "", ""});
+  return out;
+}
+
+/// Gather(table, ids) -> MatMul(w1) -> Identity -> MatMul(w2 in a Constant node).
+model::Model text_like() {
+  model::Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", 17}};
+  model.graph.name = "text";
+  model.graph.inputs = {value("ids", DataType::kInt64, {1, 8})};
+  model.graph.outputs = {value("y", DataType::kFloat, {1, 8, 32})};
+  model.graph.initializers = {
+      model::make_float_constant("table", {200, 64}, random_floats(200 * 64, 1)),
+      model::make_float_constant("w1", {64, 48}, random_floats(64 * 48, 2))};
+  model::Node constant = node("Constant", {}, "w2");
+  constant.set_attribute("value", std::make_shared<model::Constant>(model::make_float_constant(
+                                      "", {48, 32}, random_floats(48 * 32, 3))));
+  model.graph.nodes = {constant, node("Gather", {"table", "ids"}, "e"),
+                       node("MatMul", {"e", "w1"}, "h"), node("Identity", {"h"}, "i"),
+                       node("MatMul", {"i", "w2"}, "y")};
+  return model;
+}
+
+/// Conv -> Relu -> ConvTranspose, at an operator set without per-channel DequantizeLinear.
+model::Model image_like() {
+  model::Model model;
+  model.ir_version = 6;
+  model.opset_imports = {{"", 11}};
+  model.graph.name = "image";
+  model.graph.inputs = {value("x", DataType::kFloat, {1, 8, 10, 10})};
+  model.graph.outputs = {value("y", DataType::kFloat, {1, 4, 10, 10})};
+  model.graph.initializers = {
+      model::make_float_constant("k1", {16, 8, 3, 3}, random_floats(16 * 8 * 9, 4)),
+      model::make_float_constant("k2", {16, 4, 3, 3}, random_floats(16 * 4 * 9, 5))};
+  model.graph.nodes = {node("Conv", {"x", "k1"}, "h"), node("Relu", {"h"}, "r"),
+                       node("ConvTranspose", {"r", "k2"}, "y")};
+  return model;
+}
+
+std::shared_ptr<engine::Runtime> runtime() {
+  auto loaded = engine::load_runtime(system_env(), {});
+  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
+  return *loaded;
+}
+
+TensorMap run(const model::Model& model) {
+  auto session = engine::open_session(runtime(), system_env(), model, "test", {});
+  EXPECT_TRUE(session.has_value()) << session.error().to_string();
+  const auto inputs = engine::make_random_inputs((*session)->inputs(), {}, 3);
+  auto outputs = (*session)->run(*inputs);
+  EXPECT_TRUE(outputs.has_value()) << outputs.error().to_string();
+  return *outputs;
+}
+
+const model::ShapeTable shapes;
+const Progress progress;
+
+TEST(Parity, EveryPassLeavesTheOutputsAsTheyWere) {
+  for (const model::Model& original : {text_like(), image_like()}) {
+    const TensorMap expected = run(original);
+    for (const optimize::PassRow& row : optimize::pass_table()) {
+      model::Model model = model::clone(original);
+      const auto outcome = row.run(model, {shapes});
+      ASSERT_TRUE(outcome.has_value()) << row.name;
+      ASSERT_TRUE(model::verify(model).has_value()) << row.name;
+      for (const auto& output : *measure::compare_outputs(expected, run(model))) {
+        EXPECT_LE(output.max_abs_error, row.max_error) << row.name;
+      }
+    }
+  }
+}
+
+TEST(Parity, EveryMethodStaysWithinItsBoundAndShrinksTheModel) {
+  for (const model::Model& original : {text_like(), image_like()}) {
+    const TensorMap expected = run(original);
+    for (const MethodRow& row : method_table()) {
+      model::Model model = model::clone(original);
+      const auto outcome = row.run(model, {shapes, progress});
+      ASSERT_TRUE(outcome.has_value()) << row.name;
+      ASSERT_TRUE(model::verify(model).has_value()) << row.name;
+      EXPECT_EQ(outcome->applied.empty(), row.name == "none");
+      EXPECT_EQ(outcome->layers.empty(), row.name == "none");
+      for (const auto& output : *measure::compare_outputs(expected, run(model))) {
+        EXPECT_GE(output.cosine, 1 - row.allowed_output_error) << row.name << " " << output.output;
+      }
+    }
+  }
+}
+
+TEST(Kernels, Int8RoundsHalfToEvenWithinHalfAStep) {
+  const std::vector<float> weights = {127, 0.5F, 1.5F, -2.5F};
+  const auto q = quantize_int8(weights, {1, 1, 4});
+  EXPECT_EQ(q.scales[0], 1);
+  EXPECT_EQ(q.values, (std::vector<int8_t>{127, 0, 2, -2}));
+  const std::vector<float> zeros(4, 0);
+  EXPECT_EQ(quantize_int8(zeros, {1, 2, 2}).scales, (std::vector<float>{1, 1}));
+}
+
+TEST(Kernels, LimitedPairsNeverSaturateSixteenBits) {
+  std::mt19937 random(5);
+  std::vector<int8_t> values(64 * 9);
+  for (int8_t& v : values) v = static_cast<int8_t>(static_cast<int>(random() % 255) - 127);
+  EXPECT_GT(count_unsafe_pairs(values, 64, 9), 0);
+  const int64_t unsafe = count_unsafe_pairs(values, 64, 9);
+  EXPECT_EQ(limit_pairs(values, 64, 9), unsafe);
+  EXPECT_EQ(limit_pairs(values, 64, 9), 0) << "a second call changes nothing";
+  EXPECT_EQ(count_unsafe_pairs(values, 64, 9), 0);
+  for (size_t row = 0; row < 64; row += 2) {
+    for (size_t column = 0; column < 9; ++column) {
+      const int sum = 255 * values[row * 9 + column] + 255 * values[(row + 1) * 9 + column];
+      EXPECT_LE(std::abs(sum), 32768);
+    }
+  }
+}
+
+TEST(Kernels, Int4KeepsEveryWeightWithinAStep) {
+  const auto weights = random_floats(50 * 3, 9);  // the last block of each column is not full
+  const auto q = quantize_int4(weights, 50, 3, 32);
+  EXPECT_EQ(q.blocks_per_column, 2u);
+  EXPECT_GT(weight_sqnr_db(weights, q, 50, 3, 32), 18);
+}
+
+TEST(Plan, RefusesWhatThisVersionLacksAndSaysWhatToUse) {
+  const auto model = text_like();
+  const auto message = [&](const char* method) {
+    const auto refused = plan(model, {}, method, {}, false);
+    return refused ? std::string("accepted") : refused.error().message();
+  };
+  EXPECT_NE(message("static").find("calibration data"), std::string::npos);
+  EXPECT_NE(message("fp16").find("use one of"), std::string::npos);
+  EXPECT_NE(message("dynamc").find("Did you mean \"dynamic\"?"), std::string::npos);
+}
+
+TEST(Plan, MatrixModelsGoDynamicOthersWeightOnly) {
+  const auto first = [&](const model::Model& model) {
+    const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
+    EXPECT_TRUE(shapes.has_value());
+    return plan(model, *shapes, "auto", {}, false)->methods.front();
+  };
+  EXPECT_EQ(first(text_like()), "dynamic");
+  EXPECT_EQ(first(image_like()), "weight_only");
+}
+
+}  // namespace
+}  // namespace wattwise::quantize

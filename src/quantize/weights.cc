@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/weights.h"
+
+#include <algorithm>
+
+#include "model/walk.h"
+
+namespace wattwise::quantize {
+namespace {
+
+/// Smaller constants, and vectors of any size, are biases, scales and shapes; quantizing them saves
+/// nothing.
+constexpr size_t kMinWeightBytes = 1024;
+
+bool is_output(const model::Graph& graph, const std::string& name) {
+  return std::any_of(graph.outputs.begin(), graph.outputs.end(),
+                     [&](const model::Value& value) { return value.name == name; });
+}
+
+/// The graph in which each constant is defined.
+std::unordered_map<const model::Constant*, model::Graph*> owners(
+    const model::ConstantIndex& index) {
+  std::unordered_map<const model::Constant*, model::Graph*> out;
+  for (const auto& entry : index.entries()) out[entry.constant] = entry.graph;
+  return out;
+}
+
+void report_left_alone(const model::ConstantIndex& index, std::vector<Decision>& decisions) {
+  for (const auto& entry : index.entries()) {
+    const model::Constant& constant = *entry.constant;
+    if (constant.data.size() < kMinWeightBytes || constant.type == DataType::kFloat) continue;
+    decisions.push_back({"leave", constant.name.empty() ? "a constant" : constant.name,
+                         "its type is " + data_type_name(constant.type) + ", not float"});
+  }
+}
+
+}  // namespace
+
+std::span<const float> Weight::values() const {
+  return {reinterpret_cast<const float*>(constant.data.data()), constant.data.size() / 4};
+}
+
+bool Weight::only_read_by(std::string_view op, size_t slot) const {
+  return std::all_of(readers.begin(), readers.end(), [&](const WeightReader& reader) {
+    return reader.node->is(op) && reader.slot == slot;
+  });
+}
+
+std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& decisions) {
+  const model::ConstantIndex index(model.graph);
+  const auto owner = owners(index);
+  report_left_alone(index, decisions);
+  std::vector<Weight> weights;
+  std::unordered_map<const model::Constant*, size_t> position;
+  model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
+    for (const model::Node& node : graph.nodes) {
+      for (size_t slot = 0; slot < node.inputs.size(); ++slot) {
+        model::Constant* constant = index.find(graph, node.inputs[slot]);
+        if (!constant || constant->type != DataType::kFloat || constant->shape.size() < 2 ||
+            constant->data.size() < kMinWeightBytes) {
+          continue;
+        }
+        const auto [at, added] = position.emplace(constant, weights.size());
+        if (added) weights.push_back({owner.at(constant), node.inputs[slot], *constant, {}});
+        weights[at->second].readers.push_back({&graph, &node, slot});
+      }
+    }
+  });
+  std::erase_if(weights, [&](const Weight& weight) {
+    if (!is_output(*weight.graph, weight.name)) return false;
+    decisions.push_back({"keep_float", weight.name, "it is an output of its graph"});
+    return true;
+  });
+  return weights;
+}
+
+std::string ModelEdits::add_constant(const Weight& weight, std::string_view suffix, Tensor tensor) {
+  const std::string name = unique(weight.name + std::string(suffix));
+  edits_[weight.graph].added.push_back(model::make_constant(name, tensor));
+  return name;
+}
+
+void ModelEdits::apply() {
+  for (auto& [graph, edits] : edits_) {
+    std::vector<model::Node> nodes = std::move(edits.first);
+    for (model::Node& node : graph->nodes) {
+      if (const auto it = edits.replaced.find(&node); it != edits.replaced.end()) {
+        for (model::Node& made : it->second) nodes.push_back(std::move(made));
+      } else if (!(node.is("Constant") && edits.removed.contains(node.outputs[0]))) {
+        nodes.push_back(std::move(node));
+      }
+    }
+    graph->nodes = std::move(nodes);
+    std::erase_if(graph->initializers, [&](const model::Constant& constant) {
+      return edits.removed.contains(constant.name);
+    });
+    for (model::Constant& constant : edits.added)
+      graph->initializers.push_back(std::move(constant));
+    std::erase_if(graph->value_info,
+                  [&](const model::Value& value) { return edits.removed.contains(value.name); });
+  }
+  edits_.clear();
+}
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "model/graph.h"
+#include "model/graph_edit.h"
+#include "quantize/quantize.h"
+
+namespace wattwise::quantize {
+
+/// One place where a weight is read.
+struct WeightReader {
+  model::Graph* graph;
+  const model::Node* node;
+  size_t slot;  ///< index of the input
+};
+
+/// A float constant worth quantizing and everything that reads it.
+struct Weight {
+  model::Graph* graph;       ///< where it is defined
+  std::string name;          ///< of the value
+  model::Constant constant;  ///< shares the bytes
+  std::vector<WeightReader> readers;
+
+  std::span<const float> values() const;
+  size_t dim(size_t axis) const { return static_cast<size_t>(constant.shape[axis]); }
+  size_t rank() const { return constant.shape.size(); }
+  /// True if every reader is `op` of the standard domain at this input.
+  bool only_read_by(std::string_view op, size_t slot) const;
+};
+
+/// All float constants of rank 2 or more and 1 kB or more that nodes read, in every graph, in order
+/// of first use. A decision tells of each large constant that must stay as it is (an output, a
+/// default input, a type other than float).
+std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& decisions);
+
+/// Edits that are collected first and applied together, so that nodes and constants stay where they
+/// are while methods look at them.
+class ModelEdits {
+ public:
+  explicit ModelEdits(model::Model& model) : model_(model), names_(model.graph) {}
+
+  std::string unique(std::string_view base) { return names_.unique(base); }
+  void remove_constant(const Weight& weight) { edits_[weight.graph].removed.insert(weight.name); }
+  /// A constant in the graph that defines `weight`; returns its name.
+  std::string add_constant(const Weight& weight, std::string_view suffix, Tensor tensor);
+  /// A node at the start of the graph that defines `weight`.
+  void add_first(const Weight& weight, model::Node node) {
+    edits_[weight.graph].first.push_back(std::move(node));
+  }
+  void replace(const WeightReader& reader, std::vector<model::Node> nodes) {
+    edits_[reader.graph].replaced[reader.node] = std::move(nodes);
+  }
+  /// Performs everything. Pointers into the model are invalid afterwards.
+  void apply();
+
+ private:
+  struct GraphEdits {
+    std::unordered_set<std::string> removed;
+    std::vector<model::Constant> added;
+    std::vector<model::Node> first;
+    std::unordered_map<const model::Node*, std::vector<model::Node>> replaced;
+  };
+  model::Model& model_;
+  model::NameMaker names_;
+  std::map<model::Graph*, GraphEdits> edits_;
+};
+
+}  // namespace wattwise::quantize

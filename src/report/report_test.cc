@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "report/report.h"
+
+#include <gtest/gtest.h>
+
+#include "core/embedded.h"
+
+namespace wattwise::report {
+namespace {
+
+Json metrics() {
+  for (const EmbeddedFile& file : embedded_files()) {
+    if (file.name == "metrics.json") return *parse_json(file.content, file.name);
+  }
+  return {};
+}
+
+ReportData sample() {
+  ReportData data;
+  data.timestamp = 1'700'000'000;
+  data.deployment_target = "ANDROID";
+  data.power_profile = "BALANCED";
+  data.device_state = {{"battery", {{"level_percent", 15}, {"is_charging", false}}},
+                       {"thermal", nullptr}};
+  ModelReport model;
+  model.path = "/models/<b>&\"x|y.onnx";
+  model.model_type = "vision";
+  model.status = "ready";
+  model.quantization_method = "none";
+  model.figures["power_consumption_mw"] = Figure::estimated(120, 80, 300, "device file x");
+  model.figures["latency_ms"] = Figure::absent("never run");
+  model.figures["size_reduction_ratio"] = Figure::measured(1.1, "file sizes");
+  data.models.push_back(model);
+  data.recommendations = recommend(data);
+  return data;
+}
+
+TEST(Report, EveryFormatCarriesTheSameFacts) {
+  for (const FormatRow& format : format_table()) {
+    const auto text = render(sample(), format.name, metrics());
+    ASSERT_TRUE(text.has_value());
+    for (const char* fact : {"ANDROID", "BALANCED", "2023-11-14T22:13:20Z", "120", "never run",
+                             "device file x", "15", "became only 1.10 times smaller"}) {
+      EXPECT_NE(text->find(fact), std::string::npos) << format.name << " lacks " << fact;
+    }
+  }
+}
+
+TEST(Report, HtmlEscapesPaths) {
+  const auto text = render(sample(), "html", metrics());
+  EXPECT_EQ(text->find("<b>"), std::string::npos);
+  EXPECT_NE(text->find("&lt;b&gt;&amp;&quot;x|y.onnx"), std::string::npos);
+}
+
+TEST(Report, MarkdownEscapesTableSigns) {
+  const auto text = render(sample(), "markdown", metrics());
+  EXPECT_NE(text->find("x\\|y.onnx"), std::string::npos);
+}
+
+TEST(Report, AnAbsentFigureIsNeverANumber) {
+  const Json json = *parse_json(*render(sample(), "json", metrics()), "report");
+  const Json& model = json["models"].front();
+  EXPECT_TRUE(model["latency_ms"].is_null());
+  EXPECT_EQ(model["provenance"]["latency_ms"]["origin"], "absent");
+  EXPECT_EQ(model["provenance"]["power_consumption_mw"]["low"], 80);
+}
+
+TEST(Report, UnknownFormatNamesTheKnown) {
+  const auto refused = render(sample(), "htm", metrics());
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().message(), "there is no report format \"htm\". Did you mean \"html\"?");
+}
+
+TEST(Report, RecommendationsNeedEvidence) {
+  ReportData data = sample();
+  data.device_state["battery"]["is_charging"] = true;
+  data.models[0].quantization_method = "int4";
+  data.models[0].figures["size_reduction_ratio"] = Figure::measured(4, "file sizes");
+  EXPECT_TRUE(recommend(data).empty());
+  EXPECT_EQ(recommend(sample()).size(), 3u);
+}
+
+}  // namespace
+}  // namespace wattwise::report

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/text.h"
+#include "store/journal.h"
+#include "store/sql.h"
+#include "store/tables.h"
+
+namespace wattwise::store {
+namespace {
+
+constexpr int kSchemaVersion = 1;
+/// A process waits this long for the others' short transactions.
+constexpr Seconds kPatience(20);
+
+double number(const Cell& cell) { return cell ? std::strtod(cell->c_str(), nullptr) : 0; }
+std::optional<double> optional_number(const Cell& cell) {
+  return cell ? std::optional(number(cell)) : std::nullopt;
+}
+std::string text(const Cell& cell) { return cell.value_or(""); }
+
+Preparation read_preparation(const std::vector<Cell>& row, size_t at) {
+  Preparation preparation{
+      text(row[at]),     text(row[at + 1]), text(row[at + 2]),   text(row[at + 3]),
+      text(row[at + 4]), text(row[at + 5]), number(row[at + 6]), nullptr};
+  if (auto record = parse_json(text(row[at + 7]), "a preparation record")) {
+    preparation.record = std::move(*record);
+  }
+  return preparation;
+}
+
+/// Columns as in models.sql.
+ModelSummary read_summary(const std::vector<Cell>& row) {
+  ModelSummary summary;
+  summary.model_path = text(row[0]);
+  summary.inference_count = static_cast<int64_t>(number(row[1]));
+  summary.total_inference_time_seconds = number(row[2]);
+  summary.average_ms = optional_number(row[3]);
+  summary.p50_ms = optional_number(row[4]);
+  summary.p99_ms = optional_number(row[5]);
+  summary.last_used_at = optional_number(row[6]);
+  if (row[7]) summary.preparation = read_preparation(row, 7);
+  if (row[15]) {
+    summary.last_load =
+        Load{text(row[15]), text(row[16]), text(row[17]), number(row[18]), number(row[19])};
+  }
+  return summary;
+}
+
+class DuckDbStore final : public Store {
+ public:
+  DuckDbStore(Env& env, const DuckDbApi& api, std::string path)
+      : env_(env), api_(api), path_(std::move(path)), folder_(path_ + ".journal") {}
+
+  ~DuckDbStore() override {
+    // What cannot be moved now stays in the journal and is moved by whoever opens the store next.
+    if (journal_) [[maybe_unused]]
+      const auto ignored = flush();
+  }
+
+  Result<void> start() {
+    WATTWISE_TRY(env_.create_directories(parent_path(path_)));
+    return with_database([](Database&) -> Result<void> { return {}; });
+  }
+
+  Result<void> add(const Preparation& row) override { return append("preparations", to_row(row)); }
+  Result<void> add(const Load& row) override { return append("loads", to_row(row)); }
+  Result<void> add(const Inference& row) override { return append("inferences", to_row(row)); }
+  Result<void> add(const Event& row) override { return append("events", to_row(row)); }
+
+  Result<void> flush() override {
+    return with_database([](Database&) -> Result<void> { return {}; });
+  }
+
+  Result<std::vector<ModelSummary>> models() override {
+    std::vector<ModelSummary> out;
+    auto read = with_database([&](Database& database) -> Result<void> {
+      for (const auto& row : WATTWISE_TRY(database.rows(sql_file("models.sql")))) {
+        out.push_back(read_summary(row));
+      }
+      return {};
+    });
+    if (!read) return std::move(read).error();
+    return out;
+  }
+
+  Result<ModelSummary> model(const std::string& path) override {
+    std::vector<std::string> known;
+    for (ModelSummary& summary : WATTWISE_TRY(models())) {
+      const bool original = summary.preparation && summary.preparation->model_path == path;
+      if (summary.model_path == path || original) return std::move(summary);
+      known.push_back(summary.model_path);
+    }
+    return Error(ErrorCode::kNotFound, fmt::format("nothing is recorded of the model {}.{}", path,
+                                                   known.empty() ? " Prepare or load it first."
+                                                                 : suggestion(path, known)));
+  }
+
+  Result<std::vector<Preparation>> preparations(int64_t limit) override {
+    std::vector<Preparation> out;
+    auto read = with_database([&](Database& database) -> Result<void> {
+      const std::string sql = fmt::format("{} LIMIT {}", sql_file("preparations.sql"), limit);
+      for (const auto& row : WATTWISE_TRY(database.rows(sql))) {
+        out.push_back(read_preparation(row, 0));
+      }
+      return {};
+    });
+    if (!read) return std::move(read).error();
+    return out;
+  }
+
+  Result<void> forget_older_than(double days) override {
+    const double limit = env_.wall_now().count() - days * 86400;
+    return with_database([&](Database& database) -> Result<void> {
+      WATTWISE_TRY(
+          database.run(fmt::format("DELETE FROM inferences WHERE finished_at < {}", limit)));
+      WATTWISE_TRY(database.run(fmt::format("DELETE FROM loads WHERE loaded_at < {}", limit)));
+      WATTWISE_TRY(database.run(fmt::format("DELETE FROM events WHERE happened_at < {}", limit)));
+      return database.run(fmt::format("DELETE FROM preparations WHERE finished_at < {}", limit));
+    });
+  }
+
+  const std::string& path() const override { return path_; }
+
+ private:
+  Result<void> append(std::string_view table, const Json& row) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!journal_) journal_ = WATTWISE_TRY(Journal::create(env_, folder_));
+    }
+    return journal_->append(table, row);
+  }
+
+  /// Another copy of DuckDB in this process that has the file open would lose its lock when ours
+  /// closes it, and the file would be damaged.
+  Result<void> check_not_open_here() const {
+    const auto target = env_.canonical_path(path_);
+    const auto descriptors = env_.list_directory("/proc/self/fd");
+    if (!target || !descriptors) return {};
+    for (const std::string& descriptor : *descriptors) {
+      const auto file = env_.canonical_path("/proc/self/fd/" + descriptor);
+      if (file && *file == *target) {
+        return Error(ErrorCode::kUnavailable,
+                     fmt::format("this process holds the database {} open by other means; close "
+                                 "that first (new records wait in the journal)",
+                                 path_));
+      }
+    }
+    return {};
+  }
+
+  Result<void> migrate(Database& database) const {
+    const auto tables = WATTWISE_TRY(database.rows(
+        "SELECT 1 FROM information_schema.tables WHERE table_name = 'schema_version'"));
+    int version = 0;
+    if (!tables.empty()) {
+      const auto rows = WATTWISE_TRY(database.rows("SELECT max(version) FROM schema_version"));
+      version = static_cast<int>(number(rows[0][0]));
+    }
+    if (version > kSchemaVersion) {
+      return Error(ErrorCode::kUnsupported,
+                   fmt::format("the database {} has version {}, this program knows {}; use a newer "
+                               "WattWise or another --db-path",
+                               path_, version, kSchemaVersion));
+    }
+    for (int next = version + 1; next <= kSchemaVersion; ++next) {
+      WATTWISE_TRY(database.run(sql_file(fmt::format("migration_{}.sql", next))));
+    }
+    return {};
+  }
+
+  /// Moves one journal's new lines into the tables. True if the file may be removed afterwards:
+  /// its process is gone.
+  Result<bool> drain(Database& database, const std::string& name) {
+    const std::string path = join_path(folder_, name);
+    const auto known = WATTWISE_TRY(database.rows(fmt::format(
+        "SELECT consumed_bytes FROM journal_offsets WHERE journal = {}", sql_literal(name))));
+    const auto offset = known.empty() ? 0 : static_cast<size_t>(number(known[0][0]));
+    // The owner's lock is tried before reading: if it is free, nothing more can follow.
+    const bool dead = env_.lock_file(path, Seconds(0)).has_value();
+    const JournalPart part = WATTWISE_TRY(read_journal(env_, path, offset));
+    WATTWISE_TRY(insert_records(database, part.records));
+    WATTWISE_TRY(database.run(fmt::format("INSERT OR REPLACE INTO journal_offsets VALUES ({}, {})",
+                                          sql_literal(name), part.end)));
+    return dead;
+  }
+
+  Result<void> drain_all(Database& database) {
+    const auto names = env_.list_directory(folder_);
+    if (!names) return {};  // no journal has been written yet
+    std::vector<std::string> finished;
+    for (const std::string& name : *names) {
+      if (WATTWISE_TRY(drain(database, name))) finished.push_back(name);
+    }
+    // Removed only after the rows are committed: until then the journal is the only safe copy.
+    for (const std::string& name : finished) finished_.push_back(name);
+    return {};
+  }
+
+  Result<void> remove_finished(Database& database) {
+    for (const std::string& name : finished_) {
+      WATTWISE_TRY(env_.remove(join_path(folder_, name)));
+      WATTWISE_TRY(
+          database.run("DELETE FROM journal_offsets WHERE journal = " + sql_literal(name)));
+    }
+    finished_.clear();
+    return {};
+  }
+
+  /// Opens the database under the lock, migrates, drains, works, and closes it again.
+  template <typename Work>
+  Result<void> with_database(const Work& work) {
+    const std::lock_guard guard(mutex_);
+    auto lock = env_.lock_file(path_ + ".lock", kPatience);
+    if (!lock) return std::move(lock).error().with_context("waiting for the database");
+    WATTWISE_TRY(check_not_open_here());
+    Database database = WATTWISE_TRY(Database::open(api_, path_));
+    WATTWISE_TRY(database.run("BEGIN TRANSACTION"));
+    finished_.clear();
+    const auto done = [&]() -> Result<void> {
+      WATTWISE_TRY(migrate(database));
+      WATTWISE_TRY(drain_all(database));
+      return work(database);
+    }();
+    if (!done) {
+      // The transaction is undone by closing; the journals still hold everything.
+      return done;
+    }
+    WATTWISE_TRY(database.run("COMMIT"));
+    return remove_finished(database);
+  }
+
+  Env& env_;
+  const DuckDbApi& api_;
+  std::string path_;
+  std::string folder_;
+  std::mutex mutex_;  // guards what follows, and keeps one database open at a time
+  std::unique_ptr<Journal> journal_;
+  std::vector<std::string> finished_;
+};
+
+Result<std::string> default_path(const Env& env) {
+  if (auto path = env.variable("WATTWISE_DB"); path && !path->empty()) return *path;
+  if (auto data = env.variable("XDG_DATA_HOME"); data && !data->empty()) {
+    return join_path(*data, "wattwise/wattwise.duckdb");
+  }
+  if (auto home = env.variable("HOME"); home && !home->empty()) {
+    return join_path(*home, ".local/share/wattwise/wattwise.duckdb");
+  }
+  return Error(ErrorCode::kInvalidArgument,
+               "there is no place for the database: set HOME or WATTWISE_DB, or pass --db-path");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_store(Env& env, const StoreOptions& options) {
+  const std::string path = options.path.empty() ? WATTWISE_TRY(default_path(env)) : options.path;
+  const DuckDbApi* api = WATTWISE_TRY(load_duckdb(env, options.duckdb_library));
+  auto store = std::make_unique<DuckDbStore>(env, *api, path);
+  WATTWISE_TRY(store->start());
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace wattwise::store

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/env.h"
+#include "core/json.h"
+#include "core/log.h"
+
+namespace wattwise::store {
+
+/// One preparation, successful or failed. `record` is the prepare result as JSON.
+struct Preparation {
+  std::string model_path;   ///< absolute path of the input
+  std::string output_path;  ///< absolute; "" for a failed one
+  std::string deployment_target;
+  std::string power_profile;
+  std::string status;      ///< "ready" or "failed"
+  std::string error;       ///< one line, if failed
+  double finished_at = 0;  ///< seconds since the epoch
+  Json record;
+};
+
+/// One load of a model into memory.
+struct Load {
+  std::string model_path;
+  std::string model_type;
+  std::string execution_provider;
+  double loading_time_seconds = 0;
+  double loaded_at = 0;
+};
+
+/// One inference.
+struct Inference {
+  std::string model_path;
+  double finished_at = 0;
+  double inference_time_seconds = 0;
+  int64_t batch_size = 1;
+  int throttling_level = 0;
+  std::optional<double> energy_mj;
+  std::string energy_origin;  ///< "measured", "estimated" or "absent"
+};
+
+/// An event: a thermal state change, a decision of the runtime.
+struct Event {
+  double happened_at = 0;
+  std::string kind;
+  std::string subject;
+  Json detail;
+};
+
+/// What is known of one model path over all processes.
+struct ModelSummary {
+  std::string model_path;
+  std::optional<Preparation> preparation;  ///< the newest whose output (or input) is this path
+  std::optional<Load> last_load;
+  int64_t inference_count = 0;
+  double total_inference_time_seconds = 0;
+  std::optional<double> average_ms, p50_ms, p99_ms;
+  std::optional<double> last_used_at;
+};
+
+/// The database of one file: history of preparations, loads, inferences and events.
+/// Writes go to a journal of this process first (append, no lock wait); they enter the DuckDB file
+/// in short transactions under a sidecar lock, when the journal is old or large enough, on
+/// flush(), before reads, and when the store closes. Nothing is lost if a process dies: the next
+/// one to open the store drains what it left. Several processes may use one file at once.
+/// Thread rule: any thread.
+class Store {
+ public:
+  virtual ~Store() = default;
+  virtual Result<void> add(const Preparation& row) = 0;
+  virtual Result<void> add(const Load& row) = 0;
+  virtual Result<void> add(const Inference& row) = 0;
+  virtual Result<void> add(const Event& row) = 0;
+  /// Moves everything journalled (also by processes that are gone) into the database.
+  virtual Result<void> flush() = 0;
+  /// Newest first by use. Drains first.
+  virtual Result<std::vector<ModelSummary>> models() = 0;
+  /// One model; kNotFound names the nearest known path.
+  virtual Result<ModelSummary> model(const std::string& path) = 0;
+  /// Newest preparations first, failed ones included.
+  virtual Result<std::vector<Preparation>> preparations(int64_t limit) = 0;
+  /// Removes rows older than the given age.
+  virtual Result<void> forget_older_than(double days) = 0;
+  virtual const std::string& path() const = 0;
+};
+
+struct StoreOptions {
+  std::string path;            ///< "" for $WATTWISE_DB, else the XDG data folder
+  std::string duckdb_library;  ///< "" for the one already in the process, the bundled, the system's
+  Logger logger;
+};
+
+/// Opens or creates the database. kUnsupported for a file of a newer version and kCorrupt for a
+/// damaged one; the file is left as it was.
+Result<std::unique_ptr<Store>> open_store(Env& env, const StoreOptions& options);
+
+}  // namespace wattwise::store

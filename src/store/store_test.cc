@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "store/store.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "store/duckdb.h"
+
+namespace wattwise::store {
+namespace {
+
+class StoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override { folder_ = *system_env().make_temp_directory(); }
+  void TearDown() override { ASSERT_TRUE(system_env().remove(folder_).has_value()); }
+  std::string path() const { return join_path(folder_, "test.duckdb"); }
+  std::unique_ptr<Store> open() {
+    auto store = open_store(system_env(), {path(), "", {}});
+    EXPECT_TRUE(store.has_value()) << store.error().to_string();
+    return store ? std::move(*store) : nullptr;
+  }
+  std::string folder_;
+};
+
+Inference inference(const std::string& model, double seconds) {
+  Inference row;
+  row.model_path = model;
+  row.finished_at = 1000;
+  row.inference_time_seconds = seconds;
+  row.energy_origin = "absent";
+  return row;
+}
+
+TEST_F(StoreTest, KeepsWhatItWasGivenOverReopening) {
+  {
+    auto store = open();
+    Preparation row{"/in.onnx", "/out.onnx", "ANDROID", "BALANCED",
+                    "ready",    "",          5,         {{"k", "it's"}}};
+    ASSERT_TRUE(store->add(row).has_value());
+    for (int i = 1; i <= 3; ++i) ASSERT_TRUE(store->add(inference("/out.onnx", i * 1e-3)));
+  }
+  const auto summary = open()->model("/out.onnx");
+  ASSERT_TRUE(summary.has_value()) << summary.error().to_string();
+  EXPECT_EQ(summary->inference_count, 3);
+  EXPECT_NEAR(*summary->p50_ms, 2, 1e-9);
+  EXPECT_EQ(summary->preparation->record["k"], "it's");
+  EXPECT_TRUE(open()->model("/in.onnx").has_value()) << "the original's path finds it too";
+}
+
+TEST_F(StoreTest, AnUnknownModelSuggestsTheNearest) {
+  auto store = open();
+  ASSERT_TRUE(store->add(inference("/models/reader.onnx", 1)));
+  const auto missing = store->model("/models/raeder.onnx");
+  ASSERT_FALSE(missing.has_value());
+  EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound);
+  EXPECT_NE(missing.error().message().find("/models/reader.onnx"), std::string::npos);
+}
+
+TEST_F(StoreTest, ProcessesShareOneFileAndNothingIsLostWhenOneIsKilled) {
+  constexpr int kProcesses = 4;
+  constexpr int kRows = 200;
+  std::vector<pid_t> children;
+  for (int process = 0; process < kProcesses; ++process) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      auto store = open_store(system_env(), {path(), "", {}});
+      bool ok = store.has_value();
+      for (int i = 0; ok && i < kRows; ++i) {
+        ok = (*store)->add(inference("/m.onnx", 1e-3)).has_value();
+        if (ok && i % 50 == 49 && process % 2 == 0) ok = (*store)->flush().has_value();
+      }
+      // Half of them die without a chance to write anything out.
+      if (process % 2 == 1 && ok) ::kill(::getpid(), SIGKILL);
+      if (ok) store->reset();
+      ::_exit(ok ? 0 : 1);  // a child must not run the parent's exit handlers
+    }
+    children.push_back(child);
+  }
+  for (size_t i = 0; i < children.size(); ++i) {
+    int status = 0;
+    ::waitpid(children[i], &status, 0);
+    EXPECT_TRUE(i % 2 == 1 ? WIFSIGNALED(status) : WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  }
+  const auto summary = open()->model("/m.onnx");
+  ASSERT_TRUE(summary.has_value()) << summary.error().to_string();
+  EXPECT_EQ(summary->inference_count, kProcesses * kRows);
+}
+
+TEST_F(StoreTest, ADamagedFileIsRefusedAndLeftAsItWas) {
+  auto file = system_env().create_file(path());
+  const std::string garbage(5000, 'x');
+  ASSERT_TRUE((*file)->append(std::as_bytes(std::span<const char>(garbage))).has_value());
+  ASSERT_TRUE((*file)->close().has_value());
+  const auto store = open_store(system_env(), {path(), "", {}});
+  ASSERT_FALSE(store.has_value());
+  EXPECT_EQ(store.error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(*system_env().read_file(path()), garbage);
+}
+
+TEST_F(StoreTest, ANewerVersionIsRefused) {
+  open();
+  {
+    const auto api = load_duckdb(system_env(), "");
+    auto database = Database::open(**api, path());
+    ASSERT_TRUE(database->run("UPDATE schema_version SET version = 99").has_value());
+  }
+  const auto store = open_store(system_env(), {path(), "", {}});
+  ASSERT_FALSE(store.has_value());
+  EXPECT_EQ(store.error().code(), ErrorCode::kUnsupported);
+}
+
+TEST_F(StoreTest, OldRowsAreForgotten) {
+  auto store = open();
+  ASSERT_TRUE(store->add(inference("/m.onnx", 1)));
+  ASSERT_TRUE(store->forget_older_than(1).has_value());
+  EXPECT_TRUE(store->models()->empty());
+}
+
+}  // namespace
+}  // namespace wattwise::store

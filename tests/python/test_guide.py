@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The calls that the guide shows, in its order, with real models."""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy
+import pytest
+
+from power_efficient_deployment import DeploymentTarget, PowerEfficientDeployment, PowerProfile
+
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+MODELS = CACHE / "wattwise" / "models"
+needs_models = pytest.mark.skipif(not (MODELS / "complete").exists(),
+                                  reason="./setup models has not been run")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with the text model and its tokenizer under the guide's names."""
+    local = tmp_path / "local"
+    local.mkdir()
+    for name in ("model.onnx", "tokenizer.json"):
+        (local / name).write_bytes((MODELS / "minilm" / name).read_bytes())
+    return local
+
+
+def deploy(tmp_path, profile, target):
+    return PowerEfficientDeployment(db_path=tmp_path / "test.duckdb", power_profile=profile,
+                                    deployment_target=target)
+
+
+@needs_models
+def test_basic_usage(tmp_path, folder):
+    with deploy(tmp_path, PowerProfile.BALANCED, DeploymentTarget.ANDROID) as deployment:
+        result = deployment.prepare_model_for_deployment(model_path=folder / "model.onnx",
+                                                         model_type="text")
+        assert result["status"] == "ready"
+        assert result["size_reduction_ratio"] > 3.5
+        assert result["output_model_path"].endswith("model_balanced_optimized.onnx")
+        metrics = result["power_efficiency_metrics"]
+        assert f"{metrics['power_consumption_mw']:.2f}" != "nan"
+        info = deployment.load_model(model_path=result["output_model_path"])
+        assert info["status"] == "loaded"
+        answer = deployment.run_inference(model_path=result["output_model_path"],
+                                          inputs="Sample input text")
+        assert answer["inference_time_seconds"] > 0
+        assert all(numpy.isfinite(value).all() for value in answer["outputs"].values())
+        status = deployment.get_deployment_status(result["output_model_path"])
+        assert status["statistics"]["inference_count"] == 1
+        markdown = deployment.get_power_efficiency_report(report_format="markdown")
+        assert "not available" in markdown
+        report = deployment.get_power_efficiency_report(result["output_model_path"])
+        figures = report["models"][result["output_model_path"]]["provenance"]
+        assert figures["power_consumption_mw"]["origin"] == "estimated"
+
+
+@needs_models
+def test_custom_loader_and_handler(tmp_path):
+    def loader(model_path, **_):
+        import onnxruntime
+        return onnxruntime.InferenceSession(model_path)
+
+    def handler(model, inputs, **_):
+        return model.run(None, {model.get_inputs()[0].name: inputs})[0]
+
+    with deploy(tmp_path, PowerProfile.BALANCED, DeploymentTarget.DESKTOP) as deployment:
+        path = MODELS / "blazeface.onnx"
+        info = deployment.load_model(model_path=path, model_loader=loader)
+        assert info["model"].get_inputs()
+        frame = numpy.zeros((1, 128, 128, 3), numpy.float32)
+        result = deployment.run_inference(path, frame, inference_handler=handler)
+        assert isinstance(result["outputs"], numpy.ndarray)
+        assert deployment.unload_model(path)
+
+
+@needs_models
+def test_outputs_equal_onnxruntime(tmp_path):
+    import onnxruntime
+    path = MODELS / "blazeface.onnx"
+    frame = numpy.random.default_rng(1).random((1, 128, 128, 3), numpy.float32)
+    expected = onnxruntime.InferenceSession(str(path)).run(None, {"input": frame})
+    with deploy(tmp_path, "BALANCED", "DESKTOP") as deployment:
+        result = deployment.run_inference(path, {"image": frame})
+        got = sorted(float(v.sum()) for v in result["outputs"].values())
+        assert numpy.allclose(got, sorted(float(v.sum()) for v in expected), rtol=1e-4)
+
+
+def test_configuration(tmp_path):
+    deployment = deploy(tmp_path, PowerProfile.BALANCED, DeploymentTarget.ANDROID)
+    config = deployment.update_config({"quantization": {"preferred_method": "int4",
+                                                        "fallback_method": "int8"}})
+    assert config["power_profile"] == "CUSTOM"
+    assert config["base_profile"] == "BALANCED"
+    with pytest.raises(ValueError, match="quantization"):
+        deployment.update_config({"quantisation": {}})
+
+
+def test_thermal_status_is_never_invented(tmp_path):
+    status = deploy(tmp_path, PowerProfile.THERMAL_AWARE,
+                    DeploymentTarget.ANDROID)._check_thermal_status()
+    assert (status["thermal_status"] == "UNKNOWN") == (status["origin"] == "absent")
+    assert status["throttling_level"] in range(6)
+
+
+def test_errors_are_the_built_in_ones_too(tmp_path):
+    deployment = deploy(tmp_path, "BALANCED", "ANDROID")
+    with pytest.raises(FileNotFoundError, match="missing.onnx"):
+        deployment.prepare_model_for_deployment(tmp_path / "missing.onnx")
+    (tmp_path / "broken.onnx").write_bytes(b"\x08\x07garbage")
+    with pytest.raises(ValueError, match="broken.onnx"):
+        deployment.prepare_model_for_deployment(tmp_path / "broken.onnx")
+    with pytest.raises(ValueError, match="BALANCED"):
+        PowerEfficientDeployment(power_profile="BALANCD")
+    assert not list(tmp_path.glob("*optimized*"))
+
+
+def test_command_line_keeps_state_between_processes(tmp_path):
+    environment = {**os.environ, "WATTWISE_DB": str(tmp_path / "cli.duckdb")}
+    shim = pathlib.Path(__file__).parents[2] / "power_efficient_deployment.py"
+
+    def run(*words):
+        return subprocess.run([sys.executable, shim, *words], env=environment, text=True,
+                              capture_output=True, check=False)
+
+    status = run("--json", "status")
+    assert status.returncode == 0, status.stderr
+    assert json.loads(status.stdout)["deployed_models_count"] == 0
+    refused = run("prepar")
+    assert refused.returncode == 2
+    assert 'Did you mean "prepare"?' in refused.stderr
+    failed = run("prepare", "--model-path", str(tmp_path / "none.onnx"))
+    assert failed.returncode == 3
+    assert failed.stderr.count("\n") == 1
+    assert json.loads(run("--json", "status").stdout)["deployed_models_count"] == 1
+    report = run("report", "--format", "markdown", "--output", str(tmp_path / "report.md"))
+    assert report.returncode == 0
+    assert "failed" in (tmp_path / "report.md").read_text()

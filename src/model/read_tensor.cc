@@ -53,7 +53,7 @@ uint32_t typed_field(DataType type) {
       return wire::TensorField::kStringData;
     default:
       // One int32 for each element of 8, 16 or 32 bits, or for two elements of 4 bits.
-      return data_type_bits(type) ? wire::TensorField::kInt32Data : 0;
+      return data_type_bits(type) ? uint32_t{wire::TensorField::kInt32Data} : 0U;
   }
 }
 

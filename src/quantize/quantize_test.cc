@@ -93,18 +93,20 @@ TensorMap run(const model::Model& model) {
   return *outputs;
 }
 
-const model::ShapeTable shapes;
-const Progress progress;
+const model::ShapeTable kNoShapes;
+const Progress kNoProgress;
 
 TEST(Parity, EveryPassLeavesTheOutputsAsTheyWere) {
   for (const model::Model& original : {text_like(), image_like()}) {
     const TensorMap expected = run(original);
     for (const optimize::PassRow& row : optimize::pass_table()) {
       model::Model model = model::clone(original);
-      const auto outcome = row.run(model, {shapes});
+      const auto outcome = row.run(model, {kNoShapes});
       ASSERT_TRUE(outcome.has_value()) << row.name;
       ASSERT_TRUE(model::verify(model).has_value()) << row.name;
-      for (const auto& output : *measure::compare_outputs(expected, run(model))) {
+      const auto compared = measure::compare_outputs(expected, run(model));
+      ASSERT_TRUE(compared.has_value());
+      for (const auto& output : *compared) {
         EXPECT_LE(output.max_abs_error, row.max_error) << row.name;
       }
     }
@@ -116,12 +118,14 @@ TEST(Parity, EveryMethodStaysWithinItsBoundAndShrinksTheModel) {
     const TensorMap expected = run(original);
     for (const MethodRow& row : method_table()) {
       model::Model model = model::clone(original);
-      const auto outcome = row.run(model, {shapes, progress});
+      const auto outcome = row.run(model, {kNoShapes, kNoProgress});
       ASSERT_TRUE(outcome.has_value()) << row.name;
       ASSERT_TRUE(model::verify(model).has_value()) << row.name;
       EXPECT_EQ(outcome->applied.empty(), row.name == "none");
       EXPECT_EQ(outcome->layers.empty(), row.name == "none");
-      for (const auto& output : *measure::compare_outputs(expected, run(model))) {
+      const auto compared = measure::compare_outputs(expected, run(model));
+      ASSERT_TRUE(compared.has_value());
+      for (const auto& output : *compared) {
         EXPECT_GE(output.cosine, 1 - row.allowed_output_error) << row.name << " " << output.output;
       }
     }

@@ -1,57 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python face of the library: converts arguments and results, decides nothing."""
-import enum
+from __future__ import annotations
+
 import json
 import logging
 import math
 import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy
 
 from . import _libraries, _native
+from ._enums import DeploymentTarget, PowerProfile
+from .model import LoadedModel
 
-PowerProfile = enum.Enum("PowerProfile", {name: name for name in _native.power_profiles()})
-PowerProfile.__doc__ = "Power profiles; values are the ids of data/profiles/."
-DeploymentTarget = enum.Enum("DeploymentTarget",
-                             {name: name for name in _native.deployment_targets()})
-DeploymentTarget.__doc__ = "Deployment targets; values are the ids of data/targets/."
+Path = str | os.PathLike[str]
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING,
            "error": logging.ERROR}
 
 
-def _log(level, module, message):
+def _log(level: str, module: str, message: str) -> None:
     logging.getLogger(f"wattwise.{module}").log(_LEVELS[level], "%s", message)
 
 
-def _text(value):
+def _text(value: Any) -> str:
     if value is None or value is Ellipsis:
         return ""
-    return str(value.value) if isinstance(value, enum.Enum) else os.fspath(value)
+    if isinstance(value, (PowerProfile, DeploymentTarget)):
+        return str(value.value)
+    return os.fspath(value)
 
 
-def _value(value):
+def _value(value: Any) -> Any:
     if isinstance(value, (str, os.PathLike)):
         return os.fspath(value)
     return numpy.ascontiguousarray(value)
 
 
-def _is_numbers(value):
+def _is_numbers(value: Any) -> bool:
     while isinstance(value, (list, tuple)) and value:
         value = value[0]
     return isinstance(value, (int, float, numpy.number))
 
 
-def _inputs(inputs):
+def _inputs(inputs: Any) -> Any:
     """A single value, a map of names, or a list of those (a batch), as the extension takes them."""
-    if isinstance(inputs, dict):
+    if isinstance(inputs, Mapping):
         return [(str(name), _value(value)) for name, value in inputs.items()]
     if isinstance(inputs, (list, tuple)) and not _is_numbers(inputs):
         return {"batch": [_inputs(item) for item in inputs]}
     return [("", _value(inputs))]
 
 
-def _with_nan(metrics):
+def _samples(data: Any) -> list[Any]:
+    """Calibration data: a file, a folder of files, or an iterable of inputs."""
+    if data is None:
+        return []
+    if isinstance(data, (str, os.PathLike)):
+        path = os.fspath(data)
+        names = sorted(os.listdir(path)) if os.path.isdir(path) else [""]
+        return [_inputs(os.path.join(path, name) if name else path) for name in names]
+    return [_inputs(sample) for sample in data]
+
+
+def _with_nan(metrics: dict[str, Any]) -> dict[str, Any]:
     """Figures that are absent read NaN, so that formatting them never fails."""
     return {key: math.nan if value is None and key != "thermal_throttling_risk" else value
             for key, value in metrics.items()}
@@ -60,14 +74,26 @@ def _with_nan(metrics):
 class PowerEfficientDeployment:
     """Prepares models for a target under a power profile, runs them and reports what it cost.
 
-    Errors are subclasses of `wattwise.Error` and of the fitting built-in exception. A deployment
-    may be used from several threads. Use it in a `with` block or call `cleanup()`.
+    Results are maps whose keys docs/formats/results.md explains. Errors are subclasses of
+    `wattwise.Error` and of the fitting built-in exception. Log records go to the loggers
+    `wattwise.<module>`. A deployment may be used from several threads. Use it in a `with` block or
+    call `cleanup()`.
+
+    Args:
+        db_path: the database file; by default $WATTWISE_DB, else one in the XDG data folder.
+        power_profile: a `PowerProfile` or its name; BALANCED by default.
+        deployment_target: a `DeploymentTarget` or its name; DESKTOP by default.
+        data_folder: overlays the built-in data; may define targets, profiles and devices.
+        config_files: JSON files with settings, folded in order.
+        progress: `progress(stage, fraction)`, called during long calls; returning False cancels
+            the call, which then raises `ExhaustedError` and leaves nothing half-written.
     """
 
-    def __init__(self, db_path=None, power_profile=None, deployment_target=None, *,
-                 data_folder=None, config_files=(), progress=None):
-        if power_profile is Ellipsis:
-            power_profile = None
+    def __init__(self, db_path: Path | None = None,
+                 power_profile: PowerProfile | str | None = None,
+                 deployment_target: DeploymentTarget | str | None = None, *,
+                 data_folder: Path | None = None, config_files: Iterable[Path] = (),
+                 progress: Callable[[str, float], bool | None] | None = None) -> None:
         options = {
             "db_path": _text(db_path),
             "power_profile": _text(power_profile) or "BALANCED",
@@ -78,15 +104,16 @@ class PowerEfficientDeployment:
             "duckdb_library": _libraries.duckdb_library(),
         }
         self._native = _native.Deployment(options, _log, progress)
-        self._loader_options = {}
 
-    def prepare_model_for_deployment(self, model_path, output_path=None, model_type=None,
-                                     quantization_method=None, calibration_data=None,
-                                     evaluation=None, *, dry_run=False, bundle=True):
+    def prepare_model_for_deployment(
+            self, model_path: Path, output_path: Path | None = None,
+            model_type: str | None = None, quantization_method: str | None = None,
+            calibration_data: Any = None, evaluation: Any = None, *, dry_run: bool = False,
+            bundle: bool = True) -> dict[str, Any]:
         """Optimizes, quantizes, verifies and packages a model. Returns the prepare result.
 
-        `calibration_data` is an iterable of inputs; here it serves the comparison with the float
-        model. `evaluation` is not supported by this version.
+        `calibration_data` is an iterable of inputs, a file or a folder of files; here it serves
+        the comparison with the float model. `evaluation` is not supported by this version.
         """
         if evaluation is not None:
             raise NotImplementedError("this version has no task metrics; leave evaluation out")
@@ -95,70 +122,100 @@ class PowerEfficientDeployment:
             "model_type": _text(model_type), "quantization_method": _text(quantization_method),
             "dry_run": dry_run, "bundle": bundle,
         }
-        samples = [_inputs(sample) for sample in calibration_data or ()]
-        result = json.loads(self._native.prepare(options, samples))
+        result = json.loads(self._native.prepare(options, _samples(calibration_data)))
         result["power_efficiency_metrics"] = _with_nan(result["power_efficiency_metrics"])
         return result
 
-    def load_model(self, model_path, model_loader=None, **options):
-        """Loads a model, with `model_loader(model_path, **options)` if given."""
-        path = _text(model_path)
+    def load_model(self, model_path: Path, model_loader: Callable[..., Any] | None = None,
+                   **options: Any) -> dict[str, Any]:
+        """Loads a model, with `model_loader(model_path, **options)` if given.
+
+        `model` in the result is a `LoadedModel`, or what the loader returned.
+        """
         loader = None
         if model_loader is not None:
-            def loader(resolved):
+            def loader(resolved: str) -> Any:
                 return model_loader(resolved, **options)
-        text, handle = self._native.load(path, loader)
+        elif options:
+            raise TypeError(f"load_model() got an unexpected option {next(iter(options))!r}; "
+                            "options are for a model_loader")
+        text, handle = self._native.load(_text(model_path), loader)
         result = json.loads(text)
         result["power_metrics"] = _with_nan(result["power_metrics"])
-        result["model"] = handle if handle is not None else self
+        result["model"] = self._own_handle(result) if handle is None else handle
         return result
 
-    def run_inference(self, model_path, inputs, inference_handler=None, **options):
+    def run_inference(self, model_path: Path, inputs: Any,
+                      inference_handler: Callable[..., Any] | None = None,
+                      **options: Any) -> dict[str, Any]:
         """Runs once; loads on demand. Outputs are NumPy arrays by name, or what the handler
-        `inference_handler(model, inputs, **options)` returned."""
+        `inference_handler(model, inputs, **options)` returned.
+
+        `inputs` is an array, a text, the path of an image, sound or array file, a map of those by
+        input name or kind (image, text, audio), or a list of those: a batch.
+        """
         path = _text(model_path)
         if inference_handler is not None:
-            text, outputs = self._native.run_handler(
-                path, lambda model: inference_handler(model, inputs, **options))
+            def handler(model: Any) -> Any:
+                model = self.load_model(path)["model"] if model is None else model
+                return inference_handler(model, inputs, **options)
+            text, outputs = self._native.run_handler(path, handler)
+        elif options:
+            raise TypeError(f"run_inference() got an unexpected option {next(iter(options))!r}; "
+                            "options are for an inference_handler")
         else:
             text, outputs = self._native.run(path, _inputs(inputs))
         result = json.loads(text)
         result["outputs"] = outputs
         return result
 
-    def unload_model(self, model_path):
+    def unload_model(self, model_path: Path) -> bool:
         """True if it was loaded."""
         return self._native.unload(_text(model_path))
 
-    def update_config(self, updates):
+    def update_config(self, updates: Mapping[str, Any]) -> dict[str, Any]:
         """Folds a map of settings in; returns the whole configuration."""
         return json.loads(self._native.update_config(json.dumps(updates)))
 
-    def get_deployment_status(self, model_path=None):
+    def get_deployment_status(self, model_path: Path | None = None) -> dict[str, Any]:
         """What was prepared and run, and the state of this device."""
         return json.loads(self._native.status(_text(model_path)))
 
-    def get_power_efficiency_report(self, model_path=None, report_format="json"):
+    def get_power_efficiency_report(self, model_path: Path | None = None,
+                                    report_format: str = "json") -> Any:
         """A map for json, a string for markdown and html."""
         text = self._native.report(_text(model_path), report_format)
         return json.loads(text) if report_format.lower() == "json" else text
 
-    def check_thermal_status(self):
+    def check_thermal_status(self) -> dict[str, Any]:
         """Temperatures of this machine now, and the throttling level they ask for."""
         return json.loads(self._native.thermal())
 
     _check_thermal_status = check_thermal_status
 
-    def inspect_model(self, model_path):
+    def inspect_model(self, model_path: Path) -> dict[str, Any]:
         """A model's ports, operators, parameters, MACs and bytes."""
         return json.loads(self._native.inspect(_text(model_path)))
 
-    def cleanup(self):
+    def compare_models(self, first_path: Path, second_path: Path) -> dict[str, Any]:
+        """Outputs' SQNR and cosine, sizes, load and interleaved CPU times of two models."""
+        return json.loads(self._native.compare(_text(first_path), _text(second_path)))
+
+    def diagnose(self) -> dict[str, Any]:
+        """What this machine can measure, what is missing and what would unlock it."""
+        return json.loads(self._native.diagnose())
+
+    def cleanup(self) -> None:
         """Unloads everything and writes out what is journalled. Idempotent."""
         self._native.cleanup()
 
-    def __enter__(self):
+    def _own_handle(self, loaded: Mapping[str, Any]) -> LoadedModel | None:
+        if loaded["execution_provider"] == "custom":
+            return None  # the loader returned None
+        return LoadedModel(self, loaded["model_path"], loaded["inputs"], loaded["outputs"])
+
+    def __enter__(self) -> PowerEfficientDeployment:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.cleanup()

@@ -37,21 +37,31 @@ using TypeInfoPtr = std::unique_ptr<OrtTypeInfo, Releaser<&OrtApi::ReleaseTypeIn
 using ShapeInfoPtr =
     std::unique_ptr<OrtTensorTypeAndShapeInfo, Releaser<&OrtApi::ReleaseTensorTypeAndShapeInfo>>;
 
-/// A library with its environment. Its own type so that sessions can reach the environment.
+using EnvPtr = std::unique_ptr<OrtEnv, Releaser<&OrtApi::ReleaseEnv>>;
+
+/// The library that this process has loaded. It stays until the process ends.
+struct LoadedLibrary {
+  std::string version;
+  std::string path;
+  EnvPtr env;
+};
+
+/// The library with a log of its own. Its own type so that sessions can reach the environment.
 class OrtRuntime final : public Runtime {
  public:
-  OrtRuntime(std::string version, std::string path, OrtEnv* env)
-      : version_(std::move(version)), path_(std::move(path)), env_(env) {}
-  ~OrtRuntime() override;
-  std::string version() const override { return version_; }
-  std::string library_path() const override { return path_; }
+  OrtRuntime(const LoadedLibrary& library, Logger logger)
+      : library_(library), logger_(std::move(logger)) {}
+  std::string version() const override { return library_.version; }
+  std::string library_path() const override { return library_.path; }
   std::vector<std::string> available_providers() const override;
-  OrtEnv* env() const { return env_; }
+  OrtEnv* env() const { return library_.env.get(); }
+  /// Messages of sessions made with these options go to this runtime's log, which must outlive
+  /// them.
+  Result<void> receive_log(OrtSessionOptions* options) const;
 
  private:
-  std::string version_;
-  std::string path_;
-  OrtEnv* env_;
+  const LoadedLibrary& library_;
+  Logger logger_;
 };
 
 /// Success, or ONNX Runtime's message as one line with what was being done to `subject`.

@@ -18,15 +18,12 @@ constexpr uint32_t kOldestApi = 22;
 
 const OrtApi* g_api = nullptr;  // set once under the mutex of load_runtime()
 
-Logger& runtime_logger() {
-  static Logger logger;
-  return logger;
-}
-
 /// Whatever goes wrong also comes back as an error of the call, so its messages are details here.
-void ORT_API_CALL forward_log(void*, OrtLoggingLevel, const char* category, const char*,
+void ORT_API_CALL forward_log(void* logger, OrtLoggingLevel, const char* category, const char*,
                               const char*, const char* message) {
-  runtime_logger().log(LogLevel::kDebug, "engine", message, field("category", category));
+  if (logger == nullptr) return;  // the process-wide environment speaks to nobody in particular
+  static_cast<const Logger*>(logger)->log(LogLevel::kDebug, "engine", message,
+                                          field("category", category));
 }
 
 std::string folder_of_this_code() {
@@ -73,7 +70,10 @@ Result<const OrtApi*> open_library(const std::string& path, std::string& version
 
 const OrtApi& ort_api() { return *g_api; }
 
-OrtRuntime::~OrtRuntime() { ort_api().ReleaseEnv(env_); }
+Result<void> OrtRuntime::receive_log(OrtSessionOptions* options) const {
+  auto* logger = const_cast<Logger*>(&logger_);  // the C API hands it back to forward_log as it is
+  return check(ort_api().SetUserLoggingFunction(options, forward_log, logger), "set", "logging");
+}
 
 std::vector<std::string> OrtRuntime::available_providers() const {
   char** names = nullptr;
@@ -111,12 +111,10 @@ Result<void> check(OrtStatus* raw, const std::string& what, const std::string& s
   return Error(code, fmt::format("ONNX Runtime cannot {} {}: {}", what, subject, message));
 }
 
-Result<std::shared_ptr<Runtime>> load_runtime(Env& env, const RuntimeOptions& options) {
-  static std::mutex mutex;
-  static std::shared_ptr<Runtime> loaded;  // one library and one environment for the process
-  const std::lock_guard lock(mutex);
-  if (options.logger.enabled(LogLevel::kError)) runtime_logger() = options.logger;
-  if (loaded) return loaded;
+namespace {
+
+Result<std::unique_ptr<const LoadedLibrary>> load_library(const Env& env,
+                                                          const RuntimeOptions& options) {
   std::vector<std::string> failures;
   for (const std::string& path : candidates(env, options)) {
     std::string version;
@@ -130,14 +128,24 @@ Result<std::shared_ptr<Runtime>> load_runtime(Env& env, const RuntimeOptions& op
     WATTWISE_TRY(check(g_api->CreateEnvWithCustomLogger(
                            forward_log, nullptr, ORT_LOGGING_LEVEL_WARNING, "wattwise", &ort_env),
                        "start from", path));
-    StatusPtr ignored(g_api->DisableTelemetryEvents(ort_env));
-    loaded = std::make_shared<OrtRuntime>(version, path, ort_env);
-    return loaded;
+    const StatusPtr ignored(g_api->DisableTelemetryEvents(ort_env));
+    return std::make_unique<const LoadedLibrary>(LoadedLibrary{version, path, EnvPtr(ort_env)});
   }
   return Error(ErrorCode::kUnavailable,
                fmt::format("ONNX Runtime was not found; set WATTWISE_ORT_LIBRARY to its library. "
                            "Tried: {}",
                            join(failures, "; ")));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Runtime>> load_runtime(Env& env, const RuntimeOptions& options) {
+  static std::mutex mutex;
+  static std::unique_ptr<const LoadedLibrary> loaded;
+  const std::lock_guard lock(mutex);
+  if (!loaded) loaded = WATTWISE_TRY(load_library(env, options));
+  std::shared_ptr<Runtime> runtime = std::make_shared<OrtRuntime>(*loaded, options.logger);
+  return runtime;
 }
 
 }  // namespace wattwise::engine

@@ -188,7 +188,7 @@ Result<void> set_paths(OrtSessionOptions* raw, const SessionOptions& options) {
   return {};
 }
 
-Result<SessionOptionsPtr> make_options(const SessionOptions& options) {
+Result<SessionOptionsPtr> make_options(const OrtRuntime& runtime, const SessionOptions& options) {
   const OrtApi& api = ort_api();
   OrtSessionOptions* raw = nullptr;
   WATTWISE_TRY(check(api.CreateSessionOptions(&raw), "make", "session options"));
@@ -209,6 +209,7 @@ Result<SessionOptionsPtr> make_options(const SessionOptions& options) {
     WATTWISE_TRY(check(api.AddFreeDimensionOverrideByName(raw, name.c_str(), size), "fix", name));
   }
   WATTWISE_TRY(set_paths(raw, options));
+  WATTWISE_TRY(runtime.receive_log(raw));
   return owned;
 }
 
@@ -259,11 +260,11 @@ Result<std::unique_ptr<Session>> finish(std::unique_ptr<OrtModelSession> session
 Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& runtime, Env&,
                                               const std::string& path,
                                               const SessionOptions& options) {
-  SessionOptionsPtr raw_options = WATTWISE_TRY(make_options(options));
+  const auto* owner = static_cast<const OrtRuntime*>(runtime.get());
+  SessionOptionsPtr raw_options = WATTWISE_TRY(make_options(*owner, options));
   std::vector<Decision> decisions;
   std::string provider =
       WATTWISE_TRY(append_providers(*runtime, raw_options.get(), options.providers, decisions));
-  const auto* owner = static_cast<const OrtRuntime*>(runtime.get());
   OrtSession* raw = nullptr;
   WATTWISE_TRY(check(ort_api().CreateSession(owner->env(), path.c_str(), raw_options.get(), &raw),
                      "load", path));
@@ -276,7 +277,8 @@ Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& ru
                                               const model::Model& model,
                                               const std::string& source_name,
                                               const SessionOptions& options) {
-  SessionOptionsPtr raw_options = WATTWISE_TRY(make_options(options));
+  const auto* owner = static_cast<const OrtRuntime*>(runtime.get());
+  SessionOptionsPtr raw_options = WATTWISE_TRY(make_options(*owner, options));
   std::vector<Decision> decisions;
   std::string provider =
       WATTWISE_TRY(append_providers(*runtime, raw_options.get(), options.providers, decisions));
@@ -288,7 +290,6 @@ Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& ru
     model::Model skeleton = model::clone(model);
     bytes = WATTWISE_TRY(hand_over_weights(skeleton, raw_options.get(), holdings));
   }
-  const auto* owner = static_cast<const OrtRuntime*>(runtime.get());
   OrtSession* raw = nullptr;
   WATTWISE_TRY(check(ort_api().CreateSessionFromArray(owner->env(), bytes.data(), bytes.size(),
                                                       raw_options.get(), &raw),

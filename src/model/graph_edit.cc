@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <queue>
 #include <unordered_map>
 
 #include "model/walk.h"
@@ -12,10 +11,10 @@
 namespace wattwise::model {
 namespace {
 
-/// Calls `visit` for each graph that the node holds.
-template <typename NodeType, typename Visit>
-void for_each_inner(NodeType& node, const Visit& visit) {
-  for (auto& attribute : node.attributes) {
+/// Calls `visit` for the owner of each graph that the node holds.
+template <typename Visit>
+void for_each_inner(Node& node, const Visit& visit) {
+  for (Attribute& attribute : node.attributes) {
     if (auto* one = std::get_if<std::shared_ptr<Graph>>(&attribute.value)) visit(*one);
     if (auto* many = std::get_if<std::vector<std::shared_ptr<Graph>>>(&attribute.value)) {
       for (auto& graph : *many) visit(graph);
@@ -25,21 +24,32 @@ void for_each_inner(NodeType& node, const Visit& visit) {
 
 bool defines(const Graph& graph, std::string_view name) {
   const auto named = [&](const auto& item) { return item.name == name; };
+  const auto makes = [&](const Node& node) {
+    return std::find(node.outputs.begin(), node.outputs.end(), name) != node.outputs.end();
+  };
   return std::any_of(graph.inputs.begin(), graph.inputs.end(), named) ||
          std::any_of(graph.initializers.begin(), graph.initializers.end(), named) ||
-         std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const Node& node) {
-           return std::find(node.outputs.begin(), node.outputs.end(), name) != node.outputs.end();
-         });
+         std::any_of(graph.sparse_initializers.begin(), graph.sparse_initializers.end(), named) ||
+         std::any_of(graph.nodes.begin(), graph.nodes.end(), makes);
 }
 
-/// Names that a node reads from outside: its inputs and what its graphs take from around them.
-std::vector<std::string> outer_names(const Node& node) {
-  std::vector<std::string> names = node.inputs;
-  for_each_inner(node, [&](const std::shared_ptr<Graph>& inner) {
-    for (const auto& [name, count] : count_uses(*inner)) {
-      if (!defines(*inner, name)) names.push_back(name);
-    }
-  });
+void replace_readers(Graph& graph, const std::string& from, const std::string& to) {
+  for (Node& node : graph.nodes) {
+    std::replace(node.inputs.begin(), node.inputs.end(), from, to);
+    for_each_inner(node, [&](std::shared_ptr<Graph>& inner) {
+      if (defines(*inner, from)) return;
+      replace_readers(*inner, from, to);
+      // Outputs of an inner graph count by position; one that hands on an outer value follows it.
+      for (Value& output : inner->outputs) {
+        if (output.name == from) output.name = to;
+      }
+    });
+  }
+}
+
+std::unordered_set<std::string> input_names(const Graph& graph) {
+  std::unordered_set<std::string> names;
+  for (const Value& input : graph.inputs) names.insert(input.name);
   return names;
 }
 
@@ -73,7 +83,9 @@ NameMaker::NameMaker(const Graph& main_graph) {
   for_each_graph(main_graph, [&](const Graph& graph, const std::string&) {
     for (const Value& value : graph.inputs) taken_.insert(value.name);
     for (const Value& value : graph.outputs) taken_.insert(value.name);
+    for (const Value& value : graph.value_info) taken_.insert(value.name);
     for (const Constant& constant : graph.initializers) taken_.insert(constant.name);
+    for (const SparseConstant& constant : graph.sparse_initializers) taken_.insert(constant.name);
     for (const Node& node : graph.nodes) {
       taken_.insert(node.outputs.begin(), node.outputs.end());
       taken_.insert(node.inputs.begin(), node.inputs.end());
@@ -89,71 +101,79 @@ std::string NameMaker::unique(std::string_view base) {
 }
 
 void replace_uses(Graph& graph, std::string_view from, std::string_view to) {
-  for (Node& node : graph.nodes) {
-    std::replace(node.inputs.begin(), node.inputs.end(), std::string(from), std::string(to));
-    for_each_inner(node, [&](std::shared_ptr<Graph>& inner) {
-      if (!defines(*inner, from)) replace_uses(*inner, from, to);
-    });
-  }
+  replace_readers(graph, std::string(from), std::string(to));
 }
 
-Result<void> sort_nodes(Graph& graph) {
-  std::unordered_map<std::string, size_t> maker;
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    for (const std::string& name : graph.nodes[i].outputs) {
-      if (!name.empty()) maker[name] = i;
-    }
-  }
-  std::vector<std::vector<size_t>> readers(graph.nodes.size());
-  std::vector<int> waiting(graph.nodes.size());
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    for (const std::string& name : outer_names(graph.nodes[i])) {
-      const auto it = maker.find(name);
-      if (it == maker.end()) continue;
-      readers[it->second].push_back(i);
-      ++waiting[i];
-    }
-  }
-  std::priority_queue<size_t, std::vector<size_t>, std::greater<>> ready;
-  for (size_t i = 0; i < waiting.size(); ++i) {
-    if (waiting[i] == 0) ready.push(i);
-  }
-  std::vector<Node> sorted;
-  while (!ready.empty()) {
-    const size_t i = ready.top();
-    ready.pop();
-    sorted.push_back(std::move(graph.nodes[i]));
-    for (const size_t reader : readers[i]) {
-      if (--waiting[reader] == 0) ready.push(reader);
-    }
-  }
-  if (sorted.size() != graph.nodes.size()) {
-    const auto stuck = std::find_if(waiting.begin(), waiting.end(), [](int n) { return n > 0; });
-    const std::string& op = graph.nodes[static_cast<size_t>(stuck - waiting.begin())].op_type;
-    return Error(ErrorCode::kCorrupt, fmt::format("the graph has a cycle through a {} node", op));
-  }
-  graph.nodes = std::move(sorted);
-  return {};
+int64_t raise_ir_version(Model& model, int64_t version) {
+  const int64_t before = model.ir_version;
+  model.ir_version = std::max(before, version);
+  if (before >= kFirstIrWithConstants || model.ir_version < kFirstIrWithConstants) return 0;
+  std::unordered_set<std::string> defaults;
+  for (const Constant& constant : model.graph.initializers) defaults.insert(constant.name);
+  return static_cast<int64_t>(std::erase_if(
+      model.graph.inputs, [&](const Value& input) { return defaults.contains(input.name); }));
 }
 
 namespace {
 
-int64_t remove_unused_once(Graph& graph) {
-  const auto uses = count_uses(graph);
-  const auto unused = [&](const std::string& name) { return name.empty() || !uses.contains(name); };
-  const auto before = graph.nodes.size() + graph.initializers.size();
-  std::erase_if(graph.nodes, [&](const Node& node) {
-    return !node.outputs.empty() && std::all_of(node.outputs.begin(), node.outputs.end(), unused);
-  });
-  const auto is_input = [&](const std::string& name) {
-    return std::any_of(graph.inputs.begin(), graph.inputs.end(),
-                       [&](const Value& value) { return value.name == name; });
-  };
-  std::erase_if(graph.initializers, [&](const Constant& constant) {
-    return unused(constant.name) && !is_input(constant.name);
-  });
-  return static_cast<int64_t>(before - graph.nodes.size() - graph.initializers.size());
-}
+/// Nodes of one graph by what is read through them, until none is left that nothing reads.
+class UnusedRemover {
+ public:
+  explicit UnusedRemover(Graph& graph) : graph_(graph), uses_(count_uses(graph)) {}
+
+  int64_t run() {
+    for (size_t i = 0; i < graph_.nodes.size(); ++i) {
+      for (const std::string& name : graph_.nodes[i].outputs) maker_[name] = i;
+      if (is_unused(graph_.nodes[i])) queue_.push_back(i);
+    }
+    removed_.resize(graph_.nodes.size());
+    while (!queue_.empty()) {
+      const size_t i = queue_.back();
+      queue_.pop_back();
+      if (!removed_[i]) remove(i);
+    }
+    return erase();
+  }
+
+ private:
+  bool is_read(const std::string& name) const {
+    const auto it = uses_.find(name);
+    return !name.empty() && it != uses_.end() && it->second > 0;
+  }
+
+  /// A node without outputs is there for what it does.
+  bool is_unused(const Node& node) const {
+    return !node.outputs.empty() &&
+           std::none_of(node.outputs.begin(), node.outputs.end(),
+                        [&](const std::string& name) { return is_read(name); });
+  }
+
+  void remove(size_t i) {
+    removed_[i] = true;
+    for (const auto& [name, count] : count_uses(graph_.nodes[i])) {
+      if ((uses_[name] -= count) > 0) continue;
+      const auto it = maker_.find(name);
+      if (it != maker_.end() && is_unused(graph_.nodes[it->second])) queue_.push_back(it->second);
+    }
+  }
+
+  int64_t erase() {
+    size_t position = 0;
+    const auto nodes =
+        std::erase_if(graph_.nodes, [&](const Node&) { return removed_[position++]; });
+    const auto inputs = input_names(graph_);
+    const auto constants = std::erase_if(graph_.initializers, [&](const Constant& constant) {
+      return !is_read(constant.name) && !inputs.contains(constant.name);
+    });
+    return static_cast<int64_t>(nodes + constants);
+  }
+
+  Graph& graph_;
+  std::unordered_map<std::string, int> uses_;
+  std::unordered_map<std::string, size_t> maker_;
+  std::vector<bool> removed_;
+  std::vector<size_t> queue_;
+};
 
 }  // namespace
 
@@ -162,10 +182,7 @@ int64_t remove_unused(Graph& graph) {
   for (Node& node : graph.nodes) {
     for_each_inner(node, [&](std::shared_ptr<Graph>& inner) { removed += remove_unused(*inner); });
   }
-  for (int64_t now = remove_unused_once(graph); now > 0; now = remove_unused_once(graph)) {
-    removed += now;
-  }
-  return removed;
+  return removed + UnusedRemover(graph).run();
 }
 
 }  // namespace wattwise::model

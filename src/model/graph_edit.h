@@ -27,11 +27,20 @@ class NameMaker {
 };
 
 /// Makes every reader of `from` (inner graphs included, unless they redefine the name) read `to`.
-/// Graph outputs keep their names.
+/// Outputs of `graph` itself keep their names. Precondition: no inner graph defines `to` anew.
 void replace_uses(Graph& graph, std::string_view from, std::string_view to);
 
-/// Brings nodes into an order in which every value is made before it is read; keeps the given
-/// order where it can. kCorrupt for a cycle, naming one node on it.
+/// From this IR version on an initializer need not be an input too.
+inline constexpr int64_t kFirstIrWithConstants = 4;
+
+/// Raises the IR version to `version` at least. When that crosses kFirstIrWithConstants, inputs
+/// that only repeat an initializer of the main graph, as older files must have them, go away, which
+/// makes the initializers constants; returns how many went. The inputs that a caller feeds stay.
+int64_t raise_ir_version(Model& model, int64_t version);
+
+/// Brings nodes, inner graphs included, into an order in which every value is made before it is
+/// read; keeps the given order where it can. kCorrupt for a cycle, naming one node on it; the graph
+/// with the cycle is then unchanged.
 Result<void> sort_nodes(Graph& graph);
 
 /// Removes nodes, initializers and `Constant` nodes that nothing reads; returns how many.

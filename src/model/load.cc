@@ -28,8 +28,9 @@ class ExternalFiles {
   Bytes read(const std::string& location, uint64_t offset, std::optional<uint64_t> length) {
     const Bytes& file = map(location);
     if (offset > file.size() || length.value_or(0) > file.size() - offset) {
-      throw Damage(fmt::format("{} bytes from {} on are asked for of its data file {}, which has {}",
-                               length.value_or(0), offset, quoted(location), file.size()));
+      throw Damage(
+          fmt::format("{} bytes from {} on are asked for of its data file {}, which has {}",
+                      length.value_or(0), offset, quoted(location), file.size()));
     }
     return file.slice(offset, length.value_or(file.size() - offset));
   }
@@ -54,8 +55,8 @@ class ExternalFiles {
     }
     const auto parts = split(location, '/');
     if (std::find(parts.begin(), parts.end(), "..") != parts.end()) {
-      throw Damage(fmt::format("its data file {} lies outside the model's folder",
-                               quoted(location)));
+      throw Damage(
+          fmt::format("its data file {} lies outside the model's folder", quoted(location)));
     }
     const auto folder = env_.canonical_path(folder_);
     auto path = env_.canonical_path(join_path(folder_, location));

@@ -266,8 +266,7 @@ class ModelReader {
       case wire::AttributeField::kTensor:
       case wire::AttributeField::kTensors:
         if (!is_bytes(r)) return false;
-        parts.tensors.push_back(
-            std::make_shared<Constant>(read_tensor(r.get_message(), source())));
+        parts.tensors.push_back(std::make_shared<Constant>(read_tensor(r.get_message(), source())));
         return true;
       case wire::AttributeField::kGraph:
       case wire::AttributeField::kGraphs:

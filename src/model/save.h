@@ -29,7 +29,11 @@ Result<std::string> serialize(const Model& model);
 Result<std::string> serialize_without_weights(const Model& model, size_t min_bytes);
 
 /// Writes `path` atomically. Above 2 GiB, or when `external_data` names a file (no folder part),
-/// constants of 1 kB and more go to that file beside it, 64-byte aligned (4 KiB for large ones).
+/// initializers and `Constant` nodes of 1 kB and more, of every graph, go to that file beside it,
+/// 64-byte aligned (4 KiB from 1 MiB on). A failure leaves both files as they were. Only a crash of
+/// the machine between the two renames can leave a new data file beside an old model.
+/// kInvalidArgument for a data file in another folder; kUnsupported when what cannot go to the data
+/// file is above 2 GiB; kIo.
 Result<void> save(Env& env, const Model& model, const std::string& path,
                   const std::string& external_data = "");
 

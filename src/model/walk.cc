@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/walk.h"
 
+#include <algorithm>
 #include <type_traits>
 
 namespace wattwise::model {
@@ -39,47 +40,71 @@ std::shared_ptr<Constant> boxed(DataType type, std::vector<int64_t> shape,
       make_constant("", {type, std::move(shape), Bytes::copy_of(values), {}}));
 }
 
-/// The tensor of a `Constant` node; value_float and its kin are first rewritten as a tensor. Null
-/// for sparse tensors.
-Constant* constant_of(Node& node) {
-  if (!node.is("Constant") || node.attributes.empty() || node.outputs.empty()) return nullptr;
-  Attribute& attribute = node.attributes.front();
-  if (auto* tensor = std::get_if<std::shared_ptr<Constant>>(&attribute.value)) return tensor->get();
-  std::shared_ptr<Constant> made;
-  if (const auto* f = std::get_if<float>(&attribute.value)) {
-    made = boxed<float>(DataType::kFloat, {}, {f, 1});
-  } else if (const auto* i = std::get_if<int64_t>(&attribute.value)) {
-    made = boxed<int64_t>(DataType::kInt64, {}, {i, 1});
-  } else if (const auto* fs = std::get_if<std::vector<float>>(&attribute.value)) {
-    made = boxed<float>(DataType::kFloat, {static_cast<int64_t>(fs->size())}, *fs);
-  } else if (const auto* is = std::get_if<std::vector<int64_t>>(&attribute.value)) {
-    made = boxed<int64_t>(DataType::kInt64, {static_cast<int64_t>(is->size())}, *is);
-  }
-  if (!made) return nullptr;
-  attribute.name = "value";
-  attribute.value = made;
-  return made.get();
+std::shared_ptr<Constant> boxed(std::vector<int64_t> shape, std::vector<std::string> strings) {
+  return std::make_shared<Constant>(
+      make_constant("", {DataType::kString, std::move(shape), {}, std::move(strings)}));
 }
 
-void count_graph(const Graph& graph, std::unordered_map<std::string, int>& uses) {
-  std::unordered_map<std::string, int> own;
-  for (const Node& node : graph.nodes) {
-    for (const std::string& name : node.inputs) {
-      if (!name.empty()) ++own[name];
-    }
-    for_each_subgraph(node, [&](const Graph& inner, const std::string&) {
-      std::unordered_map<std::string, int> below;
-      count_graph(inner, below);
-      for (const Value& input : inner.inputs) below.erase(input.name);
-      for (const Constant& constant : inner.initializers) below.erase(constant.name);
-      for (const Node& made : inner.nodes) {
-        for (const std::string& name : made.outputs) below.erase(name);
-      }
-      for (const auto& [name, count] : below) own[name] += count;
-    });
+/// What an attribute of a `Constant` node stands for, as a tensor; null for a kind that none has.
+struct ToTensor {
+  using Boxed = std::shared_ptr<Constant>;
+  static std::vector<int64_t> length(size_t n) { return {static_cast<int64_t>(n)}; }
+
+  Boxed operator()(float value) const { return boxed<float>(DataType::kFloat, {}, {&value, 1}); }
+  Boxed operator()(int64_t value) const {
+    return boxed<int64_t>(DataType::kInt64, {}, {&value, 1});
   }
-  for (const Value& output : graph.outputs) ++own[output.name];
-  for (const auto& [name, count] : own) uses[name] += count;
+  Boxed operator()(const std::vector<float>& values) const {
+    return boxed<float>(DataType::kFloat, length(values.size()), values);
+  }
+  Boxed operator()(const std::vector<int64_t>& values) const {
+    return boxed<int64_t>(DataType::kInt64, length(values.size()), values);
+  }
+  Boxed operator()(const std::string& value) const { return boxed({}, {value}); }
+  Boxed operator()(const std::vector<std::string>& values) const {
+    return boxed(length(values.size()), values);
+  }
+  Boxed operator()(const Boxed& value) const { return value; }
+  template <typename Other>
+  Boxed operator()(const Other&) const {
+    return nullptr;
+  }
+};
+
+/// The tensor of a `Constant` node, after value_float and its kin were rewritten as one.
+Constant* constant_of(Node& node) {
+  if (!node.is("Constant") || node.outputs.empty()) return nullptr;
+  const auto holds_value = [](const Attribute& a) { return a.name.starts_with("value"); };
+  const auto it = std::find_if(node.attributes.begin(), node.attributes.end(), holds_value);
+  if (it == node.attributes.end()) return nullptr;
+  std::shared_ptr<Constant> tensor = std::visit(ToTensor(), it->value);
+  if (!tensor) return nullptr;
+  it->name = "value";
+  it->value = tensor;
+  return tensor.get();
+}
+
+using Uses = std::unordered_map<std::string, int>;
+
+/// Takes out what the graph defines itself; what is left it reads from around it.
+void erase_defined(const Graph& graph, Uses& uses) {
+  for (const Value& input : graph.inputs) uses.erase(input.name);
+  for (const Constant& constant : graph.initializers) uses.erase(constant.name);
+  for (const SparseConstant& constant : graph.sparse_initializers) uses.erase(constant.name);
+  for (const Node& node : graph.nodes) {
+    for (const std::string& name : node.outputs) uses.erase(name);
+  }
+}
+
+void count_node(const Node& node, Uses& uses) {
+  for (const std::string& name : node.inputs) {
+    if (!name.empty()) ++uses[name];
+  }
+  for_each_subgraph(node, [&](const Graph& inner, const std::string&) {
+    Uses below = count_uses(inner);
+    erase_defined(inner, below);
+    for (const auto& [name, count] : below) uses[name] += count;
+  });
 }
 
 }  // namespace
@@ -93,12 +118,30 @@ void for_each_graph(const Graph& graph,
   walk_graphs(graph, "", visit);
 }
 
+void for_each_constant(const Graph& graph,
+                       const std::function<void(const Constant&, const Node*)>& visit) {
+  for_each_graph(graph, [&](const Graph& each, const std::string&) {
+    for (const Constant& constant : each.initializers) visit(constant, nullptr);
+    for (const Node& node : each.nodes) {
+      for (const Attribute& attribute : node.attributes) {
+        if (const auto* one = std::get_if<std::shared_ptr<Constant>>(&attribute.value)) {
+          visit(**one, &node);
+        }
+        const auto* many = std::get_if<std::vector<std::shared_ptr<Constant>>>(&attribute.value);
+        if (!many) continue;
+        for (const auto& constant : *many) visit(*constant, &node);
+      }
+    }
+  });
+}
+
 ConstantIndex::ConstantIndex(Graph& main_graph) { add(main_graph, nullptr); }
 
 void ConstantIndex::add(Graph& graph, const Graph* parent) {
   Scope scope;
   scope.parent = parent;
-  for (const Value& input : graph.inputs) scope.other_names[input.name] = true;
+  for (const Value& input : graph.inputs) scope.other_names.insert(input.name);
+  for (const auto& constant : graph.sparse_initializers) scope.other_names.insert(constant.name);
   for (Constant& constant : graph.initializers) {
     if (scope.other_names.contains(constant.name)) continue;
     scope.constants[constant.name] = &constant;
@@ -106,10 +149,10 @@ void ConstantIndex::add(Graph& graph, const Graph* parent) {
   }
   for (Node& node : graph.nodes) {
     Constant* constant = constant_of(node);
-    for (const std::string& output : node.outputs) {
-      if (!constant) scope.other_names[output] = true;
+    if (!constant) {
+      scope.other_names.insert(node.outputs.begin(), node.outputs.end());
+      continue;
     }
-    if (!constant) continue;
     scope.constants[node.outputs[0]] = constant;
     entries_.push_back({&graph, constant});
   }
@@ -134,40 +177,31 @@ Constant* ConstantIndex::find(const Graph& graph, std::string_view name) const {
 }
 
 std::unordered_map<std::string, int> count_uses(const Graph& graph) {
-  std::unordered_map<std::string, int> uses;
-  count_graph(graph, uses);
+  Uses uses;
+  for (const Node& node : graph.nodes) count_node(node, uses);
+  for (const Value& output : graph.outputs) ++uses[output.name];
   return uses;
 }
 
-namespace {
-
-void for_each_constant(const Model& model, const std::function<void(const Constant&)>& visit) {
-  for_each_graph(model.graph, [&](const Graph& graph, const std::string&) {
-    for (const Constant& constant : graph.initializers) visit(constant);
-    for (const Node& node : graph.nodes) {
-      for (const Attribute& attribute : node.attributes) {
-        if (const auto* one = std::get_if<std::shared_ptr<Constant>>(&attribute.value)) {
-          visit(**one);
-        }
-      }
-    }
-  });
+std::unordered_map<std::string, int> count_uses(const Node& node) {
+  Uses uses;
+  count_node(node, uses);
+  return uses;
 }
-
-}  // namespace
 
 uint64_t weight_bytes(const Model& model) {
   uint64_t total = 0;
-  for_each_constant(model, [&](const Constant& constant) { total += constant.data.size(); });
+  for_each_constant(model.graph,
+                    [&](const Constant& constant, const Node*) { total += constant.data.size(); });
   return total;
 }
 
 int64_t parameter_count(const Model& model) {
   int64_t total = 0;
-  for_each_constant(model, [&](const Constant& constant) {
-    const int64_t count = constant.element_count();
-    const bool numeric = constant.type != DataType::kString && constant.type != DataType::kBool;
-    if (numeric && count >= 2) total += count;
+  for_each_constant(model.graph, [&](const Constant& constant, const Node*) {
+    const bool is_number = data_type_bits(constant.type) && constant.type != DataType::kBool;
+    const int64_t count = is_number ? constant.element_count() : 0;
+    if (count >= 2) total += count;
   });
   return total;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "model/graph.h"
@@ -18,6 +19,12 @@ void for_each_graph(Graph& graph,
                     const std::function<void(Graph&, const std::string& path)>& visit);
 void for_each_graph(const Graph& graph,
                     const std::function<void(const Graph&, const std::string& path)>& visit);
+
+/// Calls `visit` for every constant below `graph`: initializers, and tensors in attributes of
+/// nodes. `holder` is the node of the latter (mostly a `Constant` node), null for initializers.
+void for_each_constant(
+    const Graph& graph,
+    const std::function<void(const Constant& constant, const Node* holder)>& visit);
 
 /// Every constant of the model, wherever it lives: initializers and `Constant` nodes of the main
 /// graph and of every inner graph. Scopes are honoured: a name means the innermost definition.
@@ -40,7 +47,7 @@ class ConstantIndex {
   struct Scope {
     const Graph* parent = nullptr;
     std::unordered_map<std::string, Constant*> constants;
-    std::unordered_map<std::string, bool> other_names;
+    std::unordered_set<std::string> other_names;
   };
   void add(Graph& graph, const Graph* parent);
   std::unordered_map<const Graph*, Scope> scopes_;
@@ -50,6 +57,9 @@ class ConstantIndex {
 /// How often each value is read, in its own graph and the graphs inside it, graph outputs
 /// included. A name that an inner graph defines anew is not counted for the outer one.
 std::unordered_map<std::string, int> count_uses(const Graph& graph);
+
+/// How often the node reads each value of the graph it is in: as an input, or in its inner graphs.
+std::unordered_map<std::string, int> count_uses(const Node& node);
 
 /// Total size of all constants.
 uint64_t weight_bytes(const Model& model);

@@ -22,11 +22,11 @@ struct Int8Weights {
 };
 Int8Weights quantize_int8(std::span<const float> weights, const ChannelLayout& layout);
 
-/// Makes the columns of `values` [rows, columns] safe for processors that add two products of
-/// unsigned by signed bytes in 16 saturating bits (VPMADDUBSW): for neighbours of equal sign along
-/// the rows, at 2i and 2i+1, |a| + |b| <= 128. Takes the excess from both alike. Returns how many
-/// pairs were changed.
-int64_t limit_pairs(std::span<int8_t> values, size_t rows, size_t columns);
+/// int8 per column of [rows, columns], safe for processors that add two products of unsigned by
+/// signed bytes in 16 saturating bits (VPMADDUBSW): neighbours of equal sign along the rows, at 2i
+/// and 2i+1, have |a| + |b| <= 128. The scale of a column is the best of five, by squared error,
+/// between the one that keeps its largest weight and the one that keeps its largest pair.
+Int8Weights quantize_int8_pairs(std::span<const float> weights, size_t rows, size_t columns);
 /// Pairs that break the rule.
 int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t columns);
 

@@ -81,7 +81,7 @@ def test_outputs_equal_onnxruntime(tmp_path):
     import onnxruntime
     path = MODELS / "blazeface.onnx"
     frame = numpy.random.default_rng(1).random((1, 128, 128, 3), numpy.float32)
-    expected = onnxruntime.InferenceSession(str(path)).run(None, {"input": frame})
+    expected = onnxruntime.InferenceSession(str(path)).run(None, {"input:0": frame})
     with deploy(tmp_path, "BALANCED", "DESKTOP") as deployment:
         result = deployment.run_inference(path, {"image": frame})
         got = sorted(float(v.sum()) for v in result["outputs"].values())

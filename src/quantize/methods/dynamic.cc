@@ -16,8 +16,7 @@ namespace {
 
 LayerQuantization multiply_in_integers(const Weight& weight, ModelEdits& edits) {
   const ChannelLayout layout{weight.dim(0), weight.dim(1), 1};
-  Int8Weights quantized = quantize_int8(weight.values(), layout);
-  limit_pairs(quantized.values, weight.dim(0), weight.dim(1));
+  const Int8Weights quantized = quantize_int8_pairs(weight.values(), weight.dim(0), weight.dim(1));
   const std::string values = edits.add_constant(weight, "_int8", int8_tensor(weight, quantized));
   const std::string scale = edits.add_constant(
       weight, "_scale", make_float_tensor({weight.constant.shape[1]}, quantized.scales));

@@ -73,8 +73,9 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
   auto runtime = WATTWISE_TRY(context.runtime());
   engine::SessionOptions float_options;
   float_options.prepack = false;  // few runs: a second copy of the weights would not pay
+  // By its path: the runtime reads the file itself, so that the mapped pages stay untouched.
   const auto session =
-      WATTWISE_TRY(engine::open_session(runtime, env, source.model, source.path, float_options));
+      WATTWISE_TRY(engine::open_session(runtime, env, source.path, float_options));
   source.samples = WATTWISE_TRY(make_samples(env, *session, source.preprocessor, options));
   source.dimensions = sample_dimensions(session->inputs(), source.samples.inputs.front());
   env.release_pages(source.model.source);

@@ -200,7 +200,7 @@ class SystemEnv final : public Env {
                      fmt::format("{} is locked by another process; try again", path));
       }
       sleep_for(pause);
-      pause = std::min(pause * 2, Seconds(0.02));
+      pause = std::min(pause * 2, Seconds(0.004));
     }
     return std::unique_ptr<FileLock>(new SystemLock(std::move(fd)));
   }

@@ -92,8 +92,8 @@ Result<store::Store*> Context::store() {
   const std::lock_guard lock(mutex_);
   if (!store_) {
     store_ =
-        WATTWISE_TRY(store::open_store(env_, {options_.db_path, options_.duckdb_library, logger_}));
-    WATTWISE_TRY(store_->forget_older_than(resolved_.config.monitoring.retention_days));
+        WATTWISE_TRY(store::open_store(env_, {options_.db_path, options_.duckdb_library, logger_,
+                                              resolved_.config.monitoring.retention_days}));
   }
   return store_.get();
 }

@@ -105,23 +105,42 @@ Result<const DuckDbApi*> load_duckdb(const Env& env, const std::string& path) {
                            join(failures, "; ")));
 }
 
-Result<Database> Database::open(const DuckDbApi& api, const std::string& path) {
+Result<Database> Database::start(const DuckDbApi& api) {
   Database database(api);
   char* message = nullptr;
-  if (api.open_ext(path.c_str(), &database.database_, nullptr, &message) != DuckDBSuccess) {
+  if (api.open_ext(nullptr, &database.database_, nullptr, &message) != DuckDBSuccess) {
     const std::string why = first_line(message);
     api.free(message);
-    const bool held = why.find("lock") != std::string::npos;
-    return Error(held ? ErrorCode::kUnavailable : ErrorCode::kCorrupt,
-                 held ? fmt::format("the database {} is open in another program: {}", path, why)
-                      : fmt::format("{} is no database that DuckDB can open; move it away or name "
-                                    "another with --db-path: {}",
-                                    path, why));
+    return Error(ErrorCode::kInternal, "DuckDB cannot start: " + why);
   }
   if (api.connect(database.database_, &database.connection_) != DuckDBSuccess) {
-    return Error(ErrorCode::kInternal, fmt::format("cannot connect to the database {}", path));
+    return Error(ErrorCode::kInternal, "cannot connect to DuckDB");
   }
+  // Transactions are short, and a file that is not DuckDB's must not make it fetch an extension.
+  WATTWISE_TRY(database.run("SET threads = 1; SET autoinstall_known_extensions = false"));
   return database;
+}
+
+Result<void> Database::attach(const std::string& path) {
+  const auto attached =
+      run(fmt::format("ATTACH {} AS wattwise (TYPE duckdb); USE wattwise", sql_literal(path)));
+  if (attached) return {};
+  const std::string& why = attached.error().message();
+  if (why.find("Could not set lock") != std::string::npos) {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("the database {} is open in another program: {}", path, why));
+  }
+  const bool denied = why.find("ermission denied") != std::string::npos;
+  return Error(denied ? ErrorCode::kIo : ErrorCode::kCorrupt,
+               fmt::format("{} is no database that DuckDB can open; move it away or name another "
+                           "with --db-path: {}",
+                           path, why));
+}
+
+Result<void> Database::detach() {
+  [[maybe_unused]] const auto undone = run("ROLLBACK");  // refused if nothing is under way
+  WATTWISE_TRY(run("USE memory"));
+  return run("DETACH DATABASE IF EXISTS wattwise");
 }
 
 Database::Database(Database&& other) noexcept

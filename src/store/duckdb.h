@@ -43,15 +43,22 @@ Result<const DuckDbApi*> load_duckdb(const Env& env, const std::string& path);
 /// A cell of a result as text; absent for NULL.
 using Cell = std::optional<std::string>;
 
-/// An open database with one connection. Close it soon: no other process can open the file
-/// meanwhile.
+/// DuckDB in memory with one connection, to which one file at a time is attached. Starting DuckDB
+/// takes longer than attaching a file, so only the latter happens while others wait. Detach soon:
+/// no other process can open the file meanwhile.
 class Database {
  public:
-  /// kCorrupt for a file that is no database, kUnavailable for one that another program holds.
-  static Result<Database> open(const DuckDbApi& api, const std::string& path);
+  static Result<Database> start(const DuckDbApi& api);
   Database(Database&& other) noexcept;
   Database& operator=(Database&&) = delete;
   ~Database();
+
+  /// Attaches (and creates, if missing) the file and makes its tables the ones that statements
+  /// mean. kCorrupt for a file that is no database, kUnavailable for one that another program
+  /// holds.
+  Result<void> attach(const std::string& path);
+  /// Closes the file; what was not committed is undone.
+  Result<void> detach();
 
   Result<void> run(const std::string& sql);
   Result<std::vector<std::vector<Cell>>> rows(const std::string& sql);

@@ -5,12 +5,15 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/env.h"
 #include "core/json.h"
 
 namespace wattwise::store {
+
+inline constexpr std::string_view kJournalExtension = ".jsonl";
 
 /// Records of one process on their way into the database: one JSON line each, appended with one
 /// write, in a file of its own below `<database>.journal/`. A lock on the file says that its
@@ -30,6 +33,7 @@ class Journal {
   std::unique_ptr<FileLock> lock_;
   std::mutex mutex_;
   std::unique_ptr<WritableFile> file_;
+  bool torn_ = false;  // the last append failed
 };
 
 /// Whole lines of a journal from `offset` on, and where they end. A torn last line waits.

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
+#include <utility>
 
 #include "core/text.h"
 #include "store/journal.h"
@@ -59,13 +61,13 @@ class DuckDbStore final : public Store {
 
   ~DuckDbStore() override {
     // What cannot be moved now stays in the journal and is moved by whoever opens the store next.
-    if (journal_) [[maybe_unused]]
-      const auto ignored = flush();
+    [[maybe_unused]] const auto ignored = flush();
   }
 
-  Result<void> start() {
+  /// Creates the file or checks what is there, and removes rows that are older than `days`.
+  Result<void> start(double days) {
     WATTWISE_TRY(env_.create_directories(parent_path(path_)));
-    return with_database([](Database&) -> Result<void> { return {}; });
+    return with_database([&](Database& database) { return forget_older_than(database, days); });
   }
 
   Result<void> add(const Preparation& row) override { return append("preparations", to_row(row)); }
@@ -74,6 +76,7 @@ class DuckDbStore final : public Store {
   Result<void> add(const Event& row) override { return append("events", to_row(row)); }
 
   Result<void> flush() override {
+    if (!has_pending()) return {};
     return with_database([](Database&) -> Result<void> { return {}; });
   }
 
@@ -114,26 +117,28 @@ class DuckDbStore final : public Store {
     return out;
   }
 
-  Result<void> forget_older_than(double days) override {
-    const double limit = env_.wall_now().count() - days * 86400;
-    return with_database([&](Database& database) -> Result<void> {
-      WATTWISE_TRY(
-          database.run(fmt::format("DELETE FROM inferences WHERE finished_at < {}", limit)));
-      WATTWISE_TRY(database.run(fmt::format("DELETE FROM loads WHERE loaded_at < {}", limit)));
-      WATTWISE_TRY(database.run(fmt::format("DELETE FROM events WHERE happened_at < {}", limit)));
-      return database.run(fmt::format("DELETE FROM preparations WHERE finished_at < {}", limit));
-    });
-  }
-
   const std::string& path() const override { return path_; }
 
  private:
   Result<void> append(std::string_view table, const Json& row) {
     {
       const std::lock_guard lock(mutex_);
+      pending_ = true;
       if (!journal_) journal_ = WATTWISE_TRY(Journal::create(env_, folder_));
     }
     return journal_->append(table, row);
+  }
+
+  Result<void> forget_older_than(Database& database, double days) {
+    if (!std::isfinite(days)) return {};
+    const double limit = env_.wall_now().count() - days * 86400;
+    for (const auto& [table, time] : {std::pair("inferences", "finished_at"),
+                                      {"loads", "loaded_at"},
+                                      {"events", "happened_at"},
+                                      {"preparations", "finished_at"}}) {
+      WATTWISE_TRY(database.run(fmt::format("DELETE FROM {} WHERE {} < {}", table, time, limit)));
+    }
+    return {};
   }
 
   /// Another copy of DuckDB in this process that has the file open would lose its lock when ours
@@ -174,65 +179,75 @@ class DuckDbStore final : public Store {
     return {};
   }
 
-  /// Moves one journal's new lines into the tables. True if the file may be removed afterwards:
-  /// its process is gone.
-  Result<bool> drain(Database& database, const std::string& name) {
+  /// A journal whose process is gone, locked until it is removed.
+  struct DeadJournal {
+    std::string name;
+    std::unique_ptr<FileLock> lock;
+  };
+
+  /// Moves one journal's new lines into the tables.
+  Result<void> drain(Database& database, const std::string& name) {
     const std::string path = join_path(folder_, name);
     const auto known = WATTWISE_TRY(database.rows(fmt::format(
         "SELECT consumed_bytes FROM journal_offsets WHERE journal = {}", sql_literal(name))));
     const auto offset = known.empty() ? 0 : static_cast<size_t>(number(known[0][0]));
     // The owner's lock is tried before reading: if it is free, nothing more can follow.
-    const bool dead = env_.lock_file(path, Seconds(0)).has_value();
+    auto lock = env_.lock_file(path, Seconds(0));
     const JournalPart part = WATTWISE_TRY(read_journal(env_, path, offset));
     WATTWISE_TRY(insert_records(database, part.records));
     WATTWISE_TRY(database.run(fmt::format("INSERT OR REPLACE INTO journal_offsets VALUES ({}, {})",
                                           sql_literal(name), part.end)));
-    return dead;
+    if (lock) dead_.push_back({name, std::move(*lock)});
+    return {};
   }
 
   Result<void> drain_all(Database& database) {
     const auto names = env_.list_directory(folder_);
     if (!names) return {};  // no journal has been written yet
-    std::vector<std::string> finished;
     for (const std::string& name : *names) {
-      if (WATTWISE_TRY(drain(database, name))) finished.push_back(name);
+      if (name.ends_with(kJournalExtension)) WATTWISE_TRY(drain(database, name));
     }
-    // Removed only after the rows are committed: until then the journal is the only safe copy.
-    for (const std::string& name : finished) finished_.push_back(name);
     return {};
   }
 
-  Result<void> remove_finished(Database& database) {
-    for (const std::string& name : finished_) {
-      WATTWISE_TRY(env_.remove(join_path(folder_, name)));
+  /// After the rows are committed; until then the journal is the only safe copy.
+  Result<void> remove_dead(Database& database) {
+    for (const DeadJournal& journal : dead_) {
+      WATTWISE_TRY(env_.remove(join_path(folder_, journal.name)));
       WATTWISE_TRY(
-          database.run("DELETE FROM journal_offsets WHERE journal = " + sql_literal(name)));
+          database.run("DELETE FROM journal_offsets WHERE journal = " + sql_literal(journal.name)));
     }
-    finished_.clear();
+    dead_.clear();
     return {};
   }
 
-  /// Opens the database under the lock, migrates, drains, works, and closes it again.
+  bool has_pending() {
+    const std::lock_guard guard(mutex_);
+    return pending_;
+  }
+
+  /// Attaches the file under the lock, migrates, drains, works, and detaches it again.
   template <typename Work>
   Result<void> with_database(const Work& work) {
     const std::lock_guard guard(mutex_);
+    if (!database_) database_.emplace(WATTWISE_TRY(Database::start(api_)));
     auto lock = env_.lock_file(path_ + ".lock", kPatience);
     if (!lock) return std::move(lock).error().with_context("waiting for the database");
     WATTWISE_TRY(check_not_open_here());
-    Database database = WATTWISE_TRY(Database::open(api_, path_));
-    WATTWISE_TRY(database.run("BEGIN TRANSACTION"));
-    finished_.clear();
     const auto done = [&]() -> Result<void> {
-      WATTWISE_TRY(migrate(database));
-      WATTWISE_TRY(drain_all(database));
-      return work(database);
+      WATTWISE_TRY(database_->attach(path_));
+      WATTWISE_TRY(database_->run("BEGIN TRANSACTION"));
+      WATTWISE_TRY(migrate(*database_));
+      WATTWISE_TRY(drain_all(*database_));
+      WATTWISE_TRY(work(*database_));
+      WATTWISE_TRY(database_->run("COMMIT"));
+      return remove_dead(*database_);
     }();
-    if (!done) {
-      // The transaction is undone by closing; the journals still hold everything.
-      return done;
-    }
-    WATTWISE_TRY(database.run("COMMIT"));
-    return remove_finished(database);
+    dead_.clear();
+    const auto closed = database_->detach();
+    if (done && closed) pending_ = false;
+    if (!done || !closed) database_.reset();  // closes the file whatever has happened
+    return done ? closed : done;
   }
 
   Env& env_;
@@ -241,7 +256,9 @@ class DuckDbStore final : public Store {
   std::string folder_;
   std::mutex mutex_;  // guards what follows, and keeps one database open at a time
   std::unique_ptr<Journal> journal_;
-  std::vector<std::string> finished_;
+  std::optional<Database> database_;
+  bool pending_ = false;  // the journal holds records that the database may lack
+  std::vector<DeadJournal> dead_;
 };
 
 Result<std::string> default_path(const Env& env) {
@@ -262,7 +279,7 @@ Result<std::unique_ptr<Store>> open_store(Env& env, const StoreOptions& options)
   const std::string path = options.path.empty() ? WATTWISE_TRY(default_path(env)) : options.path;
   const DuckDbApi* api = WATTWISE_TRY(load_duckdb(env, options.duckdb_library));
   auto store = std::make_unique<DuckDbStore>(env, *api, path);
-  WATTWISE_TRY(store->start());
+  WATTWISE_TRY(store->start(options.retention_days));
   return std::unique_ptr<Store>(std::move(store));
 }
 

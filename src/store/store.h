@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -77,7 +78,7 @@ class Store {
   virtual Result<void> add(const Load& row) = 0;
   virtual Result<void> add(const Inference& row) = 0;
   virtual Result<void> add(const Event& row) = 0;
-  /// Moves everything journalled (also by processes that are gone) into the database.
+  /// Moves what this process has journalled into the database; reads do so too, for all processes.
   virtual Result<void> flush() = 0;
   /// Newest first by use. Drains first.
   virtual Result<std::vector<ModelSummary>> models() = 0;
@@ -85,8 +86,6 @@ class Store {
   virtual Result<ModelSummary> model(const std::string& path) = 0;
   /// Newest preparations first, failed ones included.
   virtual Result<std::vector<Preparation>> preparations(int64_t limit) = 0;
-  /// Removes rows older than the given age.
-  virtual Result<void> forget_older_than(double days) = 0;
   virtual const std::string& path() const = 0;
 };
 
@@ -94,6 +93,7 @@ struct StoreOptions {
   std::string path;            ///< "" for $WATTWISE_DB, else the XDG data folder
   std::string duckdb_library;  ///< "" for the one already in the process, the bundled, the system's
   Logger logger;
+  double retention_days = std::numeric_limits<double>::infinity();  ///< older rows go at opening
 };
 
 /// Opens or creates the database. kUnsupported for a file of a newer version and kCorrupt for a

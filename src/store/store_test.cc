@@ -104,7 +104,8 @@ TEST_F(StoreTest, ANewerVersionIsRefused) {
   open();
   {
     const auto api = load_duckdb(system_env(), "");
-    auto database = Database::open(**api, path());
+    auto database = Database::start(**api);
+    ASSERT_TRUE(database->attach(path()).has_value());
     ASSERT_TRUE(database->run("UPDATE schema_version SET version = 99").has_value());
   }
   const auto store = open_store(system_env(), {path(), "", {}});
@@ -112,11 +113,23 @@ TEST_F(StoreTest, ANewerVersionIsRefused) {
   EXPECT_EQ(store.error().code(), ErrorCode::kUnsupported);
 }
 
-TEST_F(StoreTest, OldRowsAreForgotten) {
-  auto store = open();
-  ASSERT_TRUE(store->add(inference("/m.onnx", 1)));
-  ASSERT_TRUE(store->forget_older_than(1).has_value());
-  EXPECT_TRUE(store->models()->empty());
+TEST_F(StoreTest, OldRowsAreForgottenAtOpening) {
+  ASSERT_TRUE(open()->add(inference("/m.onnx", 1)));
+  EXPECT_EQ(open()->models()->size(), 1u);
+  const auto store = open_store(system_env(), {path(), "", {}, 1});
+  EXPECT_TRUE((*store)->models()->empty());
+}
+
+TEST_F(StoreTest, AJournalWhoseProcessLivesIsNotRemoved) {
+  auto writer = open();
+  auto reader = open();
+  for (int i = 1; i <= 3; ++i) {
+    ASSERT_TRUE(writer->add(inference("/m.onnx", 1)));
+    EXPECT_EQ((*reader->models())[0].inference_count, i);
+  }
+  writer.reset();
+  EXPECT_EQ((*reader->models())[0].inference_count, 3) << "and none is counted twice";
+  EXPECT_TRUE(system_env().list_directory(path() + ".journal")->empty());
 }
 
 }  // namespace

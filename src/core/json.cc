@@ -60,4 +60,18 @@ Result<Json> parse_json(std::string_view text, std::string_view source) {
 
 void merge_patch(Json& target, const Json& patch) { target.merge_patch(patch); }
 
+std::string readable(const Json& value) {
+  if (value.is_null()) return "not available";
+  if (value.is_string()) return value.get<std::string>();
+  if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
+  if (value.is_number_float()) return fmt::format("{:.4g}", value.get<double>());
+  if (!value.is_structured()) return value.dump();
+  if (value.empty()) return "none";
+  std::string out;
+  for (const auto& [key, item] : value.items()) {
+    out += (out.empty() ? "" : ", ") + (value.is_object() ? key + " " : "") + readable(item);
+  }
+  return out;
+}
+
 }  // namespace wattwise

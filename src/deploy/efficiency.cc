@@ -53,9 +53,9 @@ PowerEfficiency estimate_efficiency(const model::Inspection& inspection,
 }
 
 Result<model::Inspection> inspect_with_shapes(Context& context, const model::Model& model,
-                                              const std::map<std::string, int64_t>& dimensions) {
+                                              const engine::InputGuess& guess) {
   auto runtime = WATTWISE_TRY(context.runtime());
-  const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, context.env(), model, dimensions));
+  const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, context.env(), model, guess));
   return model::inspect(model, shapes);
 }
 

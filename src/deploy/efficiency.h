@@ -18,6 +18,6 @@ PowerEfficiency estimate_efficiency(const model::Inspection& inspection,
 
 /// Shapes and costs of a model under the given sizes of its free dimensions.
 Result<model::Inspection> inspect_with_shapes(Context& context, const model::Model& model,
-                                              const std::map<std::string, int64_t>& dimensions);
+                                              const engine::InputGuess& guess);
 
 }  // namespace wattwise::deploy

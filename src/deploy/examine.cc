@@ -57,11 +57,12 @@ Result<Samples> comparison_samples(Context& context, const std::string& path,
                                    const std::vector<InferenceInputs>& raw) {
   Env& env = context.env();
   auto runtime = WATTWISE_TRY(context.runtime());
+  const auto model = WATTWISE_TRY(model::load(env, path));
   const auto session = WATTWISE_TRY(engine::open_session(runtime, env, path, {}));
   const auto preprocessor = WATTWISE_TRY(input::load_preprocessor(env, path));
   PrepareOptions options;
   options.samples = raw;
-  return make_samples(env, *session, preprocessor, options);
+  return make_samples(env, {model, *session, preprocessor}, options);
 }
 
 Json describe_comparison(const measure::Comparison& comparison) {
@@ -94,8 +95,8 @@ Result<Json> inspect_model(Context& context, const std::string& model_path) {
   const auto model = WATTWISE_TRY(model::load(env, path));
   WATTWISE_TRY(model::verify(model));
   const auto inputs = model::input_ports(model);
-  const auto dimensions = plausible_dimensions(inputs).front();
-  auto inspected = inspect_with_shapes(context, model, dimensions);
+  const engine::InputGuess guess = plausible_inputs(model).front();
+  auto inspected = inspect_with_shapes(context, model, guess);
   if (!inspected) return std::move(inspected).error().with_context("inspecting " + path);
   Json nodes = Json::array();
   for (const auto& node : inspected->nodes) nodes.push_back(describe_node(node));
@@ -112,7 +113,8 @@ Result<Json> inspect_model(Context& context, const std::string& model_path) {
               {"opsets", opsets},
               {"inputs", describe_ports(inputs)},
               {"outputs", describe_ports(model::output_ports(model))},
-              {"assumed_sizes", dimensions},
+              {"assumed_sizes", guess.dimensions},
+              {"assumed_values", guess.scalars},
               {"node_count", inspected->node_count},
               {"graph_count", inspected->graph_count},
               {"parameters", inspected->parameters},

@@ -73,8 +73,7 @@ Result<void> open_model(Context& context, const config::Resolved& resolved,
           : WATTWISE_TRY(engine::open_session(runtime, env, managed.path, options));
   managed.operating_point =
       fmt::format("provider={} threads={}", managed.session->provider(), options.threads);
-  const auto dimensions = plausible_dimensions(managed.session->inputs());
-  auto inspection = inspect_with_shapes(context, model, dimensions.front());
+  auto inspection = inspect_with_shapes(context, model, plausible_inputs(model).front());
   const auto device = WATTWISE_TRY(context.device(resolved));
   if (inspection) managed.power = estimate_efficiency(*inspection, device, resolved.config);
   return {};

@@ -30,7 +30,7 @@ struct Source {
   int64_t size_bytes = 0;
   input::Preprocessor preprocessor;
   Samples samples;
-  std::map<std::string, int64_t> dimensions;  ///< sizes of free dimensions that costs refer to
+  engine::InputGuess inputs;  ///< sizes and values that costs refer to
 };
 
 std::string default_output(const std::string& path, const std::string& profile) {
@@ -38,19 +38,22 @@ std::string default_output(const std::string& path, const std::string& profile) 
                                                   to_lower(profile), file_extension(path)));
 }
 
-/// Sizes of the free dimensions in the first sample, by the keys of engine::infer_shapes.
-std::map<std::string, int64_t> sample_dimensions(const std::vector<PortInfo>& ports,
-                                                 const TensorMap& sample) {
-  std::map<std::string, int64_t> sizes;
+/// Sizes of the free dimensions in the first sample, and its single integers.
+engine::InputGuess inputs_of(const std::vector<PortInfo>& ports, const TensorMap& sample) {
+  engine::InputGuess guess;
   for (const PortInfo& port : ports) {
     const auto it = sample.find(port.name);
     if (it == sample.end()) continue;
+    const Tensor& tensor = it->second;
     for (size_t axis = 0; axis < port.shape.size(); ++axis) {
       if (port.shape[axis] >= 0) continue;
-      sizes[fmt::format("{}:{}", port.name, axis)] = it->second.shape[axis];
+      guess.dimensions[fmt::format("{}:{}", port.name, axis)] = tensor.shape[axis];
     }
+    if (tensor.element_count() != 1) continue;
+    if (port.type == DataType::kInt64) guess.scalars[port.name] = tensor.values<int64_t>()[0];
+    if (port.type == DataType::kInt32) guess.scalars[port.name] = tensor.values<int32_t>()[0];
   }
-  return sizes;
+  return guess;
 }
 
 /// Size of the model on disk, its external data included.
@@ -74,10 +77,10 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
   engine::SessionOptions float_options;
   float_options.prepack = false;  // few runs: a second copy of the weights would not pay
   // By its path: the runtime reads the file itself, so that the mapped pages stay untouched.
-  const auto session =
-      WATTWISE_TRY(engine::open_session(runtime, env, source.path, float_options));
-  source.samples = WATTWISE_TRY(make_samples(env, *session, source.preprocessor, options));
-  source.dimensions = sample_dimensions(session->inputs(), source.samples.inputs.front());
+  const auto session = WATTWISE_TRY(engine::open_session(runtime, env, source.path, float_options));
+  source.samples =
+      WATTWISE_TRY(make_samples(env, {source.model, *session, source.preprocessor}, options));
+  source.inputs = inputs_of(session->inputs(), source.samples.inputs.front());
   env.release_pages(source.model.source);
   return source;
 }
@@ -127,8 +130,7 @@ Result<void> estimate_both(Context& context, const Source& source, const model::
   const config::Resolved resolved = context.resolved();
   const auto device = WATTWISE_TRY(context.device(resolved));
   const auto original = model::inspect(source.model, shapes);
-  const auto prepared =
-      WATTWISE_TRY(inspect_with_shapes(context, candidate.model, source.dimensions));
+  const auto prepared = WATTWISE_TRY(inspect_with_shapes(context, candidate.model, source.inputs));
   result.original_power_efficiency = estimate_efficiency(original, device, resolved.config);
   result.power_efficiency = estimate_efficiency(prepared, device, resolved.config);
   device::add_reductions(result.power_efficiency.figures, result.original_power_efficiency.figures);
@@ -177,8 +179,7 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
                  fmt::format("the output {} is the input itself; name another file", output));
   }
   auto runtime = WATTWISE_TRY(context.runtime());
-  const auto shapes =
-      WATTWISE_TRY(engine::infer_shapes(runtime, env, source.model, source.dimensions));
+  const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, env, source.model, source.inputs));
   const auto optimized = WATTWISE_TRY(run_passes(context, source, shapes, result));
   const auto plan =
       WATTWISE_TRY(quantize::plan(optimized, shapes, result.requested_quantization_method,

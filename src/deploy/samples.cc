@@ -7,6 +7,8 @@
 #include <set>
 
 #include "input/prepare_inputs.h"
+#include "model/inspect.h"
+#include "model/scalar_choices.h"
 
 namespace wattwise::deploy {
 namespace {
@@ -26,8 +28,10 @@ constexpr std::array<int64_t, 6> kWaveLengths = {512, 576, 256, 288, 16000, 1};
 constexpr std::array<int64_t, 4> kImageSizes = {224, 320, 64, 512};
 constexpr size_t kTrials = 6;
 
-int64_t free_size(const PortInfo& port, size_t trial) {
+int64_t free_size(const PortInfo& port, size_t axis, size_t trial) {
   const size_t rank = port.shape.size();
+  // [layers, batch, hidden]: a recurrent state with only its batch free.
+  if (rank == 3 && axis == 1 && port.shape[0] > 0 && port.shape[2] > 0) return 1;
   if (rank >= 4) return kImageSizes[trial % kImageSizes.size()];
   const bool tokens = port.type == DataType::kInt64 || port.type == DataType::kInt32;
   if (tokens || rank == 3) return kTokenLengths[trial % kTokenLengths.size()];
@@ -52,13 +56,13 @@ Result<std::vector<TensorMap>> run_all(const engine::Session& session,
   return outputs;
 }
 
-Result<Samples> random_samples(const engine::Session& session) {
+Result<Samples> random_samples(const model::Model& model, const engine::Session& session) {
   std::optional<Error> first_failure;
-  for (const auto& dimensions : plausible_dimensions(session.inputs())) {
+  for (const engine::InputGuess& guess : plausible_inputs(model)) {
     Samples samples{{}, {}, "random inputs"};
     for (const uint64_t seed : {1, 2}) {
       samples.inputs.push_back(
-          WATTWISE_TRY(engine::make_random_inputs(session.inputs(), dimensions, seed)));
+          WATTWISE_TRY(engine::make_random_inputs(session.inputs(), guess, seed)));
     }
     auto outputs = run_all(session, samples.inputs);
     if (outputs) {
@@ -73,10 +77,11 @@ Result<Samples> random_samples(const engine::Session& session) {
 
 }  // namespace
 
-std::vector<std::map<std::string, int64_t>> plausible_dimensions(
-    const std::vector<PortInfo>& ports) {
+std::vector<engine::InputGuess> plausible_inputs(const model::Model& model) {
+  const std::vector<PortInfo> ports = model::input_ports(model);
+  const auto scalars = model::scalar_choices(model);
   const std::set<std::string> batch = batch_names(ports);
-  std::vector<std::map<std::string, int64_t>> trials;
+  std::vector<engine::InputGuess> trials;
   for (size_t trial = 0; trial < kTrials; ++trial) {
     std::map<std::string, int64_t> sizes;
     for (const PortInfo& port : ports) {
@@ -85,10 +90,12 @@ std::vector<std::map<std::string, int64_t>> plausible_dimensions(
         const std::string& name = port.dim_names[axis];
         // Exporters have been seen to give all axes of an input the batch's name.
         const bool is_batch = axis == 0 || (batch.contains(name) && name != port.dim_names[0]);
-        sizes[fmt::format("{}:{}", port.name, axis)] = is_batch ? 1 : free_size(port, trial);
+        sizes[fmt::format("{}:{}", port.name, axis)] = is_batch ? 1 : free_size(port, axis, trial);
       }
     }
-    if (trials.empty() || trials.back() != sizes) trials.push_back(std::move(sizes));
+    if (trials.empty() || trials.back().dimensions != sizes) {
+      trials.push_back({std::move(sizes), scalars});
+    }
   }
   return trials;
 }
@@ -106,24 +113,24 @@ Result<TensorMap> to_tensors(const Env& env, const std::vector<PortInfo>& ports,
   return std::move(prepared.tensors);
 }
 
-Result<Samples> make_samples(const Env& env, const engine::Session& float_session,
-                             const input::Preprocessor& preprocessor,
+Result<Samples> make_samples(const Env& env, const SampleSource& float_model,
                              const PrepareOptions& options) {
+  const auto& [model, session, preprocessor] = float_model;
   std::vector<InferenceInputs> raw = options.samples;
   std::string source = options.sample_source;
   if (raw.empty() && preprocessor.tokenizer) {
     for (std::string_view text : kSentences) raw.push_back({{{"", std::string(text)}}, {}});
     source = fmt::format("{} built-in sentences", raw.size());
   }
-  if (raw.empty()) return random_samples(float_session);
+  if (raw.empty()) return random_samples(model, session);
   if (source.empty()) source = fmt::format("{} samples from the caller", raw.size());
   Samples samples{{}, {}, source};
   std::vector<Decision> ignored;  // conversions of samples do not concern the result
   for (const InferenceInputs& sample : raw) {
     samples.inputs.push_back(
-        WATTWISE_TRY(to_tensors(env, float_session.inputs(), preprocessor, sample, ignored)));
+        WATTWISE_TRY(to_tensors(env, session.inputs(), preprocessor, sample, ignored)));
   }
-  samples.outputs = WATTWISE_TRY(run_all(float_session, samples.inputs));
+  samples.outputs = WATTWISE_TRY(run_all(session, samples.inputs));
   return samples;
 }
 

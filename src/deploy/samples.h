@@ -6,6 +6,7 @@
 
 #include "engine/session.h"
 #include "input/preprocessor.h"
+#include "model/graph.h"
 #include "wattwise/deployment.h"
 
 namespace wattwise::deploy {
@@ -17,10 +18,15 @@ struct Samples {
   std::string source;  ///< "8 samples from the caller", "random inputs", ...
 };
 
+/// The float model, in memory and ready to run.
+struct SampleSource {
+  const model::Model& model;
+  const engine::Session& session;
+  const input::Preprocessor& preprocessor;
+};
 /// The caller's inputs as tensors, run through the float model; without any, sentences for a model
 /// with a tokenizer, else random inputs of a size that the model accepts (found by trying).
-Result<Samples> make_samples(const Env& env, const engine::Session& float_session,
-                             const input::Preprocessor& preprocessor,
+Result<Samples> make_samples(const Env& env, const SampleSource& source,
                              const PrepareOptions& options);
 
 /// A caller's inputs as tensors for these ports.
@@ -28,9 +34,8 @@ Result<TensorMap> to_tensors(const Env& env, const std::vector<PortInfo>& ports,
                              const input::Preprocessor& preprocessor, const InferenceInputs& inputs,
                              std::vector<Decision>& decisions);
 
-/// Sizes for the free dimensions under which the model runs: axis 0 gets 1, the others plausible
-/// sizes for the port's rank. Keys as for engine::infer_shapes.
-std::vector<std::map<std::string, int64_t>> plausible_dimensions(
-    const std::vector<PortInfo>& ports);
+/// Inputs with which the model may run, the likeliest first: batches of 1, plausible sizes for each
+/// port's rank, and integers that the graph itself asks for.
+std::vector<engine::InputGuess> plausible_inputs(const model::Model& model);
 
 }  // namespace wattwise::deploy

@@ -51,15 +51,16 @@ void read_event(const Json& event, const std::map<std::string, std::vector<std::
 }  // namespace
 
 Result<model::ShapeTable> observe_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
-                                         const model::Model& model, const std::string& folder) {
+                                         const model::Model& model, const Observation& options) {
   model::Model named = model::clone(model);
   const auto nodes = name_nodes(named.graph);
-  SessionOptions options;
-  options.optimization = GraphOptimization::kDisabled;
-  options.prepack = false;
-  options.profile_prefix = join_path(folder, "profile");
-  const auto session = WATTWISE_TRY(open_session(runtime, env, named, "the model", options));
-  const auto inputs = WATTWISE_TRY(make_random_inputs(session->inputs(), {}, 1));
+  SessionOptions session_options;
+  session_options.optimization = GraphOptimization::kDisabled;
+  session_options.prepack = false;
+  session_options.profile_prefix = join_path(options.folder, "profile");
+  const auto session =
+      WATTWISE_TRY(open_session(runtime, env, named, "the model", session_options));
+  const auto inputs = WATTWISE_TRY(make_random_inputs(session->inputs(), {{}, options.scalars}, 1));
   WATTWISE_TRY(session->run(inputs));
   const std::string path = WATTWISE_TRY(session->end_profiling());
   const std::string text = WATTWISE_TRY(env.read_file(path));

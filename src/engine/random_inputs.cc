@@ -80,9 +80,9 @@ Result<Bytes> fill_port(const PortInfo& port, const Tensor& tensor, bool ones, R
 
 }  // namespace
 
-Result<TensorMap> make_random_inputs(const std::vector<PortInfo>& ports,
-                                     const std::map<std::string, int64_t>& dimensions,
+Result<TensorMap> make_random_inputs(const std::vector<PortInfo>& ports, const InputGuess& guess,
                                      uint64_t seed) {
+  const auto& dimensions = guess.dimensions;
   TensorMap inputs;
   Random random(seed);
   for (const PortInfo& port : ports) {
@@ -96,6 +96,10 @@ Result<TensorMap> make_random_inputs(const std::vector<PortInfo>& ports,
     const bool mask = port.name.find("mask") != std::string::npos;
     const bool types = port.name.find("type") != std::string::npos;
     tensor.data = WATTWISE_TRY(fill_port(port, tensor, mask || types, random));
+    if (const auto value = guess.scalars.find(port.name); value != guess.scalars.end()) {
+      tensor.data = port.type == DataType::kInt32 ? fill<int32_t>(1, [&] { return value->second; })
+                                                  : fill<int64_t>(1, [&] { return value->second; });
+    }
     if (types && port.type == DataType::kInt64) {
       tensor.data = Bytes::own(std::vector<std::byte>(tensor.data.size()));
     }

@@ -61,17 +61,22 @@ Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& ru
                                               const std::string& source_name,
                                               const SessionOptions& options);
 
-/// Types and shapes of every value as ONNX Runtime infers them, free input dimensions bound by
-/// `dimensions` ("input:axis" or name -> size; others get 1). Where inference leaves sizes open,
-/// the graph is run once with zeros for weights. No weight is read; what stays open reads -1.
+/// What to feed a model when nobody says: sizes of free dimensions ("input:axis" or name -> size;
+/// others get 1), and values of inputs that hold one integer (others get 1).
+struct InputGuess {
+  std::map<std::string, int64_t> dimensions;
+  std::map<std::string, int64_t> scalars;
+};
+
+/// Types and shapes of every value as ONNX Runtime infers them, for inputs like `guess`. Where
+/// inference leaves sizes open, the graph is run once with zeros for weights. No weight is read;
+/// what stays open reads -1.
 Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
-                                       const model::Model& model,
-                                       const std::map<std::string, int64_t>& dimensions);
+                                       const model::Model& model, const InputGuess& guess);
 
 /// Random but plausible inputs: uniform floats in [-1, 1], small non-negative integers, all-true
-/// masks; the same for the same seed. Free dimensions are bound as for infer_shapes.
-Result<TensorMap> make_random_inputs(const std::vector<PortInfo>& ports,
-                                     const std::map<std::string, int64_t>& dimensions,
+/// masks; the same for the same seed.
+Result<TensorMap> make_random_inputs(const std::vector<PortInfo>& ports, const InputGuess& guess,
                                      uint64_t seed);
 
 }  // namespace wattwise::engine

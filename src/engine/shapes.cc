@@ -166,11 +166,10 @@ bool leaves_open(const model::Graph& graph, const model::ShapeTable& table) {
 }  // namespace
 
 Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
-                                       const model::Model& model,
-                                       const std::map<std::string, int64_t>& dimensions) {
+                                       const model::Model& model, const InputGuess& guess) {
   const TemporaryFolder folder(env, WATTWISE_TRY(env.make_temp_directory()));
   model::Model bound = model::clone(model);
-  bind_inputs(bound.graph, dimensions);
+  bind_inputs(bound.graph, guess.dimensions);
   model::Model hollow = model::clone(bound);
   int index = 0;
   if (model.opset("") >= kConstantOfShapeOpset) {
@@ -184,7 +183,7 @@ Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, 
   if (leaves_open(model.graph, *table)) {
     // Inference stops at shapes that are computed from values; one run on the hollow model shows
     // them. A model that does not run on made-up inputs keeps its open shapes.
-    if (auto observed = observe_shapes(runtime, env, hollow, folder.path())) {
+    if (auto observed = observe_shapes(runtime, env, hollow, {folder.path(), guess.scalars})) {
       for (auto& [name, value] : *observed) (*table)[name] = std::move(value);
     }
   }

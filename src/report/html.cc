@@ -45,7 +45,7 @@ std::string device_table(const ReportData& data) {
   std::string out = "<table><caption class=\"note\">This device</caption>";
   for (const auto& [part, state] : data.device_state.items()) {
     out += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escaped(part),
-                       state.is_null() ? "not available" : escaped(state.dump()));
+                       escaped(readable(state)));
   }
   return out + "</table>\n";
 }

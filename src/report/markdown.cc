@@ -20,8 +20,7 @@ std::string escaped(std::string_view text) {
 std::string device_line(const ReportData& data) {
   std::string out;
   for (const auto& [part, state] : data.device_state.items()) {
-    out +=
-        fmt::format("- {}: {}\n", part, state.is_null() ? "not available" : escaped(state.dump()));
+    out += fmt::format("- {}: {}\n", part, escaped(readable(state)));
   }
   return out;
 }

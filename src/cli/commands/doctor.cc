@@ -11,7 +11,7 @@ std::string describe(const Json& diagnosis) {
   Lines lines;
   const Json& cpu = diagnosis["cpu"];
   lines.add("cpu", fmt::format("{}, {} cores, {}", cpu["model"].get<std::string>(),
-                               cpu["logical_cores"].get<int>(), cpu["isa"].dump()));
+                               cpu["logical_cores"].get<int>(), readable(cpu["isa"])));
   const Json& runtime = diagnosis["onnxruntime"];
   lines.add("onnxruntime", runtime.contains("version")
                                ? fmt::format("{} at {}", runtime["version"].get<std::string>(),

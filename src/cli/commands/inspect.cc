@@ -42,18 +42,18 @@ std::string describe(const Json& model, bool explain) {
     lines.add("output", fmt::format("{} {}{}", port["name"].get<std::string>(),
                                     port["type"].get<std::string>(), port["shape"].dump()));
   }
-  lines.add("opsets", model["opsets"].dump());
+  lines.add("opsets", readable(model["opsets"]));
   lines.add("nodes", fmt::format("{} in {} graphs", model["node_count"].get<int64_t>(),
                                  model["graph_count"].get<int64_t>()));
   lines.add("parameters", show_count(model["parameters"].get<int64_t>()));
   lines.add("weights", format_bytes(model["weight_bytes"].get<uint64_t>()));
   lines.add("MACs", fmt::format("{} (with {})", show_count(model["macs"].get<int64_t>()),
-                                model["assumed_sizes"].dump()));
+                                readable(model["assumed_sizes"])));
   if (const auto unknown = model["nodes_without_shape"].get<int64_t>(); unknown > 0) {
     lines.add("",
               fmt::format("{} multiplying nodes have unknown shapes and are not counted", unknown));
   }
-  lines.add("operators", model["operators"].dump());
+  lines.add("operators", readable(model["operators"]));
   return lines.to_string() + (explain ? describe_nodes(model["nodes"]) : "");
 }
 

@@ -9,32 +9,27 @@
 namespace wattwise::cli {
 namespace {
 
-std::string show(const Json& value) {
-  if (value.is_null()) return "not available";
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 std::string describe_model(const Json& model) {
   const Json& statistics = model["statistics"];
   Lines lines;
-  lines.add(show(model["status"]), show(model["model_path"]));
+  lines.add(readable(model["status"]), readable(model["model_path"]));
   const Json& preparation = model["preparation"];
   if (preparation.is_object()) {
     for (const char* key : {"error", "input_model_path", "output_model_path", "quantization_method",
                             "size_reduction_ratio", "finished_at"}) {
-      if (preparation.contains(key)) lines.add(key, show(preparation[key]));
+      if (preparation.contains(key)) lines.add(key, readable(preparation[key]));
     }
   }
-  for (const auto& [key, value] : statistics.items()) lines.add(key, show(value));
+  for (const auto& [key, value] : statistics.items()) lines.add(key, readable(value));
   return lines.to_string();
 }
 
 std::string describe_all(const Json& status) {
   Lines lines;
   for (const char* key : {"deployment_target", "power_profile", "deployed_models_count"}) {
-    lines.add(key, show(status[key]));
+    lines.add(key, readable(status[key]));
   }
-  for (const auto& [part, state] : status["device_state"].items()) lines.add(part, show(state));
+  for (const auto& [part, state] : status["device_state"].items()) lines.add(part, readable(state));
   std::string text = lines.to_string();
   for (const auto& [path, model] : status["deployed_models"].items()) {
     text += "\n" + describe_model(model);

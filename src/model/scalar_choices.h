@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "model/graph.h"
+
+namespace wattwise::model {
+
+/// For inputs that hold one integer: a value that the graph itself asks for by comparing the input
+/// (or a cast or reshaped copy of it) with a constant, the first such constant in node order. A
+/// model that branches on a sampling rate runs with the rates it names and with no others.
+std::map<std::string, int64_t> scalar_choices(const Model& model);
+
+}  // namespace wattwise::model

@@ -75,7 +75,18 @@ config::Resolved Context::resolved() const {
 Result<config::Resolved> Context::update(config::Layer layer) {
   const std::lock_guard lock(mutex_);
   resolved_ = WATTWISE_TRY(config::update(tables_, resolved_, std::move(layer)));
+  last_thermal_.reset();  // it was judged by the old policy
   return resolved_;
+}
+
+std::optional<Context::ThermalReading> Context::last_thermal() const {
+  const std::lock_guard lock(mutex_);
+  return last_thermal_;
+}
+
+void Context::remember_thermal(ThermalReading reading) {
+  const std::lock_guard lock(mutex_);
+  last_thermal_ = std::move(reading);
 }
 
 Result<std::shared_ptr<engine::Runtime>> Context::runtime() {

@@ -37,6 +37,14 @@ class Context {
   /// Folds one more layer in; nothing changes on error.
   Result<config::Resolved> update(config::Layer layer);
 
+  /// The last thermal status that was read for an inference; absent before the first.
+  struct ThermalReading {
+    Seconds at;
+    ThermalStatus status;
+  };
+  std::optional<ThermalReading> last_thermal() const;
+  void remember_thermal(ThermalReading reading);
+
   Result<std::shared_ptr<engine::Runtime>> runtime();
   Result<store::Store*> store();
   /// Closes the database (it is reopened when needed again) after writing out its journal.
@@ -61,6 +69,7 @@ class Context {
   config::Resolved resolved_;
   std::shared_ptr<engine::Runtime> runtime_;  // shared with the sessions made from it
   std::unique_ptr<store::Store> store_;
+  std::optional<ThermalReading> last_thermal_;
 };
 
 /// The path in absolute form, with links resolved when it exists.

@@ -9,8 +9,10 @@
 #include "deploy/samples.h"
 #include "deploy/thermal.h"
 #include "engine/providers.h"
+#include "input/prepare_inputs.h"
 #include "model/inspect.h"
 #include "model/load.h"
+#include "runtime/batches.h"
 #include "runtime/idle_policy.h"
 
 namespace wattwise::deploy {
@@ -148,9 +150,15 @@ void finish(Context& context, const runtime::ManagedModel& managed, double secon
   result.inference_time_seconds = seconds;
   result.operating_point = managed.operating_point;
   if (resolved.config.thermal_management.enabled) {
-    const ThermalStatus thermal = read_thermal_status(context, resolved);
+    const ThermalStatus thermal = recent_thermal_status(context, resolved);
     result.thermal_throttling = thermal.thermal_throttling;
     result.throttling_level = thermal.throttling_level;
+  }
+  const auto deadline = resolved.config.inference_optimization.latency_deadline_ms;
+  if (deadline && seconds * 1e3 > *deadline) {
+    result.decisions.push_back(
+        {"missed_deadline", managed.path,
+         fmt::format("took {:.1f} ms, latency_deadline_ms is {:.1f}", seconds * 1e3, *deadline)});
   }
   const auto energy = managed.power.figures.find("energy_per_inference_mj");
   result.energy_mj = energy != managed.power.figures.end()
@@ -195,26 +203,75 @@ Result<LoadResult> load(Context& context, const LoadOptions& options) {
   return result;
 }
 
+/// What a session returned, and how long it took without the preparation of inputs.
+struct Ran {
+  TensorMap outputs;
+  double seconds = 0;
+};
+
+/// A batch goes through the model in parts of the configured size, a model with a fixed batch in
+/// single items.
+Result<Ran> run_session(Context& context, const runtime::ManagedModel& managed,
+                        const InferenceInputs& inputs, std::vector<Decision>& decisions) {
+  const auto& ports = managed.session->inputs();
+  const auto prepare = [&](const InferenceInputs& raw) {
+    return to_tensors(context.env(), ports, managed.preprocessor, raw, decisions);
+  };
+  const auto items = std::max<int64_t>(1, static_cast<int64_t>(inputs.batch.size()));
+  const auto size = runtime::batch_size(context.resolved().config.inference_optimization);
+  Ran ran;
+  const auto run = [&](const TensorMap& tensors, int64_t rows) {
+    const Seconds start = context.env().monotonic_now();
+    auto outputs = runtime::run_in_batches(*managed.session, tensors, {rows, size}, decisions);
+    ran.seconds += (context.env().monotonic_now() - start).count();
+    return outputs;
+  };
+  auto tensors = prepare(inputs);
+  if (tensors) {
+    ran.outputs = WATTWISE_TRY(run(*tensors, items));
+    return ran;
+  }
+  if (items == 1) return std::move(tensors).error();
+  std::vector<TensorMap> outputs;
+  for (const InferenceInputs& item : inputs.batch) {
+    const auto single = prepare(item);
+    auto output = single ? run(*single, 1) : Result<TensorMap>(single.error());
+    if (!output) return std::move(tensors).error();
+    outputs.push_back(std::move(*output));
+  }
+  decisions.push_back(
+      {"split_batch", managed.path,
+       fmt::format("{} items ran one by one: {}", items, tensors.error().message())});
+  ran.outputs = WATTWISE_TRY(input::stack(outputs));
+  return ran;
+}
+
+/// Without `model_caching` a model that was only loaded for one inference goes again.
+void drop_uncached(Context& context, const std::string& path, bool was_loaded) {
+  if (was_loaded || context.resolved().config.memory_optimization.model_caching) return;
+  context.models().erase(path);
+  context.logger().log(LogLevel::kInfo, "runtime", "unloaded", field("model", path),
+                       field("reason", "memory_optimization.model_caching is false"));
+}
+
 Result<InferenceResult> infer(Context& context, const std::string& model_path,
                               const InferenceInputs& inputs) {
   const std::string path = model_file(context, model_path);
+  const bool was_loaded = context.models().find(path) != nullptr;
   const Handle managed = WATTWISE_TRY(loaded_or_load(context, path));
   if (!managed->session) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("{} was loaded by a custom loader; pass an inference handler", path));
   }
   InferenceResult result;
-  const TensorMap tensors = WATTWISE_TRY(to_tensors(
-      context.env(), managed->session->inputs(), managed->preprocessor, inputs, result.decisions));
   result.batch_size = std::max<int64_t>(1, static_cast<int64_t>(inputs.batch.size()));
-  const Seconds start = context.env().monotonic_now();
-  auto outputs = managed->session->run(tensors);
-  if (!outputs) return std::move(outputs).error().with_context("running " + path);
-  const double seconds = (context.env().monotonic_now() - start).count();
-  result.outputs = std::move(*outputs);
-  finish(context, *managed, seconds, result);
+  auto ran = run_session(context, *managed, inputs, result.decisions);
+  if (!ran) return std::move(ran).error().with_context("running " + path);
+  result.outputs = std::move(ran->outputs);
+  finish(context, *managed, ran->seconds, result);
   context.logger().log(LogLevel::kDebug, "runtime", "inference", field("model", path),
-                       field("seconds", seconds));
+                       field("seconds", ran->seconds));
+  drop_uncached(context, path, was_loaded);
   unload_idle(context, path);
   rest(context);
   return result;

@@ -132,8 +132,7 @@ Result<report::ReportData> report_data(Context& context, const std::string& mode
   report::ReportData data;
   const config::Resolved resolved = context.resolved();
   data.timestamp = context.env().wall_now().count();
-  data.deployment_target = resolved.config.deployment_target;
-  data.power_profile = resolved.config.power_profile;
+  data.config = resolved.config;
   data.device_state = device_state(context);
   for (const auto& summary : WATTWISE_TRY(summaries(context, model_path))) {
     data.models.push_back(model_report(context, summary));

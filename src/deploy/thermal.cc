@@ -60,6 +60,17 @@ ThermalStatus read_thermal_status(Context& context, const config::Resolved& reso
   return classify(snapshot, zones, resolved.config.thermal_management.policy);
 }
 
+ThermalStatus recent_thermal_status(Context& context, const config::Resolved& resolved) {
+  const double interval = resolved.config.thermal_management.temperature_check_interval_seconds;
+  const Seconds now = context.env().monotonic_now();
+  if (auto last = context.last_thermal(); last && (now - last->at).count() < interval) {
+    return last->status;
+  }
+  const ThermalStatus status = read_thermal_status(context, resolved);
+  context.remember_thermal({now, status});
+  return status;
+}
+
 Json device_state(Context& context) {
   const auto snapshot = device::take_snapshot(context.env(), "");
   const ThermalStatus thermal = read_thermal_status(context, context.resolved());

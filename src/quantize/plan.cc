@@ -23,6 +23,14 @@ double matmul_share(const model::Inspection& inspection) {
   return total > 0 ? matmul / total : 0;
 }
 
+/// For the smallest file: 4 bits first, as far as the accuracy limit lets them pass.
+void choose_smallest(Plan& plan) {
+  plan.methods = {"int4", "weight_only"};
+  plan.decisions.push_back({"choose", "int4", "auto -> the objective is size"});
+  plan.decisions.push_back(
+      {"reject", "dynamic", "stores 8 bits for each weight; 4 are tried first, then 8"});
+}
+
 void choose(Plan& plan, std::string_view requested, double share) {
   const bool dynamic = share >= kDominantShare;
   plan.methods.push_back(dynamic ? "dynamic" : "weight_only");
@@ -54,7 +62,12 @@ Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
                  "quantization yet; use dynamic, weight_only, int8 or int4");
   }
   if (requested == "auto" || requested == "int8") {
-    choose(plan, requested, matmul_share(model::inspect(model, shapes)));
+    const double share = matmul_share(model::inspect(model, shapes));
+    if (requested == "auto" && config.objective == "size" && share > 0) {
+      choose_smallest(plan);
+    } else {
+      choose(plan, requested, share);
+    }
   } else {
     plan.methods.emplace_back(WATTWISE_TRY(find_method(requested))->name);
   }

@@ -189,6 +189,11 @@ TEST(Plan, MatrixModelsGoDynamicOthersWeightOnly) {
     return plan(model, *shapes, "auto", {}, false)->methods.front();
   };
   EXPECT_EQ(first(text_like()), "dynamic");
+  QuantizationConfig smallest;
+  smallest.objective = "size";
+  const auto model = text_like();
+  const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
+  EXPECT_EQ(plan(model, *shapes, "auto", smallest, false)->methods.front(), "int4");
   EXPECT_EQ(first(image_like()), "weight_only");
 }
 

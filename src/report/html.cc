@@ -79,8 +79,8 @@ std::string render_html(const ReportData& data, const Json& metrics) {
       "<title>Power efficiency report</title><style>{}</style></head><body>\n",
       kStyle);
   out += fmt::format("<h1>Power efficiency report</h1><p>{}, target {}, profile {}</p>\n",
-                     format_timestamp(data.timestamp), escaped(data.deployment_target),
-                     escaped(data.power_profile));
+                     format_timestamp(data.timestamp), escaped(data.config.deployment_target),
+                     escaped(data.config.power_profile));
   out += device_table(data);
   if (data.models.empty()) out += "<p>No model has been prepared or run yet.</p>\n";
   for (const ModelReport& model : data.models) out += model_section(model, metrics);

@@ -53,8 +53,8 @@ Json to_json(const ReportData& data) {
   }
   return {{"schema_version", 1},
           {"timestamp", format_timestamp(data.timestamp)},
-          {"deployment_target", data.deployment_target},
-          {"power_profile", data.power_profile},
+          {"deployment_target", data.config.deployment_target},
+          {"power_profile", data.config.power_profile},
           {"device_state", data.device_state},
           {"models", models},
           {"recommendations", recommendations},

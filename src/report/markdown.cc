@@ -49,9 +49,10 @@ std::string model_section(const ModelReport& model, const Json& metrics) {
 }  // namespace
 
 std::string render_markdown(const ReportData& data, const Json& metrics) {
-  std::string out = fmt::format("# Power efficiency report\n\n{}, target {}, profile {}\n\n",
-                                format_timestamp(data.timestamp), escaped(data.deployment_target),
-                                escaped(data.power_profile));
+  std::string out =
+      fmt::format("# Power efficiency report\n\n{}, target {}, profile {}\n\n",
+                  format_timestamp(data.timestamp), escaped(data.config.deployment_target),
+                  escaped(data.config.power_profile));
   out += "This device:\n\n" + device_line(data) + "\n";
   if (data.models.empty()) out += "No model has been prepared or run yet.\n\n";
   for (const ModelReport& model : data.models) out += model_section(model, metrics);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "report/report.h"
 
 namespace wattwise::report {
@@ -21,11 +23,41 @@ void about_battery(const ReportData& data, std::vector<Recommendation>& out) {
        fmt::format("{:.0f} % and discharging, read from this device", level.get<double>())});
 }
 
-void about_model(const ModelReport& model, std::vector<Recommendation>& out) {
-  const auto figure = [&](const char* id) -> std::optional<double> {
+using FigureOf = std::function<std::optional<double>(const char* id)>;
+
+/// Limits that the user set and the figures exceed.
+void about_limits(const Config& config, const ModelReport& model, const FigureOf& figure,
+                  std::vector<Recommendation>& out) {
+  const auto deadline = config.inference_optimization.latency_deadline_ms;
+  const auto mean = figure("average_inference_time_ms");
+  if (deadline && mean && *mean > *deadline) {
+    out.push_back({"Make " + model.path + " faster: it misses its deadline",
+                   fmt::format("{:.1f} ms on average (measured), latency_deadline_ms is {:.1f}",
+                               *mean, *deadline)});
+  }
+  const PowerManagementConfig& limits = config.power_management;
+  const auto power = figure("power_consumption_mw");
+  if (power && limits.power_limit_mw && *power > *limits.power_limit_mw) {
+    out.push_back({"Lower the request rate of " + model.path + " or prepare it smaller",
+                   fmt::format("{:.0f} mW (estimated) are above power_limit_mw of {:.0f}", *power,
+                               *limits.power_limit_mw)});
+  }
+  if (power && limits.energy_budget_wh && limits.target_hours) {
+    const double needed = *power * 1e-3 * *limits.target_hours;
+    if (needed > *limits.energy_budget_wh) {
+      out.push_back({"Run " + model.path + " less often: the energy budget does not last",
+                     fmt::format("{:.1f} Wh (estimated) in {:.1f} h, energy_budget_wh is {:.1f}",
+                                 needed, *limits.target_hours, *limits.energy_budget_wh)});
+    }
+  }
+}
+
+void about_model(const Config& config, const ModelReport& model, std::vector<Recommendation>& out) {
+  const FigureOf figure = [&](const char* id) -> std::optional<double> {
     const auto it = model.figures.find(id);
     return it == model.figures.end() ? std::nullopt : it->second.value;
   };
+  about_limits(config, model, figure, out);
   if (const auto impact = figure("battery_impact_percent_per_hour");
       impact && *impact > kDearPercentPerHour) {
     out.push_back({"Run " + model.path + " less often or prepare it under a saving profile",
@@ -47,7 +79,7 @@ void about_model(const ModelReport& model, std::vector<Recommendation>& out) {
 std::vector<Recommendation> recommend(const ReportData& data) {
   std::vector<Recommendation> out;
   about_battery(data, out);
-  for (const ModelReport& model : data.models) about_model(model, out);
+  for (const ModelReport& model : data.models) about_model(data.config, model, out);
   return out;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/json.h"
+#include "wattwise/config.h"
 #include "wattwise/result.h"
 #include "wattwise/types.h"
 
@@ -34,8 +35,7 @@ struct ModelReport {
 /// All facts of a report; every format shows the same.
 struct ReportData {
   double timestamp = 0;  ///< seconds since the epoch
-  std::string deployment_target;
-  std::string power_profile;
+  Config config;         ///< what was in force
   Json device_state;
   std::vector<ModelReport> models;
   std::vector<Recommendation> recommendations;

@@ -18,8 +18,8 @@ Json metrics() {
 ReportData sample() {
   ReportData data;
   data.timestamp = 1'700'000'000;
-  data.deployment_target = "ANDROID";
-  data.power_profile = "BALANCED";
+  data.config.deployment_target = "ANDROID";
+  data.config.power_profile = "BALANCED";
   data.device_state = {{"battery", {{"level_percent", 15}, {"is_charging", false}}},
                        {"thermal", nullptr}};
   ModelReport model;
@@ -55,6 +55,27 @@ TEST(Report, HtmlEscapesPaths) {
 TEST(Report, MarkdownEscapesTableSigns) {
   const auto text = render(sample(), "markdown", metrics());
   EXPECT_NE(text->find("x\\|y.onnx"), std::string::npos);
+}
+
+TEST(Report, LimitsThatFiguresExceedAreNamed) {
+  ReportData data = sample();
+  const auto titles = [&] {
+    std::string all;
+    for (const Recommendation& item : recommend(data))
+      all += item.title + ": " + item.evidence + ";";
+    return all;
+  };
+  data.models[0].figures["average_inference_time_ms"] = Figure::measured(30, "wall clock");
+  const std::string before = titles();
+  data.config.inference_optimization.latency_deadline_ms = 20;
+  data.config.power_management.power_limit_mw = 100;
+  data.config.power_management.energy_budget_wh = 1;
+  data.config.power_management.target_hours = 10;
+  for (const char* words : {"latency_deadline_ms is 20", "power_limit_mw of 100",
+                            "1.2 Wh (estimated) in 10.0 h, energy_budget_wh is 1.0"}) {
+    EXPECT_EQ(before.find(words), std::string::npos);
+    EXPECT_NE(titles().find(words), std::string::npos) << words;
+  }
 }
 
 TEST(Report, AnAbsentFigureIsNeverANumber) {

@@ -98,6 +98,94 @@ def test_configuration(tmp_path):
         deployment.update_config({"quantisation": {}})
 
 
+@needs_models
+def test_batches_follow_the_configuration(tmp_path, folder):
+    deployment = deploy(tmp_path, "BALANCED", "DESKTOP")
+    texts = ["one", "two words", "three short words"]
+    single = deployment.run_inference(folder / "model.onnx", texts)
+    assert [d["action"] for d in single["decisions"]].count("split_batch") == 1
+    deployment.update_config({"inference_optimization": {"optimal_batch_size": 3}})
+    whole = deployment.run_inference(folder / "model.onnx", texts)
+    assert "split_batch" not in [d["action"] for d in whole["decisions"]]
+    for name, value in whole["outputs"].items():
+        assert value.shape == single["outputs"][name].shape
+        assert numpy.allclose(value, single["outputs"][name], atol=1e-4)
+    fixed = deployment.run_inference(MODELS / "blazeface.onnx",
+                                     [numpy.zeros((1, 128, 128, 3), numpy.float32)] * 2)
+    assert all(value.shape[0] == 2 for value in fixed["outputs"].values())
+
+
+@needs_models
+def test_settings_of_the_runtime(tmp_path):
+    deployment = deploy(tmp_path, "BALANCED", "DESKTOP")
+    path = MODELS / "blazeface.onnx"
+    frame = numpy.zeros((1, 128, 128, 3), numpy.float32)
+
+    def active():
+        return deployment.get_deployment_status()["active_models_count"]
+
+    deployment.update_config({"memory_optimization": {"model_caching": False}})
+    deployment.run_inference(path, frame)
+    assert active() == 0
+    deployment.load_model(path)
+    deployment.run_inference(path, frame)
+    assert active() == 1, "what was loaded by name stays"
+    deployment.update_config({"inference_optimization": {"latency_deadline_ms": 0.001}})
+    late = deployment.run_inference(path, frame)
+    assert "missed_deadline" in [d["action"] for d in late["decisions"]]
+    titles = [r["title"] for r in deployment.get_power_efficiency_report()["recommendations"]]
+    assert any("deadline" in title for title in titles)
+
+
+@needs_models
+def test_a_handler_without_a_loader_gets_a_session_like_handle(tmp_path):
+    path = MODELS / "blazeface.onnx"
+    frame = numpy.zeros((1, 128, 128, 3), numpy.float32)
+
+    def handler(model, inputs, **options):
+        assert options == {"threshold": 0.5}
+        return model.run([model.get_outputs()[0].name], {model.get_inputs()[0].name: inputs})[0]
+
+    with deploy(tmp_path, "BALANCED", "DESKTOP") as deployment:
+        result = deployment.run_inference(path, frame, inference_handler=handler, threshold=0.5)
+        assert result["outputs"].dtype == numpy.float32
+        with pytest.raises(TypeError, match="threshold"):
+            deployment.run_inference(path, frame, threshold=0.5)
+
+
+@needs_models
+def test_records_reach_python_logging(tmp_path, caplog):
+    with caplog.at_level("DEBUG", logger="wattwise"):
+        deploy(tmp_path, "BALANCED", "DESKTOP").load_model(MODELS / "blazeface.onnx")
+    assert any(record.name == "wattwise.runtime" and "loaded" in record.message
+               for record in caplog.records)
+
+
+@needs_models
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, ZeroDivisionError])
+def test_what_a_callback_raises_cancels_and_leaves_nothing(tmp_path, raised):
+    model = tmp_path / "face.onnx"
+    model.write_bytes((MODELS / "blazeface.onnx").read_bytes())
+
+    def progress(stage, fraction):
+        if fraction > 0.3:
+            raise raised
+
+    deployment = PowerEfficientDeployment(db_path=tmp_path / "test.duckdb", progress=progress)
+    with pytest.raises(raised):
+        deployment.prepare_model_for_deployment(model)
+    assert sorted(p.name for p in tmp_path.iterdir() if "duckdb" not in p.name) == ["face.onnx"]
+
+
+@needs_models
+def test_exceptions_of_loaders_come_back_as_they_are(tmp_path):
+    def loader(path):
+        raise LookupError("no such thing")
+
+    with pytest.raises(LookupError, match="no such thing"):
+        deploy(tmp_path, "BALANCED", "DESKTOP").load_model("anything.onnx", model_loader=loader)
+
+
 def test_thermal_status_is_never_invented(tmp_path):
     status = deploy(tmp_path, PowerProfile.THERMAL_AWARE,
                     DeploymentTarget.ANDROID)._check_thermal_status()

@@ -49,6 +49,10 @@ Result<Output> run(const Arguments& arguments, Invocation& invocation) {
     InferenceInputs batch;
     batch.batch.assign(static_cast<size_t>(arguments.batch_size), inputs);
     inputs = std::move(batch);
+    const Json patch = {
+        {"inference_optimization",
+         {{"batch_inference_when_possible", true}, {"optimal_batch_size", arguments.batch_size}}}};
+    invocation.options.config_patches.emplace_back("--batch-size", patch.dump());
   }
   auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
   auto result = WATTWISE_TRY(deployment.run_inference(arguments.model_path, inputs));

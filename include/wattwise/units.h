@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <compare>
 
 namespace wattwise {
 
@@ -14,7 +13,11 @@ class Quantity {
   constexpr explicit Quantity(double count) : count_(count) {}
 
   constexpr double count() const { return count_; }
-  constexpr auto operator<=>(const Quantity&) const = default;
+  friend constexpr bool operator==(Quantity a, Quantity b) { return a.count_ == b.count_; }
+  friend constexpr bool operator<(Quantity a, Quantity b) { return a.count_ < b.count_; }
+  friend constexpr bool operator>(Quantity a, Quantity b) { return b < a; }
+  friend constexpr bool operator<=(Quantity a, Quantity b) { return a.count_ <= b.count_; }
+  friend constexpr bool operator>=(Quantity a, Quantity b) { return b <= a; }
 
   friend constexpr Quantity operator+(Quantity a, Quantity b) {
     return Quantity(a.count_ + b.count_);

@@ -66,7 +66,7 @@ ThermalStatus recent_thermal_status(Context& context, const config::Resolved& re
   if (auto last = context.last_thermal(); last && (now - last->at).count() < interval) {
     return last->status;
   }
-  const ThermalStatus status = read_thermal_status(context, resolved);
+  ThermalStatus status = read_thermal_status(context, resolved);
   context.remember_thermal({now, status});
   return status;
 }

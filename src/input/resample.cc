@@ -41,8 +41,8 @@ struct Window {
 
 Window make_window(const Kernel& kernel, double centre, double widening, int64_t length) {
   const double support = kernel.support * widening;
-  const auto first = std::max<int64_t>(0, static_cast<int64_t>(centre - support + 0.5));
-  const auto end = std::min<int64_t>(length, static_cast<int64_t>(centre + support + 0.5));
+  const auto first = std::max<int64_t>(0, std::llround(centre - support));
+  const auto end = std::min<int64_t>(length, std::llround(centre + support));
   std::vector<double> weights;
   double sum = 0;
   for (int64_t i = first; i < end; ++i) {
@@ -86,7 +86,7 @@ struct Axis {
 /// Whole numbers of 0..255.
 void round_values(std::span<float> values) {
   for (float& value : values) {
-    value = static_cast<float>(static_cast<int>(std::clamp(value, 0.0F, 255.0F) + 0.5F));
+    value = std::round(std::clamp(value, 0.0F, 255.0F));
   }
 }
 

@@ -172,9 +172,10 @@ AccuracyDrop accuracy_drop(const std::vector<TensorMap>& reference,
                            const std::vector<TensorMap>& other) {
   if (reference.empty()) return {0, "nothing"};
   for (const auto& [name, first] : reference.front()) {
-    const bool scores = std::all_of(reference.begin(), reference.end(), [&](const TensorMap& map) {
-      return is_distribution(map.at(name));
-    });
+    const auto is_score = [&output = name](const TensorMap& map) {
+      return is_distribution(map.at(output));
+    };
+    const bool scores = std::all_of(reference.begin(), reference.end(), is_score);
     if (!scores) continue;
     Agreement agreement;
     for (size_t i = 0; i < reference.size(); ++i) {

@@ -78,10 +78,18 @@ void Node::set_attribute(std::string attribute_name, AttributeValue value) {
   attributes.push_back({std::move(attribute_name), std::move(value), "", ""});
 }
 
+namespace {
+
+/// The standard operators have two names.
+std::string_view standard_domain(std::string_view domain) {
+  return domain == "ai.onnx" ? std::string_view() : domain;
+}
+
+}  // namespace
+
 int64_t Model::opset(std::string_view opset_domain) const {
   const auto same = [&](const OpsetImport& import) {
-    const std::string_view name = import.domain == "ai.onnx" ? "" : import.domain;
-    return name == opset_domain;
+    return standard_domain(import.domain) == opset_domain;
   };
   const auto it = std::find_if(opset_imports.begin(), opset_imports.end(), same);
   return it == opset_imports.end() ? 0 : it->version;
@@ -89,8 +97,7 @@ int64_t Model::opset(std::string_view opset_domain) const {
 
 void Model::require_opset(std::string_view opset_domain, int64_t version) {
   for (OpsetImport& import : opset_imports) {
-    const std::string_view name = import.domain == "ai.onnx" ? "" : import.domain;
-    if (name != opset_domain) continue;
+    if (standard_domain(import.domain) != opset_domain) continue;
     import.version = std::max(import.version, version);
     return;
   }

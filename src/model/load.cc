@@ -113,7 +113,7 @@ Result<Model> load(Env& env, const std::string& path) {
   return model;
 }
 
-Result<Model> parse(Bytes content, const std::string& source_name) {
+Result<Model> parse(const Bytes& content, const std::string& source_name) {
   if (content.empty()) return damaged(source_name, "it is empty");
   return read(
       content, source_name,

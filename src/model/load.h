@@ -15,6 +15,6 @@ namespace wattwise::model {
 Result<Model> load(Env& env, const std::string& path);
 
 /// The same from memory. External data is refused.
-Result<Model> parse(Bytes content, const std::string& source_name);
+Result<Model> parse(const Bytes& content, const std::string& source_name);
 
 }  // namespace wattwise::model

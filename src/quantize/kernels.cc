@@ -53,7 +53,7 @@ Pair round_pair(float a, float b, float inverse) {
   const float qa = std::clamp(round_small(a * inverse), -kInt8Max, kInt8Max);
   const float qb = std::clamp(round_small(b * inverse), -kInt8Max, kInt8Max);
   const float excess = std::max(std::fabs(qa + qb) - kPairLimit, 0.0F);
-  const float half = static_cast<float>(static_cast<int>(excess) / 2);
+  const float half = std::trunc(excess * 0.5F);
   // Only neighbours of equal sign add up to more than 128, so the sum's sign is that of both.
   return {qa - std::copysign(half, qa), qb - std::copysign(excess - half, qb)};
 }

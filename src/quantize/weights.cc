@@ -74,14 +74,17 @@ std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& dec
   return weights;
 }
 
-std::string ModelEdits::add_constant(const Weight& weight, std::string_view suffix, Tensor tensor) {
-  const std::string name = unique(weight.name + std::string(suffix));
+std::string ModelEdits::add_constant(const Weight& weight, std::string_view suffix,
+                                     const Tensor& tensor) {
+  std::string name = unique(weight.name + std::string(suffix));
   edits_[weight.graph].added.push_back(model::make_constant(name, tensor));
   return name;
 }
 
 void ModelEdits::apply() {
-  for (auto& [graph, edits] : edits_) {
+  for (auto& entry : edits_) {
+    model::Graph* const graph = entry.first;
+    GraphEdits& edits = entry.second;
     std::vector<model::Node> nodes = std::move(edits.first);
     for (model::Node& node : graph->nodes) {
       if (const auto it = edits.replaced.find(&node); it != edits.replaced.end()) {

@@ -43,12 +43,12 @@ std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& dec
 /// are while methods look at them.
 class ModelEdits {
  public:
-  explicit ModelEdits(model::Model& model) : model_(model), names_(model.graph) {}
+  explicit ModelEdits(const model::Model& model) : names_(model.graph) {}
 
   std::string unique(std::string_view base) { return names_.unique(base); }
   void remove_constant(const Weight& weight) { edits_[weight.graph].removed.insert(weight.name); }
   /// A constant in the graph that defines `weight`; returns its name.
-  std::string add_constant(const Weight& weight, std::string_view suffix, Tensor tensor);
+  std::string add_constant(const Weight& weight, std::string_view suffix, const Tensor& tensor);
   /// A node at the start of the graph that defines `weight`.
   void add_first(const Weight& weight, model::Node node) {
     edits_[weight.graph].first.push_back(std::move(node));
@@ -66,7 +66,6 @@ class ModelEdits {
     std::vector<model::Node> first;
     std::unordered_map<const model::Node*, std::vector<model::Node>> replaced;
   };
-  model::Model& model_;
   model::NameMaker names_;
   std::map<model::Graph*, GraphEdits> edits_;
 };

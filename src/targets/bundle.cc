@@ -105,8 +105,8 @@ Result<void> write_templates(Env& env, const BundleRequest& request, const Json&
                              const std::string& folder) {
   const Json templates = request.target.value("files", Json::object());
   for (const auto& [source, output] : templates.items()) {
-    const auto it = std::find_if(request.templates.begin(), request.templates.end(),
-                                 [&](const auto& entry) { return entry.first == source; });
+    const auto is_source = [&name = source](const auto& entry) { return entry.first == name; };
+    const auto it = std::find_if(request.templates.begin(), request.templates.end(), is_source);
     if (it == request.templates.end()) {
       return Error(ErrorCode::kCorrupt,
                    fmt::format("the target names the template {}, which is not there", source));

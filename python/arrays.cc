@@ -5,6 +5,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "core/json.h"
 #include "errors.h"
 
 namespace nb = nanobind;
@@ -109,7 +110,8 @@ InferenceInputs to_inputs(const nb::object& given) {
 
 nb::dict to_arrays(const TensorMap& outputs) {
   nb::dict arrays;
-  for (const auto& [name, tensor] : outputs) arrays[name.c_str()] = to_array(name, tensor);
+  for (const auto& [name, tensor] : outputs)
+    arrays[valid_utf8(name).c_str()] = to_array(name, tensor);
   return arrays;
 }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "arrays.h"
+#include "core/json.h"
 #include "errors.h"
 
 namespace wattwise::python {
@@ -25,7 +26,7 @@ class Callbacks {
   /// For DeploymentOptions::log.
   void queue_record(std::string_view level, std::string_view module, std::string_view message) {
     const std::lock_guard lock(mutex_);
-    records_.push_back({std::string(level), std::string(module), std::string(message)});
+    records_.push_back({std::string(level), std::string(module), valid_utf8(message)});
   }
 
   /// For DeploymentOptions::progress: false for Ctrl-C and for a callback that returns False.

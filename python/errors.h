@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 
 #include "core/error_table.h"
+#include "core/json.h"
 #include "wattwise/result.h"
 
 namespace wattwise::python {
@@ -13,7 +14,7 @@ namespace wattwise::python {
   const auto errors = nanobind::module_::import_("wattwise.errors");
   const std::string name(error_row(error.code()).python_exception);
   const nanobind::object type = errors.attr(name.c_str());
-  PyErr_SetString(type.ptr(), error.to_string().c_str());
+  PyErr_SetString(type.ptr(), valid_utf8(error.to_string()).c_str());
   throw nanobind::python_error();
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-
 namespace wattwise {
 
 /// A physical quantity in one fixed unit. The tag keeps joules from being added to watts; the

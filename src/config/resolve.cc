@@ -47,14 +47,14 @@ bool has_type(const Json& value, const std::string& type) {
 
 std::string describe_type(const Json& row) {
   const auto type = row["type"].get<std::string>();
-  std::string text = type == "choice"   ? fmt::format("one of {}", row["choices"].dump())
+  std::string text = type == "choice"   ? fmt::format("one of {}", write_json(row["choices"]))
                      : type == "list"   ? "a list of names"
                      : type == "int"    ? "a whole number"
                      : type == "bool"   ? "true or false"
                      : type == "number" ? "a number"
                                         : "a text";
-  if (row.contains("minimum")) text += fmt::format(" of at least {}", row["minimum"].dump());
-  if (row.contains("maximum")) text += fmt::format(" and at most {}", row["maximum"].dump());
+  if (row.contains("minimum")) text += fmt::format(" of at least {}", write_json(row["minimum"]));
+  if (row.contains("maximum")) text += fmt::format(" and at most {}", write_json(row["maximum"]));
   return text + (row.value("nullable", false) ? ", or null" : "");
 }
 
@@ -65,7 +65,7 @@ Result<Json> check_value(const std::string& key, const Json& row, const Json& va
   const auto type = row["type"].get<std::string>();
   const auto wrong = [&] {
     return refuse(key, layer,
-                  fmt::format("must be {}, it is {}", describe_type(row), value.dump()));
+                  fmt::format("must be {}, it is {}", describe_type(row), write_json(value)));
   };
   if (!has_type(value, type)) return wrong();
   if (value.is_number()) {

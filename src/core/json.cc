@@ -58,6 +58,14 @@ Result<Json> parse_json(std::string_view text, std::string_view source) {
   }
 }
 
+std::string write_json(const Json& value, int indent) {
+  return value.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string valid_utf8(std::string_view text) {
+  return Json::parse(write_json(Json(text))).get<std::string>();
+}
+
 void merge_patch(Json& target, const Json& patch) { target.merge_patch(patch); }
 
 std::string readable(const Json& value) {
@@ -65,7 +73,7 @@ std::string readable(const Json& value) {
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (value.is_number_float()) return fmt::format("{:.4g}", value.get<double>());
-  if (!value.is_structured()) return value.dump();
+  if (!value.is_structured()) return write_json(value);
   if (value.empty()) return "none";
   std::string out;
   for (const auto& [key, item] : value.items()) {

@@ -59,7 +59,7 @@ Result<bool> PowerEfficientDeployment::unload_model(const std::string& model_pat
 Result<std::string> PowerEfficientDeployment::update_config(std::string_view json_patch) {
   Json patch = WATTWISE_TRY(parse_json(json_patch, "the configuration update"));
   const auto resolved = WATTWISE_TRY(state_->context->update({"update_config", std::move(patch)}));
-  return resolved.document.dump(2);
+  return write_json(resolved.document, 2);
 }
 
 Config PowerEfficientDeployment::config() const { return state_->context->resolved().config; }
@@ -72,12 +72,12 @@ std::string PowerEfficientDeployment::explain_config() const {
     const Json& value = resolved.document.at(key.substr(0, dot)).at(key.substr(dot + 1));
     out[key] = {{"value", value}, {"layer", layer}};
   }
-  return out.dump(2);
+  return write_json(out, 2);
 }
 
 Result<std::string> PowerEfficientDeployment::get_deployment_status(const std::string& model_path) {
   const Json document = WATTWISE_TRY(deploy::status(*state_->context, model_path));
-  return document.dump(2);
+  return write_json(document, 2);
 }
 
 Result<std::string> PowerEfficientDeployment::get_power_efficiency_report(
@@ -92,7 +92,7 @@ Result<ThermalStatus> PowerEfficientDeployment::check_thermal_status() {
 
 Result<std::string> PowerEfficientDeployment::inspect_model(const std::string& model_path) {
   const Json document = WATTWISE_TRY(deploy::inspect_model(*state_->context, model_path));
-  return document.dump(2);
+  return write_json(document, 2);
 }
 
 Result<std::string> PowerEfficientDeployment::compare_models(
@@ -100,11 +100,11 @@ Result<std::string> PowerEfficientDeployment::compare_models(
     const std::vector<InferenceInputs>& samples) {
   const Json document =
       WATTWISE_TRY(deploy::compare_models(*state_->context, first_path, second_path, samples));
-  return document.dump(2);
+  return write_json(document, 2);
 }
 
 Result<std::string> PowerEfficientDeployment::diagnose() const {
-  return deploy::diagnose_machine(*state_->context).dump(2);
+  return write_json(deploy::diagnose_machine(*state_->context), 2);
 }
 
 Result<void> PowerEfficientDeployment::cleanup() {

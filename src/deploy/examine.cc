@@ -93,7 +93,9 @@ Result<Json> inspect_model(Context& context, const std::string& model_path) {
   const std::string path =
       absolute_path(env, WATTWISE_TRY(input::find_model_file(env, model_path)));
   const auto model = WATTWISE_TRY(model::load(env, path));
-  WATTWISE_TRY(model::verify(model));
+  if (auto valid = model::verify(model); !valid) {
+    return std::move(valid).error().with_context("inspecting " + path);
+  }
   const auto inputs = model::input_ports(model);
   const engine::InputGuess guess = plausible_inputs(model).front();
   auto inspected = inspect_with_shapes(context, model, guess);

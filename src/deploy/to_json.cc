@@ -243,9 +243,15 @@ Json bundle_facts(const PrepareResult& result) {
 
 namespace wattwise {
 
-std::string to_json(const PrepareResult& result) { return deploy::to_document(result).dump(2); }
-std::string to_json(const LoadResult& result) { return deploy::to_document(result).dump(2); }
-std::string to_json(const InferenceResult& result) { return deploy::to_document(result).dump(2); }
-std::string to_json(const ThermalStatus& status) { return deploy::to_document(status).dump(2); }
+std::string to_json(const PrepareResult& result) {
+  return write_json(deploy::to_document(result), 2);
+}
+std::string to_json(const LoadResult& result) { return write_json(deploy::to_document(result), 2); }
+std::string to_json(const InferenceResult& result) {
+  return write_json(deploy::to_document(result), 2);
+}
+std::string to_json(const ThermalStatus& status) {
+  return write_json(deploy::to_document(status), 2);
+}
 
 }  // namespace wattwise

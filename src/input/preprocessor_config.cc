@@ -25,7 +25,7 @@ struct Reader {
   Error wrong(const char* key, std::string_view wanted) const {
     return {ErrorCode::kCorrupt,
             fmt::format("{}: \"{}\" must be {}, not {}: correct it there", source, key, wanted,
-                        map.at(key).dump().substr(0, 60))};
+                        write_json(map.at(key)).substr(0, 60))};
   }
 
   Result<bool> boolean(const char* key, bool fallback) const {

@@ -62,7 +62,7 @@ Json to_json(const ReportData& data) {
 }
 
 std::string render_json(const ReportData& data, const Json&) {
-  return to_json(data).dump(2) + "\n";
+  return write_json(to_json(data), 2) + "\n";
 }
 
 }  // namespace wattwise::report

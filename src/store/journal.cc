@@ -23,7 +23,7 @@ Result<std::unique_ptr<Journal>> Journal::create(Env& env, const std::string& fo
 
 Result<void> Journal::append(std::string_view table, const Json& row) {
   const Json record = {{"table", table}, {"row", row}};
-  const std::string line = record.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const std::string line = write_json(record) + "\n";
   const std::lock_guard lock(mutex_);
   // A write that failed may have left half a line; the next record starts a line of its own.
   const std::string text = torn_ ? "\n" + line : line;

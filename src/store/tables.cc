@@ -85,7 +85,7 @@ class Appender {
     if (kind == Kind::kInteger && value.is_number()) {
       return api_.append_int64(appender_, value.get<int64_t>());
     }
-    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    const std::string text = value.is_string() ? value.get<std::string>() : write_json(value);
     return api_.append_varchar_length(appender_, text.data(), text.size());
   }
 
@@ -104,7 +104,7 @@ Json to_row(const Preparation& row) {
           {"status", row.status},
           {"error", row.error},
           {"finished_at", row.finished_at},
-          {"record", row.record.dump()}};
+          {"record", write_json(row.record)}};
 }
 
 Json to_row(const Load& row) {
@@ -129,7 +129,7 @@ Json to_row(const Event& row) {
   return {{"happened_at", row.happened_at},
           {"kind", row.kind},
           {"subject", row.subject},
-          {"detail", row.detail.dump()}};
+          {"detail", write_json(row.detail)}};
 }
 
 Result<void> insert_records(Database& database, const std::vector<Json>& records) {

@@ -42,7 +42,7 @@ Result<std::string> fill_template(const std::string& name, const std::string& te
     }
     const Json& value = variables[key];
     out += text.substr(at, open - at);
-    out += value.is_string() ? value.get<std::string>() : value.dump();
+    out += value.is_string() ? value.get<std::string>() : write_json(value);
     at = close + 2;
   }
   return out + text.substr(at);
@@ -151,8 +151,8 @@ Result<Json> fill_folder(Env& env, const BundleRequest& request, const std::stri
   Json files = Json::object();
   WATTWISE_TRY(add_files(env, folder, "", files));
   manifest["files"] = files;
-  WATTWISE_TRY(
-      write_file_atomically(env, join_path(folder, "manifest.json"), manifest.dump(2) + "\n"));
+  WATTWISE_TRY(write_file_atomically(env, join_path(folder, "manifest.json"),
+                                     write_json(manifest, 2) + "\n"));
   return manifest;
 }
 

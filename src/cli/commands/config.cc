@@ -12,7 +12,7 @@ namespace {
 std::string describe(const Json& settings) {
   Lines lines;
   for (const auto& [key, setting] : settings.items()) {
-    lines.add(key, fmt::format("{:<14} from {}", setting["value"].dump(),
+    lines.add(key, fmt::format("{:<14} from {}", write_json(setting["value"]),
                                setting["layer"].get<std::string>()));
   }
   return lines.to_string();

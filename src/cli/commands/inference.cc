@@ -52,7 +52,7 @@ Result<Output> run(const Arguments& arguments, Invocation& invocation) {
     const Json patch = {
         {"inference_optimization",
          {{"batch_inference_when_possible", true}, {"optimal_batch_size", arguments.batch_size}}}};
-    invocation.options.config_patches.emplace_back("--batch-size", patch.dump());
+    invocation.options.config_patches.emplace_back("--batch-size", write_json(patch));
   }
   auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
   auto result = WATTWISE_TRY(deployment.run_inference(arguments.model_path, inputs));

@@ -36,11 +36,11 @@ std::string describe(const Json& model, bool explain) {
                                 model["model_type_reason"].get<std::string>()));
   for (const Json& port : model["inputs"]) {
     lines.add("input", fmt::format("{} {}{}", port["name"].get<std::string>(),
-                                   port["type"].get<std::string>(), port["shape"].dump()));
+                                   port["type"].get<std::string>(), write_json(port["shape"])));
   }
   for (const Json& port : model["outputs"]) {
     lines.add("output", fmt::format("{} {}{}", port["name"].get<std::string>(),
-                                    port["type"].get<std::string>(), port["shape"].dump()));
+                                    port["type"].get<std::string>(), write_json(port["shape"])));
   }
   lines.add("opsets", readable(model["opsets"]));
   lines.add("nodes", fmt::format("{} in {} graphs", model["node_count"].get<int64_t>(),

@@ -33,7 +33,7 @@ Action declare_report(CLI::App& command) {
     }
     WATTWISE_TRY(write_file_atomically(system_env(), arguments->output, text));
     const Json done = {{"output", arguments->output}, {"format", arguments->format}};
-    return Output{done.dump(2), fmt::format("report written to {}\n", arguments->output)};
+    return Output{write_json(done, 2), fmt::format("report written to {}\n", arguments->output)};
   };
 }
 

@@ -35,6 +35,12 @@ DeploymentOptions to_options(const nb::dict& given, const std::shared_ptr<Callba
   return options;
 }
 
+std::vector<InferenceInputs> to_samples(const nb::list& given) {
+  std::vector<InferenceInputs> samples;
+  for (const nb::handle sample : given) samples.push_back(to_inputs(nb::borrow(sample)));
+  return samples;
+}
+
 PrepareOptions to_prepare_options(const nb::dict& given, const nb::list& samples) {
   PrepareOptions options;
   options.model_path = text(given, "model_path");
@@ -43,7 +49,7 @@ PrepareOptions to_prepare_options(const nb::dict& given, const nb::list& samples
   options.quantization_method = text(given, "quantization_method");
   options.dry_run = nb::cast<bool>(given["dry_run"]);
   options.bundle = nb::cast<bool>(given["bundle"]);
-  for (const nb::handle sample : samples) options.samples.push_back(to_inputs(nb::borrow(sample)));
+  options.samples = to_samples(samples);
   return options;
 }
 
@@ -112,6 +118,14 @@ class Deployment {
   std::string thermal() {
     return to_json(callbacks_->call([&] { return deployment_.check_thermal_status(); }));
   }
+  std::string optimize(const nb::dict& given, const nb::list& samples) {
+    OptimizeOptions options;
+    options.model_path = text(given, "model_path");
+    options.output_path = text(given, "output_path");
+    options.dry_run = nb::cast<bool>(given["dry_run"]);
+    options.samples = to_samples(samples);
+    return callbacks_->call([&] { return deployment_.optimize_model(options); });
+  }
   std::string inspect(const std::string& path) {
     return callbacks_->call([&] { return deployment_.inspect_model(path); });
   }
@@ -159,6 +173,7 @@ NB_MODULE(_native, m) {
       .def("status", &Deployment::status)
       .def("report", &Deployment::report)
       .def("thermal", &Deployment::thermal)
+      .def("optimize", &Deployment::optimize)
       .def("inspect", &Deployment::inspect)
       .def("compare", &Deployment::compare)
       .def("diagnose", &Deployment::diagnose)

@@ -80,6 +80,14 @@ struct PrepareOptions {
   bool bundle = true;                    ///< also write the target's bundle beside the model
 };
 
+/// The exact passes alone, without quantization, target or bundle.
+struct OptimizeOptions {
+  std::string model_path;                ///< an ONNX file or a Hugging Face folder
+  std::string output_path;               ///< "": beside the input, <stem>_optimized.onnx
+  std::vector<InferenceInputs> samples;  ///< for the comparison; empty: random inputs
+  bool dry_run = false;                  ///< rewrite and compare, but write nothing
+};
+
 struct PrepareResult {
   std::string input_model_path;
   std::string output_model_path;  ///< "" after a dry run
@@ -198,6 +206,9 @@ class PowerEfficientDeployment {
                                                   std::string_view report_format = "json");
   Result<ThermalStatus> check_thermal_status();
 
+  /// Rewrites a model by the exact passes that the configuration leaves on, holds its outputs
+  /// against the original's, and writes it. Returns, as JSON, what each pass did and refused.
+  Result<std::string> optimize_model(const OptimizeOptions& options);
   /// What a model is and costs, as JSON (docs/formats/results.md): inputs, outputs, operators,
   /// parameters, MACs and bytes per node, model type. Runs nothing.
   Result<std::string> inspect_model(const std::string& model_path);

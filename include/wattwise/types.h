@@ -66,6 +66,7 @@ struct OutputAccuracy {
   double sqnr_db = 0;  ///< 10 log10(sum(ref^2) / sum((ref - new)^2)); +inf when equal
   double cosine = 0;   ///< dot / (|ref| |new|); 1 when both are zero
   double max_abs_error = 0;
+  double max_relative_error = 0;  ///< max_abs_error / max |ref|; 0 when equal
 };
 
 /// Error of one quantized constant, and what it became.

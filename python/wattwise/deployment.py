@@ -193,6 +193,13 @@ class PowerEfficientDeployment:
 
     _check_thermal_status = check_thermal_status
 
+    def optimize_model(self, model_path: Path, output_path: Path | None = None,
+                       samples: Any = None, *, dry_run: bool = False) -> dict[str, Any]:
+        """Runs the exact passes alone and writes the float model; says what each pass did."""
+        options = {"model_path": _text(model_path), "output_path": _text(output_path),
+                   "dry_run": dry_run}
+        return json.loads(self._native.optimize(options, _samples(samples)))
+
     def inspect_model(self, model_path: Path) -> dict[str, Any]:
         """A model's ports, operators, parameters, MACs and bytes."""
         return json.loads(self._native.inspect(_text(model_path)))

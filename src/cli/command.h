@@ -37,6 +37,7 @@ std::span<const CommandRow> command_table();
 
 // Each in its own file of commands/.
 Action declare_prepare(CLI::App& command);
+Action declare_optimize(CLI::App& command);
 Action declare_load(CLI::App& command);
 Action declare_inference(CLI::App& command);
 Action declare_status(CLI::App& command);

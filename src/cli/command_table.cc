@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::array kCommands = {
     CommandRow{"prepare", "optimize, quantize, verify and package a model", declare_prepare},
+    CommandRow{"optimize", "the exact passes alone: rewrite, verify and write", declare_optimize},
     CommandRow{"load", "load a model and show its inputs, outputs and cost", declare_load},
     CommandRow{"inference", "run a model on an array, text, image or sound", declare_inference},
     CommandRow{"run", "the same as inference", declare_inference},

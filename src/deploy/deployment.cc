@@ -7,6 +7,7 @@
 #include "deploy/examine.h"
 #include "deploy/inference.h"
 #include "deploy/prepare.h"
+#include "deploy/rewrite.h"
 #include "deploy/status.h"
 #include "deploy/thermal.h"
 
@@ -88,6 +89,14 @@ Result<std::string> PowerEfficientDeployment::get_power_efficiency_report(
 
 Result<ThermalStatus> PowerEfficientDeployment::check_thermal_status() {
   return deploy::read_thermal_status(*state_->context, state_->context->resolved());
+}
+
+Result<std::string> PowerEfficientDeployment::optimize_model(const OptimizeOptions& options) {
+  auto document = deploy::optimize_model(*state_->context, options);
+  if (!document) {
+    return std::move(document).error().with_context("optimizing " + options.model_path);
+  }
+  return write_json(*document, 2);
 }
 
 Result<std::string> PowerEfficientDeployment::inspect_model(const std::string& model_path) {

@@ -71,7 +71,8 @@ Json describe_comparison(const measure::Comparison& comparison) {
     outputs[output.output] = {
         {"sqnr_db", std::isinf(output.sqnr_db) ? Json("inf") : Json(output.sqnr_db)},
         {"cosine", output.cosine},
-        {"max_abs_error", output.max_abs_error}};
+        {"max_abs_error", output.max_abs_error},
+        {"max_relative_error", output.max_relative_error}};
   }
   return {{"first", describe_facts(comparison.first)},
           {"second", describe_facts(comparison.second)},

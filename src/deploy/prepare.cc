@@ -9,99 +9,34 @@
 #include "deploy/candidate.h"
 #include "deploy/efficiency.h"
 #include "deploy/package.h"
-#include "deploy/samples.h"
+#include "deploy/rewrite.h"
+#include "deploy/source.h"
 #include "deploy/staging.h"
 #include "deploy/to_json.h"
-#include "engine/session.h"
-#include "input/preprocessor.h"
 #include "model/graph_edit.h"
 #include "model/inspect.h"
-#include "model/load.h"
-#include "model/walk.h"
-#include "optimize/optimize.h"
 
 namespace wattwise::deploy {
 namespace {
-
-/// What stands before any change: the model as read and how it behaves.
-struct Source {
-  std::string path;
-  model::Model model;
-  int64_t size_bytes = 0;
-  input::Preprocessor preprocessor;
-  Samples samples;
-  engine::InputGuess inputs;  ///< sizes and values that costs refer to
-};
 
 std::string default_output(const std::string& path, const std::string& profile) {
   return join_path(parent_path(path), fmt::format("{}_{}_optimized{}", file_stem(path),
                                                   to_lower(profile), file_extension(path)));
 }
 
-/// Sizes of the free dimensions in the first sample, and its single integers.
-engine::InputGuess inputs_of(const std::vector<PortInfo>& ports, const TensorMap& sample) {
-  engine::InputGuess guess;
-  for (const PortInfo& port : ports) {
-    const auto it = sample.find(port.name);
-    if (it == sample.end()) continue;
-    const Tensor& tensor = it->second;
-    for (size_t axis = 0; axis < port.shape.size(); ++axis) {
-      if (port.shape[axis] >= 0) continue;
-      guess.dimensions[fmt::format("{}:{}", port.name, axis)] = tensor.shape[axis];
-    }
-    if (tensor.element_count() != 1) continue;
-    if (port.type == DataType::kInt64) guess.scalars[port.name] = tensor.values<int64_t>()[0];
-    if (port.type == DataType::kInt32) guess.scalars[port.name] = tensor.values<int32_t>()[0];
-  }
-  return guess;
-}
-
-/// Size of the model on disk, its external data included.
-int64_t stored_size(const model::Model& model, const Env& env, const std::string& path) {
-  const auto info = env.stat(path);
-  const uint64_t file = info ? info->size_bytes : 0;
-  return static_cast<int64_t>(std::max(file, model::weight_bytes(model)));
-}
-
-Result<Source> open_source(Context& context, const PrepareOptions& options) {
-  Env& env = context.env();
-  WATTWISE_TRY(report_progress(context.progress(), "reading the model", 0));
-  Source source;
-  source.path = absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));
-  source.model = WATTWISE_TRY(model::load(env, source.path));
-  WATTWISE_TRY(model::verify(source.model));
-  source.size_bytes = stored_size(source.model, env, source.path);
-  source.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, source.path));
-  WATTWISE_TRY(report_progress(context.progress(), "running the float model", 0.1));
-  auto runtime = WATTWISE_TRY(context.runtime());
-  engine::SessionOptions float_options;
-  float_options.prepack = false;  // few runs: a second copy of the weights would not pay
-  // By its path: the runtime reads the file itself, so that the mapped pages stay untouched.
-  const auto session = WATTWISE_TRY(engine::open_session(runtime, env, source.path, float_options));
-  source.samples =
-      WATTWISE_TRY(make_samples(env, {source.model, *session, source.preprocessor}, options));
-  source.inputs = inputs_of(session->inputs(), source.samples.inputs.front());
-  env.release_pages(source.model.source);
-  return source;
-}
-
 /// The exact passes on a copy of the source, unless the configuration turns them off.
-Result<model::Model> run_passes(Context& context, const Source& source,
-                                const model::ShapeTable& shapes, PrepareResult& result) {
+Result<model::Model> run_passes(Context& context, const Source& source, PrepareResult& result) {
   WATTWISE_TRY(report_progress(context.progress(), "rewriting the graph", 0.2));
-  model::Model optimized = model::clone(source.model);
   const OptimizationConfig config = context.resolved().config.optimization;
   if (!config.enabled) {
     result.decisions.push_back({"skip", "exact passes", "optimization.enabled is false"});
-    return optimized;
+    return model::clone(source.model);
   }
-  const auto report =
-      WATTWISE_TRY(optimize::optimize(optimized, {shapes}, config.disabled_passes, context.env()));
-  result.optimizations_applied = report.applied;
-  for (const auto& pass : report.passes) {
-    result.decisions.insert(result.decisions.end(), pass.decisions.begin(), pass.decisions.end());
-  }
-  return optimized;
+  Rewritten rewritten = WATTWISE_TRY(rewrite(context, source, config));
+  result.optimizations_applied = rewritten.report.applied;
+  result.decisions.insert(result.decisions.end(), rewritten.decisions.begin(),
+                          rewritten.decisions.end());
+  return std::move(rewritten.model);
 }
 
 void describe_choice(const Choice& choice, const Source& source, PrepareResult& result) {
@@ -124,12 +59,12 @@ void describe_choice(const Choice& choice, const Source& source, PrepareResult& 
   }
 }
 
-Result<void> estimate_both(Context& context, const Source& source, const model::ShapeTable& shapes,
-                           const Candidate& candidate, PrepareResult& result) {
+Result<void> estimate_both(Context& context, const Source& source, const Candidate& candidate,
+                           PrepareResult& result) {
   WATTWISE_TRY(report_progress(context.progress(), "estimating the cost", 0.85));
   const config::Resolved resolved = context.resolved();
   const auto device = WATTWISE_TRY(context.device(resolved));
-  const auto original = model::inspect(source.model, shapes);
+  const auto original = WATTWISE_TRY(inspect_with_shapes(context, source.model, source.inputs));
   const auto prepared = WATTWISE_TRY(inspect_with_shapes(context, candidate.model, source.inputs));
   result.original_power_efficiency = estimate_efficiency(original, device, resolved.config);
   result.power_efficiency = estimate_efficiency(prepared, device, resolved.config);
@@ -179,8 +114,8 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
                  fmt::format("the output {} is the input itself; name another file", output));
   }
   auto runtime = WATTWISE_TRY(context.runtime());
-  const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, env, source.model, source.inputs));
-  const auto optimized = WATTWISE_TRY(run_passes(context, source, shapes, result));
+  const auto optimized = WATTWISE_TRY(run_passes(context, source, result));
+  const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, env, optimized, source.inputs));
   const auto plan =
       WATTWISE_TRY(quantize::plan(optimized, shapes, result.requested_quantization_method,
                                   resolved.config.quantization, false));
@@ -189,7 +124,7 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
   describe_choice(choice, source, result);
-  WATTWISE_TRY(estimate_both(context, source, shapes, choice.candidate, result));
+  WATTWISE_TRY(estimate_both(context, source, choice.candidate, result));
   result.status = options.dry_run ? "planned" : "ready";
   if (!options.dry_run) {
     WATTWISE_TRY(report_progress(context.progress(), "writing", 0.95));

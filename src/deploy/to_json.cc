@@ -65,20 +65,6 @@ Json to_document(const Tensor& tensor) {
   return out;
 }
 
-Json to_document(const Accuracy& accuracy) {
-  Json outputs = Json::object();
-  for (const OutputAccuracy& output : accuracy.outputs) {
-    outputs[output.output] = {{"sqnr_db", decibels(output.sqnr_db)},
-                              {"cosine", number_or_null(output.cosine)},
-                              {"max_abs_error", number_or_null(output.max_abs_error)}};
-  }
-  return {{"compared_by", accuracy.compared_by},
-          {"drop_percent", number_or_null(accuracy.drop_percent)},
-          {"data", accuracy.data},
-          {"samples", accuracy.samples},
-          {"outputs", outputs}};
-}
-
 Json quantization_details(const PrepareResult& result) {
   Json layers = Json::array();
   for (const LayerQuantization& layer : result.layers) {
@@ -92,6 +78,21 @@ Json quantization_details(const PrepareResult& result) {
 }
 
 }  // namespace
+
+Json to_document(const Accuracy& accuracy) {
+  Json outputs = Json::object();
+  for (const OutputAccuracy& output : accuracy.outputs) {
+    outputs[output.output] = {{"sqnr_db", decibels(output.sqnr_db)},
+                              {"cosine", number_or_null(output.cosine)},
+                              {"max_abs_error", number_or_null(output.max_abs_error)},
+                              {"max_relative_error", number_or_null(output.max_relative_error)}};
+  }
+  return {{"compared_by", accuracy.compared_by},
+          {"drop_percent", number_or_null(accuracy.drop_percent)},
+          {"data", accuracy.data},
+          {"samples", accuracy.samples},
+          {"outputs", outputs}};
+}
 
 Json to_document(const Figure& figure) {
   return {{"value", number_or_null(figure.value)},

@@ -15,6 +15,7 @@ Json flat_values(const Figures& figures);
 Json provenance(const Figures& figures);
 Json to_document(const std::vector<Decision>& decisions);
 Json to_document(const std::vector<AppliedOptimization>& applied);
+Json to_document(const Accuracy& accuracy);
 Json to_document(const PowerEfficiency& efficiency);
 Json to_document(const PrepareResult& result);
 Json to_document(const LoadResult& result);

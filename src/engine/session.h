@@ -74,6 +74,11 @@ struct InputGuess {
 Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
                                        const model::Model& model, const InputGuess& guess);
 
+/// The same without a guess: free dimensions, and whatever depends on them, stay -1. What follows
+/// from this table holds for every input of the model. Runs nothing.
+Result<model::ShapeTable> infer_free_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                            const model::Model& model);
+
 /// Random but plausible inputs: uniform floats in [-1, 1], small non-negative integers, all-true
 /// masks; the same for the same seed.
 Result<TensorMap> make_random_inputs(const std::vector<PortInfo>& ports, const InputGuess& guess,

@@ -78,6 +78,12 @@ void hollow_out(model::Graph& graph, int& index) {
   graph.nodes = std::move(nodes);
 }
 
+/// What a file says of shapes besides its inputs may be wrong; only the runtime's word counts.
+void drop_claims(model::Graph& graph) {
+  for (model::Value& output : graph.outputs) output.shape.reset();
+  graph.value_info.clear();
+}
+
 void bind_inputs(model::Graph& graph, const std::map<std::string, int64_t>& dimensions) {
   for (model::Value& input : graph.inputs) {
     if (!input.shape) continue;
@@ -89,8 +95,7 @@ void bind_inputs(model::Graph& graph, const std::map<std::string, int64_t>& dime
       dimension.value = found == dimensions.end() ? 1 : found->second;
     }
   }
-  for (model::Value& output : graph.outputs) output.shape.reset();
-  graph.value_info.clear();
+  drop_claims(graph);
 }
 
 void collect(const std::vector<model::Value>& values, model::ShapeTable& table) {
@@ -150,6 +155,28 @@ Result<model::ShapeTable> infer(const std::shared_ptr<Runtime>& runtime, Env& en
   return table;
 }
 
+/// The model with its weights replaced by zeros that take no room.
+model::Model make_hollow(const model::Model& model) {
+  model::Model hollow = model::clone(model);
+  if (model.opset("") < kConstantOfShapeOpset) return hollow;
+  int index = 0;
+  model::for_each_graph(hollow.graph,
+                        [&](model::Graph& graph, const std::string&) { hollow_out(graph, index); });
+  return hollow;
+}
+
+struct Hollowed {
+  const model::Model& hollow;
+  const model::Model& whole;
+};
+
+/// Some operators want their weights constant; then the weights stay in.
+Result<model::ShapeTable> infer_either(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                       const Hollowed& model, const std::string& folder) {
+  auto table = infer(runtime, env, model.hollow, folder);
+  return table ? std::move(table) : infer(runtime, env, model.whole, folder);
+}
+
 /// True if some node makes a value whose size is not known.
 bool leaves_open(const model::Graph& graph, const model::ShapeTable& table) {
   return std::any_of(graph.nodes.begin(), graph.nodes.end(), [&](const model::Node& node) {
@@ -170,15 +197,8 @@ Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, 
   const TemporaryFolder folder(env, WATTWISE_TRY(env.make_temp_directory()));
   model::Model bound = model::clone(model);
   bind_inputs(bound.graph, guess.dimensions);
-  model::Model hollow = model::clone(bound);
-  int index = 0;
-  if (model.opset("") >= kConstantOfShapeOpset) {
-    model::for_each_graph(
-        hollow.graph, [&](model::Graph& graph, const std::string&) { hollow_out(graph, index); });
-  }
-  auto table = infer(runtime, env, hollow, folder.path());
-  // Some operators want their weights constant; then the weights stay in.
-  if (!table) table = infer(runtime, env, bound, folder.path());
+  const model::Model hollow = make_hollow(bound);
+  auto table = infer_either(runtime, env, {hollow, bound}, folder.path());
   if (!table) return table;
   if (leaves_open(model.graph, *table)) {
     // Inference stops at shapes that are computed from values; one run on the hollow model shows
@@ -187,6 +207,21 @@ Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, 
       for (auto& [name, value] : *observed) (*table)[name] = std::move(value);
     }
   }
+  model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
+    collect_constants(graph, *table);
+  });
+  return table;
+}
+
+Result<model::ShapeTable> infer_free_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                            const model::Model& model) {
+  const TemporaryFolder folder(env, WATTWISE_TRY(env.make_temp_directory()));
+  model::Model unclaimed = model::clone(model);
+  model::for_each_graph(unclaimed.graph,
+                        [](model::Graph& graph, const std::string&) { drop_claims(graph); });
+  const model::Model hollow = make_hollow(unclaimed);
+  auto table = infer_either(runtime, env, {hollow, unclaimed}, folder.path());
+  if (!table) return table;
   model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
     collect_constants(graph, *table);
   });

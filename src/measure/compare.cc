@@ -45,6 +45,7 @@ void keep_worst(const std::vector<OutputAccuracy>& sample, std::vector<OutputAcc
     known->sqnr_db = std::min(known->sqnr_db, output.sqnr_db);
     known->cosine = std::min(known->cosine, output.cosine);
     known->max_abs_error = std::max(known->max_abs_error, output.max_abs_error);
+    known->max_relative_error = std::max(known->max_relative_error, output.max_relative_error);
   }
 }
 

@@ -160,10 +160,13 @@ Result<std::vector<OutputAccuracy>> compare_outputs(const TensorMap& reference,
     const auto a = WATTWISE_TRY(as_floats(expected));
     const auto b = WATTWISE_TRY(as_floats(it->second));
     double largest = 0;
+    double magnitude = 0;
     for (size_t i = 0; i < a.size(); ++i) {
       largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
+      if (std::isfinite(a[i])) magnitude = std::max<double>(magnitude, std::abs(a[i]));
     }
-    out.push_back({name, sqnr_db(a, b), cosine(a, b), largest});
+    const double relative = largest == 0 ? 0 : largest / magnitude;
+    out.push_back({name, sqnr_db(a, b), cosine(a, b), largest, relative});
   }
   return out;
 }

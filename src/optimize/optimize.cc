@@ -23,23 +23,56 @@ Result<void> check_names(const std::vector<std::string>& disabled) {
   return {};
 }
 
+/// Runs one pass and adds what it did to its report. Returns whether it changed something.
+Result<bool> run_pass(const PassRow& row, model::Model& model, PassContext& context,
+                      PassReport& report) {
+  const Seconds start = context.env().monotonic_now();
+  PassOutcome outcome = WATTWISE_TRY(row.run(model, context));
+  if (outcome.changed > 0) {
+    context.forget_shapes();
+    if (auto valid = model::verify(model); !valid) {
+      return std::move(valid).error().with_context("after the pass " + report.name);
+    }
+  }
+  report.milliseconds += to_milliseconds(context.env().monotonic_now() - start).count();
+  report.changed += outcome.changed;
+  for (Decision& decision : outcome.decisions) {
+    const auto same = [&](const Decision& known) {
+      return known.action == decision.action && known.subject == decision.subject;
+    };
+    // A refusal comes back in every round.
+    const auto& known = report.decisions;
+    if (std::any_of(known.begin(), known.end(), same)) continue;
+    report.decisions.push_back(std::move(decision));
+  }
+  return outcome.changed > 0;
+}
+
 }  // namespace
 
-Result<OptimizeReport> optimize(model::Model& model, const PassContext& context,
-                                const std::vector<std::string>& disabled, const Env& env) {
+Result<const model::ShapeTable*> PassContext::shapes(const model::Model& model) const {
+  if (!shapes_) shapes_ = WATTWISE_TRY(engine::infer_free_shapes(runtime_, env_, model));
+  return &*shapes_;
+}
+
+Result<OptimizeReport> optimize(model::Model& model, PassContext& context,
+                                const std::vector<std::string>& disabled) {
   WATTWISE_TRY(check_names(disabled));
   OptimizeReport report;
+  std::vector<const PassRow*> rows;
   for (const PassRow& row : pass_table()) {
-    const std::string name(row.name);
-    if (std::find(disabled.begin(), disabled.end(), name) != disabled.end()) continue;
-    const Seconds start = env.monotonic_now();
-    PassOutcome outcome = WATTWISE_TRY(row.run(model, context));
-    if (auto valid = model::verify(model); !valid) {
-      return std::move(valid).error().with_context("after the pass " + name);
+    if (std::find(disabled.begin(), disabled.end(), row.name) != disabled.end()) continue;
+    rows.push_back(&row);
+    report.passes.push_back({std::string(row.name), 0, 0, {}});
+  }
+  for (bool changed = true; changed && report.rounds < kMaxRounds; ++report.rounds) {
+    changed = false;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      changed |= WATTWISE_TRY(run_pass(*rows[i], model, context, report.passes[i]));
     }
-    const double milliseconds = to_milliseconds(env.monotonic_now() - start).count();
-    if (outcome.changed > 0) report.applied.push_back({name, outcome.changed});
-    report.passes.push_back({name, outcome.changed, milliseconds, std::move(outcome.decisions)});
+  }
+  for (const PassReport& pass : report.passes) {
+    if (pass.changed > 0) report.applied.push_back({pass.name, pass.changed});
   }
   return report;
 }

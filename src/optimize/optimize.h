@@ -1,21 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/env.h"
+#include "core/progress.h"
+#include "engine/session.h"
 #include "model/graph.h"
 #include "wattwise/result.h"
 #include "wattwise/types.h"
 
 namespace wattwise::optimize {
 
-/// What a pass may look at besides the model.
-struct PassContext {
-  const model::ShapeTable& shapes;
+/// What rewriting needs to know of where the model will run.
+struct TargetFacts {
+  /// Channels that the provider's blocked convolution layout holds side by side; 0 without one.
+  /// ONNX Runtime's CPU provider: 16 with AVX-512, 8 otherwise on x86, 4 on Arm.
+  int64_t channel_block = 8;
+};
+
+/// What a pass may look at besides the model. Thread rule: one thread.
+class PassContext {
+ public:
+  PassContext(std::shared_ptr<engine::Runtime> runtime, Env& env, TargetFacts target)
+      : runtime_(std::move(runtime)), env_(env), target_(target) {}
+
+  const std::shared_ptr<engine::Runtime>& runtime() const { return runtime_; }
+  Env& env() const { return env_; }
+  const TargetFacts& target() const { return target_; }
+
+  /// Types and shapes of the model's values, inferred when first asked for; free dimensions, and
+  /// whatever depends on them, read -1, so that what follows from the table holds for every input.
+  /// Values that the present pass itself made are missing.
+  Result<const model::ShapeTable*> shapes(const model::Model& model) const;
+  /// To be called when the model has changed.
+  void forget_shapes() { shapes_.reset(); }
+
+ private:
+  std::shared_ptr<engine::Runtime> runtime_;  // shared with the sessions made from it
+  Env& env_;
+  TargetFacts target_;
+  mutable std::optional<model::ShapeTable> shapes_;
 };
 
 /// What a pass did: touched nodes and, per refusal or notable change, a decision.
@@ -24,8 +55,8 @@ struct PassOutcome {
   std::vector<Decision> decisions;
 };
 
-/// One exact rewrite. `max_error` is the largest relative output error its algebra allows; 0 means
-/// bit-equal.
+/// One exact rewrite. `max_error` is the largest output error that its algebra allows, relative to
+/// the output's largest magnitude; 0 means bit-equal.
 struct PassRow {
   std::string_view name;
   std::string_view description;
@@ -46,11 +77,15 @@ struct PassReport {
 struct OptimizeReport {
   std::vector<PassReport> passes;            ///< in run order, switched-off ones left out
   std::vector<AppliedOptimization> applied;  ///< passes that changed something
+  int64_t rounds = 0;                        ///< how often the table was gone through
 };
 
-/// Runs the passes in order and verifies the graph after each. An unknown name in `disabled` is
-/// kInvalidArgument with the nearest one. `env` times them.
-Result<OptimizeReport> optimize(model::Model& model, const PassContext& context,
-                                const std::vector<std::string>& disabled, const Env& env);
+/// Runs the passes in order, again and again until a round changes nothing (at most
+/// kMaxRounds), and verifies the graph after each. An unknown name in `disabled` is
+/// kInvalidArgument with the nearest one.
+Result<OptimizeReport> optimize(model::Model& model, PassContext& context,
+                                const std::vector<std::string>& disabled);
+
+inline constexpr int64_t kMaxRounds = 10;
 
 }  // namespace wattwise::optimize

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/parse_input.h"
+#include "cli/show.h"
+#include "core/text.h"
+
+namespace wattwise::cli {
+namespace {
+
+struct Arguments {
+  OptimizeOptions optimize;
+  std::vector<std::string> samples;
+};
+
+std::string describe_passes(const Json& passes) {
+  std::string text = fmt::format("\n{:<34} {:>7} {:>9}\n", "pass", "changed", "ms");
+  for (const Json& pass : passes) {
+    text += fmt::format("{:<34} {:>7} {:>9.2f}\n", pass["name"].get<std::string>(),
+                        pass["changed"].get<int64_t>(), pass["milliseconds"].get<double>());
+  }
+  return text;
+}
+
+std::string describe_decisions(const Json& decisions) {
+  std::string text;
+  for (const Json& decision : decisions) {
+    text +=
+        fmt::format("{} {}: {}\n", decision["action"].get<std::string>(),
+                    decision["subject"].get<std::string>(), decision["reason"].get<std::string>());
+  }
+  return text;
+}
+
+std::string describe(const Json& result, bool explain) {
+  Lines lines;
+  const Json& output = result["output_model_path"];
+  lines.add("ready", output.is_null() ? "(dry run, nothing written)" : output.get<std::string>());
+  lines.add("size",
+            fmt::format("{} -> {}", format_bytes(result["original_size_bytes"].get<uint64_t>()),
+                        format_bytes(result["optimized_size_bytes"].get<uint64_t>())));
+  lines.add("nodes", fmt::format("{} -> {}", result["original_node_count"].get<int64_t>(),
+                                 result["optimized_node_count"].get<int64_t>()));
+  for (const Json& item : result["optimizations_applied"]) {
+    lines.add("applied", fmt::format("{} ({})", item["name"].get<std::string>(),
+                                     item["node_count"].get<int64_t>()));
+  }
+  for (const auto& [name, agreement] : result["accuracy"]["outputs"].items()) {
+    lines.add(name, fmt::format("largest error {} of the largest value",
+                                readable(agreement["max_relative_error"])));
+  }
+  std::string text = lines.to_string();
+  if (explain) {
+    text += describe_passes(result["passes"]) + "\n" + describe_decisions(result["decisions"]);
+  }
+  return text;
+}
+
+}  // namespace
+
+Action declare_optimize(CLI::App& command) {
+  auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
+  command
+      .add_option("model,--model-path", arguments->optimize.model_path, "ONNX file or model folder")
+      ->required();
+  command.add_option("--output-path", arguments->optimize.output_path,
+                     "default: <stem>_optimized.onnx beside the input");
+  command.add_option("--sample", arguments->samples,
+                     "an input to verify with: text or a file; may be repeated");
+  command.add_flag("--dry-run", arguments->optimize.dry_run, "rewrite and report, write nothing");
+  return [arguments](Invocation& invocation) -> Result<Output> {
+    OptimizeOptions options = arguments->optimize;
+    for (const std::string& sample : arguments->samples) {
+      options.samples.push_back(WATTWISE_TRY(parse_inputs({sample})));
+    }
+    auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
+    const std::string json = WATTWISE_TRY(deployment.optimize_model(options));
+    const Json document = WATTWISE_TRY(parse_json(json, "the result"));
+    return Output{json, describe(document, invocation.explain)};
+  };
+}
+
+}  // namespace wattwise::cli

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/rewrite.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "deploy/agreement.h"
+#include "deploy/staging.h"
+#include "deploy/to_json.h"
+#include "engine/session.h"
+#include "model/graph_edit.h"
+#include "model/save.h"
+#include "model/walk.h"
+
+namespace wattwise::deploy {
+namespace {
+
+/// Float arithmetic in another order differs in the last bits even where the algebra is exact.
+constexpr double kRounding = 1e-6;
+
+double allowed_error(const optimize::OptimizeReport& report) {
+  double allowed = kRounding;
+  for (const optimize::PassRow& row : optimize::pass_table()) {
+    const auto named = [&](const AppliedOptimization& item) { return item.name == row.name; };
+    if (std::any_of(report.applied.begin(), report.applied.end(), named)) {
+      allowed = std::max(allowed, row.max_error);
+    }
+  }
+  return allowed;
+}
+
+Result<Rewritten> run_passes(Context& context, const Source& source,
+                             const std::vector<std::string>& disabled) {
+  Rewritten out{model::clone(source.model), {}, {}, {}};
+  optimize::PassContext passes(WATTWISE_TRY(context.runtime()), context.env(),
+                               optimize::TargetFacts());
+  out.report = WATTWISE_TRY(optimize::optimize(out.model, passes, disabled));
+  for (const auto& pass : out.report.passes) {
+    out.decisions.insert(out.decisions.end(), pass.decisions.begin(), pass.decisions.end());
+  }
+  return out;
+}
+
+/// What is wrong with the rewritten model's answers; absent if nothing is.
+Result<std::optional<std::string>> objection(Context& context, const Source& source,
+                                             Rewritten& rewritten) {
+  auto runtime = WATTWISE_TRY(context.runtime());
+  engine::SessionOptions options;
+  options.prepack = false;
+  const auto session =
+      engine::open_session(runtime, context.env(), rewritten.model, source.path, options);
+  if (!session) return std::optional(session.error().to_string());
+  auto agreement = compare_with_float(**session, source.samples);
+  if (!agreement) return std::optional(agreement.error().to_string());
+  rewritten.accuracy = std::move(*agreement);
+  const double allowed = allowed_error(rewritten.report);
+  for (const OutputAccuracy& output : rewritten.accuracy.outputs) {
+    if (output.max_relative_error <= allowed) continue;
+    return std::optional(fmt::format("{} differs by {:.2g} of its largest value, {:.2g} is allowed",
+                                     output.output, output.max_relative_error, allowed));
+  }
+  return std::optional<std::string>();
+}
+
+/// Leaves one applied pass after the other out until the answers are right; in the end all.
+Result<Rewritten> without_culprit(Context& context, const Source& source, const Rewritten& wrong,
+                                  std::vector<std::string> disabled) {
+  for (const AppliedOptimization& suspect : wrong.report.applied) {
+    auto names = disabled;
+    names.push_back(suspect.name);
+    Rewritten trial = WATTWISE_TRY(run_passes(context, source, names));
+    if (WATTWISE_TRY(objection(context, source, trial))) continue;
+    return trial;
+  }
+  for (const AppliedOptimization& suspect : wrong.report.applied) disabled.push_back(suspect.name);
+  Rewritten none = WATTWISE_TRY(run_passes(context, source, disabled));
+  WATTWISE_TRY(objection(context, source, none));
+  return none;
+}
+
+std::vector<std::string> missing(const optimize::OptimizeReport& before,
+                                 const optimize::OptimizeReport& after) {
+  std::vector<std::string> names;
+  for (const auto& item : before.applied) {
+    const auto same = [&](const auto& other) { return other.name == item.name; };
+    if (std::none_of(after.passes.begin(), after.passes.end(), same)) names.push_back(item.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<Rewritten> rewrite(Context& context, const Source& source,
+                          const OptimizationConfig& config) {
+  Rewritten rewritten = WATTWISE_TRY(run_passes(context, source, config.disabled_passes));
+  const auto why = WATTWISE_TRY(objection(context, source, rewritten));
+  if (!why) return rewritten;
+  Rewritten sound =
+      WATTWISE_TRY(without_culprit(context, source, rewritten, config.disabled_passes));
+  for (const std::string& name : missing(rewritten.report, sound.report)) {
+    sound.decisions.push_back({"refuse", name, *why});
+  }
+  return sound;
+}
+
+namespace {
+
+std::string default_output(const std::string& path) {
+  return join_path(parent_path(path), file_stem(path) + "_optimized" + file_extension(path));
+}
+
+int64_t count_nodes(const model::Model& model) {
+  int64_t count = 0;
+  model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
+    count += static_cast<int64_t>(graph.nodes.size());
+  });
+  return count;
+}
+
+Json describe_passes(const optimize::OptimizeReport& report) {
+  Json passes = Json::array();
+  for (const auto& pass : report.passes) {
+    passes.push_back({{"name", pass.name},
+                      {"changed", pass.changed},
+                      {"milliseconds", pass.milliseconds},
+                      {"decisions", to_document(pass.decisions)}});
+  }
+  return passes;
+}
+
+Json describe(const Source& source, const Rewritten& rewritten) {
+  Json document = {{"input_model_path", source.path},
+                   {"output_model_path", nullptr},
+                   {"original_size_bytes", source.size_bytes},
+                   {"optimized_size_bytes", model::serialized_size(rewritten.model)},
+                   {"original_node_count", count_nodes(source.model)},
+                   {"optimized_node_count", count_nodes(rewritten.model)},
+                   {"rounds", rewritten.report.rounds},
+                   {"optimizations_applied", to_document(rewritten.report.applied)},
+                   {"passes", describe_passes(rewritten.report)},
+                   {"decisions", to_document(rewritten.decisions)}};
+  document["accuracy"] = to_document(rewritten.accuracy);
+  return document;
+}
+
+}  // namespace
+
+Result<Json> optimize_model(Context& context, const OptimizeOptions& options) {
+  Env& env = context.env();
+  PrepareOptions reading;
+  reading.model_path = options.model_path;
+  reading.samples = options.samples;
+  const Source source = WATTWISE_TRY(open_source(context, reading));
+  const std::string output = absolute_path(
+      env, options.output_path.empty() ? default_output(source.path) : options.output_path);
+  if (output == source.path) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("the output {} is the input itself; name another file", output));
+  }
+  WATTWISE_TRY(report_progress(context.progress(), "rewriting the graph", 0.3));
+  const Rewritten rewritten =
+      WATTWISE_TRY(rewrite(context, source, context.resolved().config.optimization));
+  Json document = describe(source, rewritten);
+  if (options.dry_run) return document;
+  WATTWISE_TRY(report_progress(context.progress(), "writing", 0.9));
+  auto staging = WATTWISE_TRY(Staging::create(env, output));
+  WATTWISE_TRY(model::save(env, rewritten.model, staging.path(file_name(output))));
+  WATTWISE_TRY(staging.publish());
+  document["output_model_path"] = output;
+  return document;
+}
+
+}  // namespace wattwise::deploy

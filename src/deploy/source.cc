@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/source.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "model/graph_edit.h"
+#include "model/load.h"
+#include "model/walk.h"
+
+namespace wattwise::deploy {
+namespace {
+
+/// Sizes of the free dimensions in the first sample, and its single integers.
+engine::InputGuess inputs_of(const std::vector<PortInfo>& ports, const TensorMap& sample) {
+  engine::InputGuess guess;
+  for (const PortInfo& port : ports) {
+    const auto it = sample.find(port.name);
+    if (it == sample.end()) continue;
+    const Tensor& tensor = it->second;
+    for (size_t axis = 0; axis < port.shape.size(); ++axis) {
+      if (port.shape[axis] >= 0) continue;
+      guess.dimensions[fmt::format("{}:{}", port.name, axis)] = tensor.shape[axis];
+    }
+    if (tensor.element_count() != 1) continue;
+    if (port.type == DataType::kInt64) guess.scalars[port.name] = tensor.values<int64_t>()[0];
+    if (port.type == DataType::kInt32) guess.scalars[port.name] = tensor.values<int32_t>()[0];
+  }
+  return guess;
+}
+
+/// Size of the model on disk, its external data included.
+int64_t stored_size(const model::Model& model, const Env& env, const std::string& path) {
+  const auto info = env.stat(path);
+  const uint64_t file = info ? info->size_bytes : 0;
+  return static_cast<int64_t>(std::max(file, model::weight_bytes(model)));
+}
+
+}  // namespace
+
+Result<Source> open_source(Context& context, const PrepareOptions& options) {
+  Env& env = context.env();
+  WATTWISE_TRY(report_progress(context.progress(), "reading the model", 0));
+  Source source;
+  source.path = absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));
+  source.model = WATTWISE_TRY(model::load(env, source.path));
+  WATTWISE_TRY(model::verify(source.model));
+  source.size_bytes = stored_size(source.model, env, source.path);
+  source.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, source.path));
+  WATTWISE_TRY(report_progress(context.progress(), "running the float model", 0.1));
+  auto runtime = WATTWISE_TRY(context.runtime());
+  engine::SessionOptions float_options;
+  float_options.prepack = false;  // few runs: a second copy of the weights would not pay
+  // By its path: the runtime reads the file itself, so that the mapped pages stay untouched.
+  const auto session = WATTWISE_TRY(engine::open_session(runtime, env, source.path, float_options));
+  source.samples =
+      WATTWISE_TRY(make_samples(env, {source.model, *session, source.preprocessor}, options));
+  source.inputs = inputs_of(session->inputs(), source.samples.inputs.front());
+  env.release_pages(source.model.source);
+  return source;
+}
+
+}  // namespace wattwise::deploy

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "deploy/context.h"
+#include "deploy/samples.h"
+#include "engine/session.h"
+#include "input/preprocessor.h"
+#include "model/graph.h"
+
+namespace wattwise::deploy {
+
+/// What stands before any change: the model as read and how it behaves.
+struct Source {
+  std::string path;
+  model::Model model;
+  int64_t size_bytes = 0;
+  input::Preprocessor preprocessor;
+  Samples samples;
+  engine::InputGuess inputs;  ///< sizes and values that costs refer to
+};
+
+/// Reads a model and runs it as it is. Its weights' pages are released afterwards.
+Result<Source> open_source(Context& context, const PrepareOptions& options);
+
+}  // namespace wattwise::deploy

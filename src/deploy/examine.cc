@@ -49,7 +49,11 @@ Json describe_interval(const measure::Interval& interval) {
 }
 
 Json describe_facts(const measure::ModelFacts& facts) {
-  return {{"path", facts.path}, {"size_bytes", facts.size_bytes}, {"load_ms", facts.load_ms}};
+  const auto& memory = facts.load_memory_bytes;
+  return {{"path", facts.path},
+          {"size_bytes", facts.size_bytes},
+          {"load_ms", facts.load_ms},
+          {"load_memory_bytes", memory ? Json(*memory) : Json(nullptr)}};
 }
 
 /// The samples for a comparison: the caller's, or inputs that the first model accepts.
@@ -63,6 +67,16 @@ Result<Samples> comparison_samples(Context& context, const std::string& path,
   PrepareOptions options;
   options.samples = raw;
   return make_samples(env, {model, *session, preprocessor}, options);
+}
+
+Json describe_divergence(const std::optional<measure::Divergence>& divergence) {
+  if (!divergence) return nullptr;
+  return {{"value", divergence->value},
+          {"op_type", divergence->op_type},
+          {"last_equal", divergence->last_equal},
+          {"sqnr_db", divergence->sqnr_db},
+          {"max_relative_error", divergence->relative_error},
+          {"common_values", divergence->common_values}};
 }
 
 Json describe_comparison(const measure::Comparison& comparison) {
@@ -84,7 +98,8 @@ Json describe_comparison(const measure::Comparison& comparison) {
           {"first_cpu_ms", describe_interval(comparison.timing.first_ms)},
           {"second_cpu_ms", describe_interval(comparison.timing.second_ms)},
           {"speed_ratio", describe_interval(comparison.timing.ratio)},
-          {"timed_pairs", comparison.timing.pairs}};
+          {"timed_pairs", comparison.timing.pairs},
+          {"first_divergence", describe_divergence(comparison.divergence)}};
 }
 
 }  // namespace

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "device/process_memory.h"
+#include "model/load.h"
+
 namespace wattwise::measure {
 namespace {
 
@@ -27,9 +30,12 @@ Result<std::unique_ptr<engine::Session>> open_timed(const std::shared_ptr<engine
                                                     ModelFacts& facts) {
   const auto info = env.stat(facts.path);
   facts.size_bytes = info ? info->size_bytes : 0;
+  const auto before = device::anonymous_bytes(env);
   const Seconds start = env.monotonic_now();
   auto session = WATTWISE_TRY(engine::open_session(runtime, env, facts.path, options));
   facts.load_ms = to_milliseconds(env.monotonic_now() - start).count();
+  const auto after = device::anonymous_bytes(env);
+  if (before && after) facts.load_memory_bytes = *after > *before ? *after - *before : 0;
   return session;
 }
 
@@ -74,6 +80,26 @@ Result<PairedTiming> time_interleaved(const Env& env, const engine::Session& fir
   return PairedTiming{median_interval(a), median_interval(b), median_interval(ratios), pairs};
 }
 
+namespace {
+
+/// Where the models part, if an output tells that they do.
+Result<void> locate_divergence(const std::shared_ptr<engine::Runtime>& runtime, Env& env,
+                               const CompareOptions& options, Comparison& comparison) {
+  const bool differ = std::any_of(comparison.outputs.begin(), comparison.outputs.end(),
+                                  [&](const OutputAccuracy& output) {
+                                    return output.max_relative_error > options.divergence_threshold;
+                                  });
+  if (!differ) return {};
+  WATTWISE_TRY(report_progress(options.progress, "looking for where the models part", 0.8));
+  const auto first = WATTWISE_TRY(model::load(env, comparison.first.path));
+  const auto second = WATTWISE_TRY(model::load(env, comparison.second.path));
+  comparison.divergence = WATTWISE_TRY(find_divergence(
+      runtime, env, {first, second, options.samples.front(), options.divergence_threshold}));
+  return {};
+}
+
+}  // namespace
+
 Result<Comparison> compare_models(const std::shared_ptr<engine::Runtime>& runtime, Env& env,
                                   const std::string& first, const std::string& second,
                                   const CompareOptions& options) {
@@ -96,6 +122,7 @@ Result<Comparison> compare_models(const std::shared_ptr<engine::Runtime>& runtim
   WATTWISE_TRY(report_progress(options.progress, "timing both models in turn", 0.3));
   comparison.timing =
       WATTWISE_TRY(time_interleaved(env, *a, *b, options.samples.front(), options.timing_budget));
+  WATTWISE_TRY(locate_divergence(runtime, env, options, comparison));
   return comparison;
 }
 

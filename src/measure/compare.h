@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/progress.h"
 #include "engine/session.h"
+#include "measure/divergence.h"
 #include "measure/metrics.h"
 
 namespace wattwise::measure {
@@ -28,6 +30,7 @@ struct ModelFacts {
   std::string path;
   uint64_t size_bytes = 0;
   double load_ms = 0;
+  std::optional<uint64_t> load_memory_bytes;  ///< anonymous memory that loading added
 };
 
 struct Comparison {
@@ -38,6 +41,7 @@ struct Comparison {
   PairedTiming timing;
   int64_t samples = 0;
   std::string data;  ///< where the samples came from
+  std::optional<Divergence> divergence;
 };
 
 struct CompareOptions {
@@ -46,9 +50,11 @@ struct CompareOptions {
   Seconds timing_budget{2};
   engine::SessionOptions session;
   Progress progress;
+  double divergence_threshold = 1e-3;  ///< relative error from which on two values differ
 };
 
-/// Runs both on the same inputs: outputs, accuracy, interleaved CPU time, load time, size.
+/// Runs both on the same inputs: outputs, accuracy, interleaved CPU time, load time and memory,
+/// size, and, if an output differs, the first value at which the models part.
 Result<Comparison> compare_models(const std::shared_ptr<engine::Runtime>& runtime, Env& env,
                                   const std::string& first, const std::string& second,
                                   const CompareOptions& options);

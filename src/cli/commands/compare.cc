@@ -26,9 +26,12 @@ std::string describe(const Json& comparison) {
   Lines lines;
   for (const char* side : {"first", "second"}) {
     const Json& facts = comparison[side];
-    lines.add(side, fmt::format("{} ({}, loads in {:.1f} ms)", facts["path"].get<std::string>(),
-                                format_bytes(facts["size_bytes"].get<uint64_t>()),
-                                facts["load_ms"].get<double>()));
+    const Json& memory = facts["load_memory_bytes"];
+    lines.add(side,
+              fmt::format(
+                  "{} ({}, loads in {:.1f} ms, {} more memory)", facts["path"].get<std::string>(),
+                  format_bytes(facts["size_bytes"].get<uint64_t>()), facts["load_ms"].get<double>(),
+                  memory.is_null() ? "unknown" : format_bytes(memory.get<uint64_t>())));
   }
   for (const auto& [name, output] : comparison["outputs"].items()) {
     const Json& sqnr = output["sqnr_db"];
@@ -46,6 +49,13 @@ std::string describe(const Json& comparison) {
   lines.add("second CPU", show_interval(comparison["second_cpu_ms"], " ms"));
   lines.add("speed", show_interval(comparison["speed_ratio"], "x") +
                          " first / second, 95 % interval, measured in turn");
+  if (const Json& parting = comparison["first_divergence"]; !parting.is_null()) {
+    lines.add("parts at", fmt::format("{} ({}): {:.2g} of its largest value; last equal: {}",
+                                      parting["value"].get<std::string>(),
+                                      parting["op_type"].get<std::string>(),
+                                      parting["max_relative_error"].get<double>(),
+                                      parting["last_equal"].get<std::string>()));
+  }
   return lines.to_string();
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "core/half.h"
 #include "engine/session.h"
 
 namespace wattwise::engine {
@@ -29,17 +30,6 @@ class Random {
 /// Small enough to be a valid index into any vocabulary worth the name.
 constexpr uint64_t kLargestId = 100;
 
-/// Binary16 of a value in [-1, 1], rounded towards zero; enough for made-up inputs.
-uint16_t to_half(float value) {
-  uint32_t bits = 0;
-  std::memcpy(&bits, &value, sizeof bits);
-  const uint32_t sign = (bits >> 16U) & 0x8000U;
-  const int exponent = static_cast<int>((bits >> 23U) & 0xffU) - 112;
-  if (exponent <= 0) return static_cast<uint16_t>(sign);
-  return static_cast<uint16_t>(sign | (static_cast<uint32_t>(exponent) << 10U) |
-                               ((bits >> 13U) & 0x3ffU));
-}
-
 template <typename T, typename Make>
 Bytes fill(int64_t count, const Make& make) {
   std::vector<T> values(static_cast<size_t>(count));
@@ -59,7 +49,8 @@ Result<Bytes> fill_port(const PortInfo& port, const Tensor& tensor, bool ones, R
     case DataType::kDouble:
       return fill<double>(count, real);
     case DataType::kFloat16:
-      return fill<uint16_t>(count, [&] { return to_half(static_cast<float>(random.uniform())); });
+      return fill<uint16_t>(count,
+                            [&] { return to_half(static_cast<float>(random.uniform())).bits; });
     case DataType::kInt64:
       return fill<int64_t>(count, id);
     case DataType::kInt32:

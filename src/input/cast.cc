@@ -9,38 +9,10 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/half.h"
+
 namespace wattwise::input {
 namespace {
-
-/// IEEE binary16 in its bits.
-struct Half {
-  uint16_t bits;
-};
-
-float to_float(Half half) {
-  const int exponent = half.bits >> 10 & 31;
-  const int mantissa = half.bits & 1023;
-  const float sign = half.bits >> 15 ? -1.0F : 1.0F;
-  if (exponent == 31) {
-    return mantissa ? std::numeric_limits<float>::quiet_NaN()
-                    : sign * std::numeric_limits<float>::infinity();
-  }
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), -24);
-  return sign * std::ldexp(static_cast<float>(1024 + mantissa), exponent - 25);
-}
-
-/// Rounds to the nearest, ties to even.
-Half to_half(float value) {
-  const auto sign = static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16 & 0x8000);
-  if (std::isnan(value)) return {static_cast<uint16_t>(sign | 0x7e00)};
-  const float size = std::fabs(value);
-  if (size >= 65520.0F) return {static_cast<uint16_t>(sign | 0x7c00)};
-  // Subnormals share the exponent of the smallest normal number.
-  const int exponent = size < std::ldexp(1.0F, -14) ? -14 : std::ilogb(size);
-  const auto units = static_cast<int>(std::nearbyint(std::ldexp(size, 10 - exponent)));
-  // `units` carries the hidden bit, and 2048 of them carry into the exponent by themselves.
-  return {static_cast<uint16_t>(sign | ((exponent + 14) * 1024 + units))};
-}
 
 /// Whether `value` survives as To.
 template <typename To, typename From>
@@ -65,7 +37,7 @@ bool fits(From value) {
 
 template <>
 bool fits<Half, float>(float value) {
-  return !std::isfinite(value) || std::fabs(value) < 65520.0F;
+  return !std::isfinite(value) || std::fabs(value) < kHalfOverflow;
 }
 
 template <typename To, typename From>
@@ -94,7 +66,7 @@ template <typename To, typename From>
 bool survives(From value) {
   if constexpr (std::is_same_v<To, Half> && std::is_integral_v<From>) {
     const auto as_float = static_cast<float>(value);
-    return std::fabs(as_float) < 65520.0F && fits<float>(value) &&
+    return std::fabs(as_float) < kHalfOverflow && fits<float>(value) &&
            to_float(to_half(as_float)) == as_float;
   } else if constexpr (std::is_same_v<To, Half>) {
     return fits<Half, float>(static_cast<float>(value));

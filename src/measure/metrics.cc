@@ -8,6 +8,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/half.h"
+
 namespace wattwise::measure {
 namespace {
 
@@ -17,20 +19,6 @@ std::vector<float> widen(const Tensor& tensor) {
   std::vector<float> out;
   out.reserve(values.size());
   for (const T value : values) out.push_back(static_cast<float>(value));
-  return out;
-}
-
-float half_to_float(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000U) << 16U;
-  const uint32_t exponent = (half >> 10U) & 0x1fU;
-  const uint32_t fraction = half & 0x3ffU;
-  if (exponent == 0) {
-    const float value = std::ldexp(static_cast<float>(fraction), -24);
-    return sign ? -value : value;
-  }
-  const uint32_t bits = sign | ((exponent == 31 ? 255 : exponent + 112) << 23U) | (fraction << 13U);
-  float out = 0;
-  std::memcpy(&out, &bits, sizeof out);
   return out;
 }
 
@@ -136,7 +124,7 @@ Result<std::vector<float>> as_floats(const Tensor& tensor) {
       return widen<uint8_t>(tensor);
     case DataType::kFloat16: {
       std::vector<float> out;
-      for (const uint16_t half : tensor.values<uint16_t>()) out.push_back(half_to_float(half));
+      for (const uint16_t half : tensor.values<uint16_t>()) out.push_back(to_float(Half{half}));
       return out;
     }
     default:

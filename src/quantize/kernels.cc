@@ -14,10 +14,6 @@ constexpr float kInt8Max = 127;
 constexpr int kPairLimit = 128;
 constexpr float kInt4Max = 15;
 
-double decibels(double signal, double noise) {
-  return noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(signal / noise);
-}
-
 /// max |w| of every channel.
 std::vector<float> channel_maxima(std::span<const float> weights, const ChannelLayout& layout) {
   std::vector<float> maxima(layout.channels, 0);
@@ -161,6 +157,10 @@ uint8_t get_nibble(const std::vector<uint8_t>& packed, size_t index) {
 }
 
 }  // namespace
+
+double decibels(double signal, double noise) {
+  return noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(signal / noise);
+}
 
 Int8Weights quantize_int8(std::span<const float> weights, const ChannelLayout& layout) {
   Int8Weights out;

@@ -40,7 +40,9 @@ struct Int4Blocks {
 };
 Int4Blocks quantize_int4(std::span<const float> weights, size_t rows, size_t columns, size_t block);
 
-/// 10 log10(signal / noise) of weights against what int8 keeps of them.
+/// 10 log10(signal / noise); infinite without noise.
+double decibels(double signal, double noise);
+/// The same of weights against what int8 keeps of them.
 double weight_sqnr_db(std::span<const float> weights, const Int8Weights& quantized,
                       const ChannelLayout& layout);
 /// The same for 4-bit blocks.

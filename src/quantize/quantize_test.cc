@@ -179,7 +179,7 @@ TEST(Plan, RefusesWhatThisVersionLacksAndSaysWhatToUse) {
     return refused ? std::string("accepted") : refused.error().message();
   };
   EXPECT_NE(message("static").find("calibration data"), std::string::npos);
-  EXPECT_NE(message("fp16").find("use one of"), std::string::npos);
+  EXPECT_NE(message("mixed").find("use one of"), std::string::npos);
   EXPECT_NE(message("dynamc").find("Did you mean \"dynamic\"?"), std::string::npos);
 }
 

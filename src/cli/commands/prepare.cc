@@ -96,7 +96,7 @@ Action declare_prepare(CLI::App& command) {
   command.add_option("--model-type", arguments->prepare.model_type,
                      "text, vision, audio or llm; inferred if left out");
   command.add_option("--quantization-method", arguments->prepare.quantization_method,
-                     "auto, none, dynamic, weight_only, int8 or int4");
+                     "auto, none, fp16, dynamic, weight_only, int8 or int4");
   command.add_option("--sample", arguments->samples,
                      "an input to verify with: text or a file; may be repeated");
   command.add_flag("--dry-run", arguments->prepare.dry_run, "decide and report, write nothing");

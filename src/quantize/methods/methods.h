@@ -9,6 +9,7 @@ namespace wattwise::quantize {
 Result<MethodOutcome> run_none(model::Model& model, const MethodContext& context);
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context);
 Result<MethodOutcome> run_weight_only(model::Model& model, const MethodContext& context);
+Result<MethodOutcome> run_fp16(model::Model& model, const MethodContext& context);
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context);
 
 }  // namespace wattwise::quantize

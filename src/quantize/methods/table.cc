@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::array kMethods = {
     MethodRow{"none", "no change of precision", "float", 32, false, 1e-6, run_none},
+    MethodRow{"fp16", "16-bit weights, float arithmetic", "16-bit floats, rounded to nearest", 16,
+              false, 1e-5, run_fp16},
     MethodRow{"weight_only", "int8 weights, float activations",
               "int8 weights per channel, symmetric", 8, false, 1e-3, run_weight_only},
     MethodRow{
@@ -24,7 +26,7 @@ constexpr std::array kMethods = {
 };
 
 /// Methods of the configuration that this version does not have.
-constexpr std::array<std::string_view, 3> kAbsent = {"static", "fp16", "mixed"};
+constexpr std::array<std::string_view, 2> kAbsent = {"static", "mixed"};
 
 }  // namespace
 

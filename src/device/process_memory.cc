@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "device/process_memory.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include <charconv>
 
 namespace wattwise::device {
@@ -19,6 +23,12 @@ std::optional<uint64_t> anonymous_bytes(const Env& env) {
     return std::nullopt;
   }
   return kilobytes * 1024;
+}
+
+void return_free_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 }  // namespace wattwise::device

@@ -30,6 +30,7 @@ Result<std::unique_ptr<engine::Session>> open_timed(const std::shared_ptr<engine
                                                     ModelFacts& facts) {
   const auto info = env.stat(facts.path);
   facts.size_bytes = info ? info->size_bytes : 0;
+  device::return_free_memory();
   const auto before = device::anonymous_bytes(env);
   const Seconds start = env.monotonic_now();
   auto session = WATTWISE_TRY(engine::open_session(runtime, env, facts.path, options));

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <new>
+#include <stdexcept>
 #include <vector>
 
 #include "cli/command.h"
@@ -33,8 +35,22 @@ void print(std::FILE* stream, std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), stream);
 }
 
+/// Longer lines are cut in the middle: what happened stands at one end, what to do at the other.
+constexpr size_t kMaxLine = 2000;
+
+/// One readable line, whatever names from foreign files it quotes.
+std::string one_line(std::string_view text) {
+  std::string line = valid_utf8(text);
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  if (line.size() <= kMaxLine) return line;
+  return valid_utf8(line.substr(0, kMaxLine / 2)) + " ... " +
+         valid_utf8(line.substr(line.size() - kMaxLine / 2));
+}
+
 int fail(const Error& error) {
-  print(stderr, fmt::format("wattwise: {}\n", error.to_string()));
+  print(stderr, fmt::format("wattwise: {}\n", one_line(error.to_string())));
   return error_row(error.code()).exit_code;
 }
 
@@ -70,7 +86,7 @@ ProgressCallback make_progress() {
 }
 
 void log_to_stderr(std::string_view level, std::string_view module, std::string_view message) {
-  print(stderr, fmt::format("{} {}: {}\n", level, module, message));
+  print(stderr, fmt::format("{} {}: {}\n", level, module, one_line(message)));
 }
 
 std::vector<std::string> command_names() {
@@ -111,11 +127,37 @@ std::string explain_usage(CLI::App& app, const CLI::ParseError& error, int argc,
   return message.ends_with('.') ? message : message + ".";
 }
 
+/// CLI11 takes a value in brackets apart, as a list; one that ends in a blank stays whole, and an
+/// array reads the same.
+std::vector<std::string> protect_arrays(int argc, char** argv) {
+  std::vector<std::string> words;
+  for (int i = argc - 1; i > 0; --i) {
+    std::string word = argv[i];
+    const size_t value = word.starts_with("--") ? word.find('=') + 1 : 0;
+    if (word.ends_with(']') && word.compare(value, 1, "[") == 0) word += ' ';
+    words.push_back(std::move(word));
+  }
+  return words;
+}
+
+/// Runs a command; memory that is not to be had is an error like any other.
+Result<Output> perform(const Action& action, Invocation& invocation) {
+  try {
+    return action(invocation);
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorCode::kExhausted, "there is not enough memory; use a smaller model or input");
+  } catch (const std::length_error&) {
+    return Error(ErrorCode::kExhausted,
+                 "a size is beyond all memory; use a smaller model or input");
+  }
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
   std::signal(SIGINT, [](int) { interrupted = true; });
-  CLI::App app("Power-efficient model deployment: prepare, run and account for ONNX models.");
+  CLI::App app("Power-efficient model deployment: prepare, run and account for ONNX models.",
+               "wattwise");
   app.set_version_flag("--version", std::string(version()));
   app.require_subcommand(1);
   app.fallthrough();
@@ -128,7 +170,7 @@ int run(int argc, char** argv) {
     actions.emplace_back(command, row.declare(*command));
   }
   try {
-    app.parse(argc, argv);
+    app.parse(protect_arrays(argc, argv));
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
@@ -140,7 +182,7 @@ int run(int argc, char** argv) {
   Invocation invocation{options.deployment, options.explain};
   for (const auto& [command, action] : actions) {
     if (!command->parsed()) continue;
-    const auto output = action(invocation);
+    const auto output = perform(action, invocation);
     if (!output) return fail(output.error());
     const std::string& text = options.json ? output->json : output->text;
     print(stdout, text.ends_with('\n') ? text : text + "\n");

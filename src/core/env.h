@@ -19,6 +19,7 @@ namespace wattwise {
 /// What a path is.
 struct FileInfo {
   bool is_directory = false;
+  bool is_regular = true;  ///< neither a folder nor a device, pipe or socket
   uint64_t size_bytes = 0;
   int64_t modified_ns = 0;  ///< since the epoch
 };

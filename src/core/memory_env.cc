@@ -121,9 +121,9 @@ Result<std::unique_ptr<WritableFile>> MemoryEnv::append_file(const std::string& 
 std::optional<FileInfo> MemoryEnv::stat(const std::string& path) const {
   const std::lock_guard lock(mutex_);
   if (const auto it = files_.find(path); it != files_.end()) {
-    return FileInfo{false, it->second.size(), 0};
+    return FileInfo{false, true, it->second.size(), 0};
   }
-  if (directories_.contains(path)) return FileInfo{true, 0, 0};
+  if (directories_.contains(path)) return FileInfo{true, false, 0, 0};
   return std::nullopt;
 }
 

@@ -107,10 +107,15 @@ class SystemEnv final : public Env {
   }
 
   Result<Bytes> map_file(const std::string& path) const override {
-    auto fd = WATTWISE_TRY(open_file(path, O_RDONLY, "read"));
+    // Opening a pipe would wait for whoever writes to it.
+    auto fd = WATTWISE_TRY(open_file(path, O_RDONLY | O_NONBLOCK, "read"));
     struct ::stat info {};
     if (::fstat(fd.get(), &info) != 0) return system_error("read", path, errno);
     if (S_ISDIR(info.st_mode)) return system_error("read", path, EISDIR);
+    if (!S_ISREG(info.st_mode)) {
+      return Error(ErrorCode::kInvalidArgument,
+                   "cannot read " + path + ": it is a device, pipe or socket; name a file");
+    }
     const auto size = static_cast<size_t>(info.st_size);
     if (size == 0) return Bytes();
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
@@ -140,7 +145,8 @@ class SystemEnv final : public Env {
     struct ::stat info {};
     if (::stat(path.c_str(), &info) != 0) return std::nullopt;
     const int64_t nanoseconds = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
-    return FileInfo{S_ISDIR(info.st_mode), static_cast<uint64_t>(info.st_size), nanoseconds};
+    return FileInfo{S_ISDIR(info.st_mode), S_ISREG(info.st_mode),
+                    static_cast<uint64_t>(info.st_size), nanoseconds};
   }
 
   Result<std::vector<std::string>> list_directory(const std::string& path) const override {

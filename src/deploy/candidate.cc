@@ -14,14 +14,24 @@
 namespace wattwise::deploy {
 namespace {
 
+/// Whether the method did what it is named after, and not only what other methods do as well.
+bool deserves_its_name(const quantize::MethodRow& row, const quantize::MethodOutcome& outcome) {
+  return std::any_of(outcome.applied.begin(), outcome.applied.end(),
+                     [&](const AppliedOptimization& item) {
+                       return row.essential.empty() || item.name == row.essential;
+                     });
+}
+
 Result<Candidate> make_candidate(Context& context, const CandidateSource& source,
                                  const std::string& method, const std::string& staged_path) {
   const auto* row = WATTWISE_TRY(quantize::find_method(method));
   Candidate candidate{method, {}, {}, 0, model::clone(source.optimized)};
   const Progress progress = context.progress();
   candidate.outcome = WATTWISE_TRY(row->run(candidate.model, {source.shapes, progress}));
-  if (candidate.outcome.applied.empty() && method != "none") {
-    return Error(ErrorCode::kUnsupported, "nothing in this model can be quantized that way");
+  if (method != "none" && !deserves_its_name(*row, candidate.outcome)) {
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("nothing in this model can be quantized that way{}",
+                             row->essential.empty() ? "" : ": no MatMul has a constant matrix"));
   }
   WATTWISE_TRY(model::verify(candidate.model));
   WATTWISE_TRY(model::save(context.env(), candidate.model, staged_path));

@@ -106,13 +106,11 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   PrepareResult result;
   Source source = WATTWISE_TRY(open_source(context, options));
   describe_request(options, resolved, source, result);
-  const std::string output = absolute_path(
-      env, options.output_path.empty() ? default_output(source.path, result.power_profile)
-                                       : options.output_path);
-  if (output == source.path) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("the output {} is the input itself; name another file", output));
-  }
+  const std::string output = WATTWISE_TRY(
+      output_file(env,
+                  options.output_path.empty() ? default_output(source.path, result.power_profile)
+                                              : options.output_path,
+                  source.path));
   auto runtime = WATTWISE_TRY(context.runtime());
   const auto optimized = WATTWISE_TRY(run_passes(context, source, result));
   const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, env, optimized, source.inputs));

@@ -153,12 +153,9 @@ Result<Json> optimize_model(Context& context, const OptimizeOptions& options) {
   reading.model_path = options.model_path;
   reading.samples = options.samples;
   const Source source = WATTWISE_TRY(open_source(context, reading));
-  const std::string output = absolute_path(
-      env, options.output_path.empty() ? default_output(source.path) : options.output_path);
-  if (output == source.path) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("the output {} is the input itself; name another file", output));
-  }
+  const std::string output = WATTWISE_TRY(output_file(
+      env, options.output_path.empty() ? default_output(source.path) : options.output_path,
+      source.path));
   WATTWISE_TRY(report_progress(context.progress(), "rewriting the graph", 0.3));
   const Rewritten rewritten =
       WATTWISE_TRY(rewrite(context, source, context.resolved().config.optimization));

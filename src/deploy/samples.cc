@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <set>
 
 #include "input/prepare_inputs.h"
+#include "measure/metrics.h"
 #include "model/inspect.h"
 #include "model/scalar_choices.h"
 
@@ -53,6 +55,11 @@ Result<std::vector<TensorMap>> run_all(const engine::Session& session,
                                        const std::vector<TensorMap>& inputs) {
   std::vector<TensorMap> outputs;
   for (const TensorMap& sample : inputs) outputs.push_back(WATTWISE_TRY(session.run(sample)));
+  if (!std::any_of(outputs.begin(), outputs.end(), measure::has_finite_value)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "the float model answers with NaN or infinity only, so that nothing can be held "
+                 "against it; pass samples that it answers with numbers");
+  }
   return outputs;
 }
 
@@ -113,25 +120,42 @@ Result<TensorMap> to_tensors(const Env& env, const std::vector<PortInfo>& ports,
   return std::move(prepared.tensors);
 }
 
+namespace {
+
+Result<Samples> run_samples(const Env& env, const SampleSource& float_model,
+                            const std::vector<InferenceInputs>& raw, std::string source) {
+  Samples samples{{}, {}, std::move(source)};
+  std::vector<Decision> ignored;  // conversions of samples do not concern the result
+  for (const InferenceInputs& sample : raw) {
+    samples.inputs.push_back(WATTWISE_TRY(
+        to_tensors(env, float_model.session.inputs(), float_model.preprocessor, sample, ignored)));
+  }
+  samples.outputs = WATTWISE_TRY(run_all(float_model.session, samples.inputs));
+  return samples;
+}
+
+Result<Samples> built_in_samples(const Env& env, const SampleSource& float_model) {
+  std::vector<InferenceInputs> raw;
+  for (std::string_view text : kSentences) raw.push_back({{{"", std::string(text)}}, {}});
+  return run_samples(env, float_model, raw, fmt::format("{} built-in sentences", raw.size()));
+}
+
+}  // namespace
+
 Result<Samples> make_samples(const Env& env, const SampleSource& float_model,
                              const PrepareOptions& options) {
   const auto& [model, session, preprocessor] = float_model;
-  std::vector<InferenceInputs> raw = options.samples;
-  std::string source = options.sample_source;
-  if (raw.empty() && preprocessor.tokenizer) {
-    for (std::string_view text : kSentences) raw.push_back({{{"", std::string(text)}}, {}});
-    source = fmt::format("{} built-in sentences", raw.size());
+  if (options.samples.empty()) {
+    // A tokenizer may lie beside a model that takes no text.
+    auto samples = preprocessor.tokenizer ? built_in_samples(env, float_model)
+                                          : random_samples(model, session);
+    return samples || !preprocessor.tokenizer ? std::move(samples) : random_samples(model, session);
   }
-  if (raw.empty()) return random_samples(model, session);
-  if (source.empty()) source = fmt::format("{} samples from the caller", raw.size());
-  Samples samples{{}, {}, source};
-  std::vector<Decision> ignored;  // conversions of samples do not concern the result
-  for (const InferenceInputs& sample : raw) {
-    samples.inputs.push_back(
-        WATTWISE_TRY(to_tensors(env, session.inputs(), preprocessor, sample, ignored)));
-  }
-  samples.outputs = WATTWISE_TRY(run_all(session, samples.inputs));
-  return samples;
+  const auto count = options.samples.size();
+  return run_samples(env, float_model, options.samples,
+                     options.sample_source.empty()
+                         ? fmt::format("{} samples from the caller", count)
+                         : options.sample_source);
 }
 
 }  // namespace wattwise::deploy

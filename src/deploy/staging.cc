@@ -4,8 +4,43 @@
 #include <fmt/format.h>
 
 #include <utility>
+#include <vector>
+
+#include "core/text.h"
+#include "deploy/context.h"
 
 namespace wattwise::deploy {
+namespace {
+
+/// The path without "." and "..", which a folder that does not exist yet would leave in it.
+std::string without_dots(const std::string& path) {
+  std::vector<std::string> parts;
+  for (const std::string& part : split(path, '/')) {
+    if (part == ".." && !parts.empty()) parts.pop_back();
+    if (part != ".." && part != "." && !part.empty()) parts.push_back(part);
+  }
+  return "/" + join(parts, "/");
+}
+
+}  // namespace
+
+Result<std::string> output_file(const Env& env, const std::string& requested,
+                                const std::string& input) {
+  const auto refuse = [](const std::string& why) {
+    return Error(ErrorCode::kInvalidArgument, why + "; name another file");
+  };
+  const std::string output = without_dots(absolute_path(env, requested));
+  const auto canonical = env.canonical_path(output);
+  if (output == input || (canonical && *canonical == input)) {
+    return refuse(fmt::format("the output {} is the input itself", output));
+  }
+  const auto there = env.stat(output);
+  if (there && !there->is_regular) {
+    return refuse(fmt::format("the output {} is {}", output,
+                              there->is_directory ? "a folder" : "a device, pipe or socket"));
+  }
+  return output;
+}
 
 Result<Staging> Staging::create(Env& env, const std::string& output_path) {
   std::string folder =

@@ -7,6 +7,11 @@
 
 namespace wattwise::deploy {
 
+/// Where a result goes: `requested` in absolute form, without "." and "..". kInvalidArgument for
+/// the input itself, whatever it is called, and for anything there that is no plain file.
+Result<std::string> output_file(const Env& env, const std::string& requested,
+                                const std::string& input);
+
 /// A hidden folder beside the output, in which files are made and checked before they get their
 /// final place. Removed with all it still holds when destroyed.
 class Staging {

@@ -12,8 +12,8 @@ namespace wattwise::device {
 /// system does not tell.
 std::optional<uint64_t> anonymous_bytes(const Env& env);
 
-/// Gives memory that was freed, but is kept for later, back to the system where its C library can, so
-/// that what is taken next shows in anonymous_bytes().
+/// Gives memory that was freed, but is kept for later, back to the system where its C library can,
+/// so that what is taken next shows in anonymous_bytes().
 void return_free_memory();
 
 }  // namespace wattwise::device

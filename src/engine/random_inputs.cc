@@ -30,6 +30,20 @@ class Random {
 /// Small enough to be a valid index into any vocabulary worth the name.
 constexpr uint64_t kLargestId = 100;
 
+/// What made-up inputs may take; a model that declares more wants real ones.
+constexpr double kMaxBytes = 1e9;
+
+/// kExhausted for a shape that no made-up input should have.
+Result<void> check_size(const PortInfo& port, const Tensor& tensor) {
+  double bytes = data_type_bits(port.type).value_or(8) / 8.0;
+  for (const int64_t dim : tensor.shape) bytes *= static_cast<double>(dim);
+  if (bytes <= kMaxBytes) return {};
+  return Error(
+      ErrorCode::kExhausted,
+      fmt::format("a made-up input \"{}\" would take {:.3g} GB; pass samples of real inputs",
+                  port.name, bytes / 1e9));
+}
+
 template <typename T, typename Make>
 Bytes fill(int64_t count, const Make& make) {
   std::vector<T> values(static_cast<size_t>(count));
@@ -84,6 +98,7 @@ Result<TensorMap> make_random_inputs(const std::vector<PortInfo>& ports, const I
       if (found == dimensions.end()) found = dimensions.find(port.dim_names[axis]);
       tensor.shape[axis] = found == dimensions.end() ? 1 : found->second;
     }
+    WATTWISE_TRY(check_size(port, tensor));
     const bool mask = port.name.find("mask") != std::string::npos;
     const bool types = port.name.find("type") != std::string::npos;
     tensor.data = WATTWISE_TRY(fill_port(port, tensor, mask || types, random));

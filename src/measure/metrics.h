@@ -19,7 +19,11 @@ double cosine(std::span<const float> a, std::span<const float> b);
 /// Elements as float, whatever numeric type; kUnsupported for strings.
 Result<std::vector<float>> as_floats(const Tensor& tensor);
 
-/// Compares outputs of the same names. kInvalidArgument for a missing output or another shape.
+/// Whether some output has a finite number, so that there is something to compare with.
+bool has_finite_value(const TensorMap& outputs);
+
+/// Compares outputs of the same names, at the values where the reference is finite;
+/// NaN for an output without any. kInvalidArgument for a missing output or another shape.
 Result<std::vector<OutputAccuracy>> compare_outputs(const TensorMap& reference,
                                                     const TensorMap& other);
 

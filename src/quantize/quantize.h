@@ -33,7 +33,10 @@ struct MethodRow {
   std::string_view name;
   std::string_view description;
   std::string_view scheme;  ///< for quantization_details
-  int weight_bits;          ///< 32 for none
+  /// Name of the change in `applied` that makes the result deserve the method's name; without it
+  /// the model has nothing for this method. "" where any change does.
+  std::string_view essential;
+  int weight_bits;  ///< 32 for none
   bool needs_calibration;
   double allowed_output_error;  ///< 1 - cosine that the parity test allows on its tiny models
   Result<MethodOutcome> (*run)(model::Model& model, const MethodContext& context);

@@ -17,6 +17,12 @@ struct Arguments {
   std::vector<std::string> samples;
 };
 
+/// A figure that may be missing, in the given format.
+std::string show(const Json& value, fmt::format_string<double> format) {
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_number() ? fmt::format(format, value.get<double>()) : "not available";
+}
+
 std::string show_interval(const Json& interval, std::string_view unit) {
   return fmt::format("{:.4g}{} ({:.4g} to {:.4g})", interval["median"].get<double>(), unit,
                      interval["low"].get<double>(), interval["high"].get<double>());
@@ -34,11 +40,9 @@ std::string describe(const Json& comparison) {
                   memory.is_null() ? "unknown" : format_bytes(memory.get<uint64_t>())));
   }
   for (const auto& [name, output] : comparison["outputs"].items()) {
-    const Json& sqnr = output["sqnr_db"];
-    lines.add(name,
-              fmt::format("SQNR {} dB, cosine {:.6f}, largest error {:.3g}",
-                          sqnr.is_string() ? "inf" : fmt::format("{:.1f}", sqnr.get<double>()),
-                          output["cosine"].get<double>(), output["max_abs_error"].get<double>()));
+    lines.add(name, fmt::format("SQNR {} dB, cosine {}, largest error {}",
+                                show(output["sqnr_db"], "{:.1f}"), show(output["cosine"], "{:.6f}"),
+                                show(output["max_abs_error"], "{:.3g}")));
   }
   lines.add(
       "drop",

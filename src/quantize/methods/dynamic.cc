@@ -39,7 +39,7 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
     return store_int8_rows(weight, edits);
   }
   if (is_matrix(weight)) {
-    count_applied(outcome, "dynamic_int8_matmul", weight.readers.size());
+    count_applied(outcome, kDynamicMatMul, weight.readers.size());
     return multiply_in_integers(weight, edits);
   }
   count_applied(outcome, "int8_stored_weights", weight.readers.size());

@@ -56,7 +56,7 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
     return store_int8_rows(weight, edits);
   }
   if (is_matrix(weight)) {
-    count_applied(outcome, "int4_matmul", weight.readers.size());
+    count_applied(outcome, kInt4MatMul, weight.readers.size());
     return multiply_nbits(weight, edits);
   }
   count_applied(outcome, "int8_stored_weights", weight.readers.size());

@@ -6,6 +6,10 @@
 // One function per method, each in the file of its name.
 namespace wattwise::quantize {
 
+/// Changes after which methods are called what they are.
+inline constexpr std::string_view kDynamicMatMul = "dynamic_int8_matmul";
+inline constexpr std::string_view kInt4MatMul = "int4_matmul";
+
 Result<MethodOutcome> run_none(model::Model& model, const MethodContext& context);
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context);
 Result<MethodOutcome> run_weight_only(model::Model& model, const MethodContext& context);

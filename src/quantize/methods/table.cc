@@ -11,18 +11,18 @@ namespace wattwise::quantize {
 namespace {
 
 constexpr std::array kMethods = {
-    MethodRow{"none", "no change of precision", "float", 32, false, 1e-6, run_none},
-    MethodRow{"fp16", "16-bit weights, float arithmetic", "16-bit floats, rounded to nearest", 16,
-              false, 1e-5, run_fp16},
+    MethodRow{"none", "no change of precision", "float", "", 32, false, 1e-6, run_none},
+    MethodRow{"fp16", "16-bit weights, float arithmetic", "16-bit floats, rounded to nearest", "",
+              16, false, 1e-5, run_fp16},
     MethodRow{"weight_only", "int8 weights, float activations",
-              "int8 weights per channel, symmetric", 8, false, 1e-3, run_weight_only},
+              "int8 weights per channel, symmetric", "", 8, false, 1e-3, run_weight_only},
     MethodRow{
         "dynamic", "int8 weights, activations quantized at run time",
-        "int8 weights per column, symmetric, pairs limited for 16-bit sums; uint8 activations", 8,
-        false, 5e-3, run_dynamic},
+        "int8 weights per column, symmetric, pairs limited for 16-bit sums; uint8 activations",
+        kDynamicMatMul, 8, false, 5e-3, run_dynamic},
     MethodRow{"int4", "4-bit block weights, float activations",
-              "4-bit weights in blocks of 32, asymmetric, rounded to nearest", 4, false, 2e-2,
-              run_int4},
+              "4-bit weights in blocks of 32, asymmetric, rounded to nearest", kInt4MatMul, 4,
+              false, 2e-2, run_int4},
 };
 
 /// Methods of the configuration that this version does not have.

@@ -17,8 +17,11 @@ namespace wattwise::store {
 namespace {
 
 constexpr int kSchemaVersion = 1;
-/// A process waits this long for the others' short transactions.
+/// A reader waits this long for the others' short transactions.
 constexpr Seconds kPatience(20);
+/// What a writer has journalled is safe already: when others are busy with the database, the next
+/// one of them takes it in, and readers wait for fewer.
+constexpr Seconds kWritersPatience(0.02);
 
 double number(const Cell& cell) { return cell ? std::strtod(cell->c_str(), nullptr) : 0; }
 std::optional<double> optional_number(const Cell& cell) {
@@ -67,7 +70,8 @@ class DuckDbStore final : public Store {
   /// Creates the file or checks what is there, and removes rows that are older than `days`.
   Result<void> start(double days) {
     WATTWISE_TRY(env_.create_directories(parent_path(path_)));
-    return with_database([&](Database& database) { return forget_older_than(database, days); });
+    return unless_busy(with_database(
+        [&](Database& database) { return forget_older_than(database, days); }, kWritersPatience));
   }
 
   Result<void> add(const Preparation& row) override { return append("preparations", to_row(row)); }
@@ -77,7 +81,8 @@ class DuckDbStore final : public Store {
 
   Result<void> flush() override {
     if (!has_pending()) return {};
-    return with_database([](Database&) -> Result<void> { return {}; });
+    return unless_busy(
+        with_database([](Database&) -> Result<void> { return {}; }, kWritersPatience));
   }
 
   Result<std::vector<ModelSummary>> models() override {
@@ -159,11 +164,24 @@ class DuckDbStore final : public Store {
     return {};
   }
 
+  /// A database of another program is not ours to add tables to.
+  Result<void> check_unclaimed(Database& database) const {
+    const auto tables = WATTWISE_TRY(database.rows(
+        "SELECT table_name FROM information_schema.tables WHERE table_catalog = 'wattwise'"));
+    if (tables.empty()) return {};
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("the database {} belongs to another program (it has the table {}); "
+                             "name another with --db-path",
+                             path_, text(tables[0][0])));
+  }
+
   Result<void> migrate(Database& database) const {
     const auto tables = WATTWISE_TRY(database.rows(
         "SELECT 1 FROM information_schema.tables WHERE table_name = 'schema_version'"));
     int version = 0;
-    if (!tables.empty()) {
+    if (tables.empty()) {
+      WATTWISE_TRY(check_unclaimed(database));
+    } else {
       const auto rows = WATTWISE_TRY(database.rows("SELECT max(version) FROM schema_version"));
       version = static_cast<int>(number(rows[0][0]));
     }
@@ -221,6 +239,28 @@ class DuckDbStore final : public Store {
     return {};
   }
 
+  /// Success where the only trouble was that others use the database now.
+  Result<void> unless_busy(Result<void> done) const { return busy_ ? Result<void>() : done; }
+
+  /// DuckDB opens a file whose end is missing and fails, or overwrites, when it gets there. A whole
+  /// one has three headers and then blocks, at least those that are in use.
+  Result<void> check_whole(Database& database) const {
+    constexpr uint64_t kHeaderBytes = uint64_t{3} * 4096;
+    const auto sizes = WATTWISE_TRY(database.rows(
+        "SELECT block_size, used_blocks FROM pragma_database_size() WHERE database_name = "
+        "'wattwise'"));
+    const auto info = env_.stat(path_);
+    if (sizes.empty() || !info || info->size_bytes < kHeaderBytes) return {};
+    const auto block = static_cast<uint64_t>(number(sizes[0][0]));
+    const auto used = static_cast<uint64_t>(number(sizes[0][1]));
+    const uint64_t there = info->size_bytes - kHeaderBytes;
+    if (block == 0 || (there % block == 0 && there >= used * block)) return {};
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("the database {} is cut off at {} bytes; restore it or name another "
+                             "with --db-path",
+                             path_, info->size_bytes));
+  }
+
   bool has_pending() {
     const std::lock_guard guard(mutex_);
     return pending_;
@@ -228,14 +268,16 @@ class DuckDbStore final : public Store {
 
   /// Attaches the file under the lock, migrates, drains, works, and detaches it again.
   template <typename Work>
-  Result<void> with_database(const Work& work) {
+  Result<void> with_database(const Work& work, Seconds patience = kPatience) {
     const std::lock_guard guard(mutex_);
     if (!database_) database_.emplace(WATTWISE_TRY(Database::start(api_)));
-    auto lock = env_.lock_file(path_ + ".lock", kPatience);
+    auto lock = env_.lock_file(path_ + ".lock", patience);
+    busy_ = !lock && lock.error().code() == ErrorCode::kUnavailable;
     if (!lock) return std::move(lock).error().with_context("waiting for the database");
     WATTWISE_TRY(check_not_open_here());
     const auto done = [&]() -> Result<void> {
       WATTWISE_TRY(database_->attach(path_));
+      WATTWISE_TRY(check_whole(*database_));
       WATTWISE_TRY(database_->run("BEGIN TRANSACTION"));
       WATTWISE_TRY(migrate(*database_));
       WATTWISE_TRY(drain_all(*database_));
@@ -257,6 +299,7 @@ class DuckDbStore final : public Store {
   std::mutex mutex_;  // guards what follows, and keeps one database open at a time
   std::unique_ptr<Journal> journal_;
   std::optional<Database> database_;
+  bool busy_ = false;     // the last try found the database in use by others
   bool pending_ = false;  // the journal holds records that the database may lack
   std::vector<DeadJournal> dead_;
 };

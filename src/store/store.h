@@ -68,7 +68,8 @@ struct ModelSummary {
 /// The database of one file: history of preparations, loads, inferences and events.
 /// Writes go to a journal of this process first (append, no lock wait); they enter the DuckDB file
 /// in short transactions under a sidecar lock, when the journal is old or large enough, on
-/// flush(), before reads, and when the store closes. Nothing is lost if a process dies: the next
+/// flush() and when the store closes if no one else is using the file just then, and before reads.
+/// Nothing is lost if a process dies: the next
 /// one to open the store drains what it left. Several processes may use one file at once.
 /// Thread rule: any thread.
 class Store {
@@ -78,7 +79,8 @@ class Store {
   virtual Result<void> add(const Load& row) = 0;
   virtual Result<void> add(const Inference& row) = 0;
   virtual Result<void> add(const Event& row) = 0;
-  /// Moves what this process has journalled into the database; reads do so too, for all processes.
+  /// Moves what this process has journalled into the database, or leaves it to others that use the
+  /// database now. Reads always do so, for all processes.
   virtual Result<void> flush() = 0;
   /// Newest first by use. Drains first.
   virtual Result<std::vector<ModelSummary>> models() = 0;

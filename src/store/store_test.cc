@@ -7,6 +7,7 @@
 
 #include <csignal>
 
+#include "core/atomic_file.h"
 #include "store/duckdb.h"
 
 namespace wattwise::store {
@@ -98,6 +99,51 @@ TEST_F(StoreTest, ADamagedFileIsRefusedAndLeftAsItWas) {
   ASSERT_FALSE(store.has_value());
   EXPECT_EQ(store.error().code(), ErrorCode::kCorrupt);
   EXPECT_EQ(*system_env().read_file(path()), garbage);
+}
+
+TEST_F(StoreTest, AFileThatIsCutOffIsRefusedAndLeftAsItWas) {
+  {
+    auto store = open();
+    for (int i = 0; i < 2000; ++i) ASSERT_TRUE(store->add(inference("/m.onnx", 1e-3)));
+  }
+  const std::string whole = *system_env().read_file(path());
+  for (const size_t kept : {whole.size() / 2, whole.size() - 1000}) {
+    ASSERT_TRUE(write_file_atomically(system_env(), path(), whole.substr(0, kept)).has_value());
+    const auto store = open_store(system_env(), {path(), "", {}});
+    ASSERT_FALSE(store.has_value()) << kept;
+    EXPECT_EQ(store.error().code(), ErrorCode::kCorrupt);
+    EXPECT_EQ(*system_env().read_file(path()), whole.substr(0, kept));
+  }
+}
+
+TEST_F(StoreTest, ADatabaseOfAnotherProgramIsRefusedAndLeftAsItWas) {
+  {
+    const DuckDbApi* api = *load_duckdb(system_env(), "");
+    auto database = Database::start(*api);
+    ASSERT_TRUE(database->attach(path()).has_value());
+    ASSERT_TRUE(database->run("CREATE TABLE mine (a INTEGER)").has_value());
+    ASSERT_TRUE(database->detach().has_value());
+  }
+  const std::string before = *system_env().read_file(path());
+  const auto store = open_store(system_env(), {path(), "", {}});
+  ASSERT_FALSE(store.has_value());
+  EXPECT_NE(store.error().message().find("mine"), std::string::npos);
+  EXPECT_EQ(*system_env().read_file(path()), before);
+}
+
+TEST_F(StoreTest, AWriterDoesNotWaitForOthersAndItsRowsArriveWithTheNextReader) {
+  open();
+  auto lock = system_env().lock_file(path() + ".lock", Seconds(1));
+  ASSERT_TRUE(lock.has_value());
+  const Seconds start = system_env().monotonic_now();
+  {
+    auto store = open();
+    ASSERT_TRUE(store->add(inference("/m.onnx", 1e-3)));
+    ASSERT_TRUE(store->flush().has_value());
+  }
+  EXPECT_LT(system_env().monotonic_now() - start, Seconds(5));
+  lock->reset();
+  EXPECT_EQ(open()->model("/m.onnx")->inference_count, 1);
 }
 
 TEST_F(StoreTest, ANewerVersionIsRefused) {

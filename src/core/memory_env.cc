@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace wattwise {
@@ -41,6 +42,10 @@ namespace {
 
 Error missing(const std::string& path) {
   return {ErrorCode::kNotFound, fmt::format("cannot read {}: no such file", path)};
+}
+
+Error is_directory(const std::string& what, const std::string& path) {
+  return {ErrorCode::kIo, fmt::format("cannot {} {}: is a directory", what, path)};
 }
 
 bool is_below(const std::string& path, const std::string& directory) {
@@ -82,6 +87,7 @@ void MemoryEnv::tick(Seconds duration) {
 
 Result<std::string> MemoryEnv::read_file(const std::string& path) const {
   const std::lock_guard lock(mutex_);
+  if (directories_.contains(path)) return is_directory("read", path);
   const auto it = files_.find(path);
   if (it == files_.end()) return missing(path);
   if (unreadable_.contains(path)) {
@@ -96,12 +102,14 @@ Result<Bytes> MemoryEnv::map_file(const std::string& path) const {
 
 void MemoryEnv::release_pages(const Bytes&) const {}
 
+bool MemoryEnv::has_folder(const std::string& path) const {
+  return directories_.contains(path) || path == "." || path == "/";
+}
+
 Result<void> MemoryEnv::write(const std::string& path, std::string_view more, bool truncate) {
   const std::lock_guard lock(mutex_);
-  if (!directories_.contains(parent_path(path)) && parent_path(path) != "." &&
-      parent_path(path) != "/") {
-    return missing(path);
-  }
+  if (directories_.contains(path)) return is_directory("write", path);
+  if (!has_folder(parent_path(path))) return missing(path);
   std::string& content = files_[path];
   if (truncate) content.clear();
   content.append(more);
@@ -152,15 +160,28 @@ Result<void> MemoryEnv::create_directories(const std::string& path) {
   return {};
 }
 
+bool MemoryEnv::is_empty_folder(const std::string& path) const {
+  const auto inside = [&](const std::string& name) { return is_below(name, path); };
+  return std::none_of(directories_.begin(), directories_.end(), inside) &&
+         std::none_of(files_.begin(), files_.end(),
+                      [&](const auto& file) { return inside(file.first); });
+}
+
 Result<void> MemoryEnv::rename(const std::string& from, const std::string& to) {
   const std::lock_guard lock(mutex_);
-  if (auto node = files_.extract(from)) {
+  if (!has_folder(parent_path(to))) return missing(to);
+  if (files_.contains(from)) {
+    if (directories_.contains(to)) return is_directory("move a file to", to);
+    auto node = files_.extract(from);
     files_.erase(to);
     node.key() = to;
     files_.insert(std::move(node));
     return {};
   }
   if (!directories_.contains(from)) return missing(from);
+  if (files_.contains(to) || !is_empty_folder(to)) {
+    return Error(ErrorCode::kIo, fmt::format("cannot move a folder to {}: it exists", to));
+  }
   std::map<std::string, std::string> moved;
   for (const auto& [name, content] : files_) {
     const bool inside = is_below(name, from);
@@ -188,9 +209,14 @@ Result<std::string> MemoryEnv::canonical_path(const std::string& path) const {
   return path;
 }
 
-Result<void> MemoryEnv::sync_directory(const std::string&) { return {}; }
+Result<void> MemoryEnv::sync_directory(const std::string& path) {
+  const std::lock_guard lock(mutex_);
+  if (!has_folder(path)) return missing(path);
+  return {};
+}
 
 Result<std::unique_ptr<FileLock>> MemoryEnv::lock_file(const std::string& path, Seconds) {
+  WATTWISE_TRY(write(path, "", false));
   const std::lock_guard lock(mutex_);
   if (!locked_.insert(path).second) {
     return Error(ErrorCode::kUnavailable, fmt::format("{} is locked; try again", path));

@@ -46,6 +46,10 @@ class MemoryEnv final : public Env {
  private:
   friend class MemoryFile;
   friend class MemoryLock;
+  // These two with the mutex held.
+  bool has_folder(const std::string& path) const;
+  bool is_empty_folder(const std::string& path) const;
+  /// Takes the mutex. Creates the file if needed.
   Result<void> write(const std::string& path, std::string_view more, bool truncate);
 
   mutable std::mutex mutex_;

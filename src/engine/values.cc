@@ -68,7 +68,13 @@ Result<void> check_fit(const PortInfo& port, const Tensor& tensor) {
   const auto bits = data_type_bits(tensor.type);
   const auto bytes =
       bits ? (static_cast<size_t>(tensor.element_count()) * static_cast<size_t>(*bits) + 7) / 8 : 0;
-  if (fits && (!bits || tensor.data.size() == bytes)) return {};
+  const bool filled = !bits || tensor.data.size() == bytes;
+  if (fits && filled) return {};
+  if (fits) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("the input {} of shape {} holds {} bytes, not {}", port.name,
+                             show_shape(tensor.shape), tensor.data.size(), bytes));
+  }
   return Error(ErrorCode::kInvalidArgument,
                fmt::format("the input must be {}, it is {}{}", describe_port(port),
                            data_type_name(tensor.type), show_shape(tensor.shape)));

@@ -8,18 +8,14 @@
 #include "model/inspect.h"
 #include "model/load.h"
 #include "model/save.h"
+#include "model/test_models.h"
 #include "model/walk.h"
 
 namespace wattwise::model {
 namespace {
 
-Value float_value(std::string name, std::vector<int64_t> shape) {
-  Value value;
-  value.name = std::move(name);
-  value.type = DataType::kFloat;
-  value.shape.emplace();
-  for (const int64_t dim : shape) value.shape->push_back({dim, "", ""});
-  return value;
+Value float_value(std::string name, const std::vector<int64_t>& shape) {
+  return make_value(std::move(name), DataType::kFloat, shape);
 }
 
 Node node(std::string op, std::vector<std::string> inputs, std::vector<std::string> outputs) {

@@ -4,79 +4,20 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <random>
 
 #include "engine/session.h"
 #include "measure/metrics.h"
 #include "model/graph_edit.h"
+#include "model/test_models.h"
 #include "optimize/optimize.h"
 #include "quantize/kernels.h"
 
 namespace wattwise::quantize {
 namespace {
 
-std::vector<float> random_floats(size_t count, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::vector<float> out(count);
-  for (float& value : out) {
-    value = (static_cast<float>(random() % 20001) - 10000) / 10000;
-  }
-  return out;
-}
-
-model::Node node(std::string op, std::vector<std::string> inputs, std::string output) {
-  model::Node out;
-  out.name = output + "_" + op;
-  out.op_type = std::move(op);
-  out.inputs = std::move(inputs);
-  out.outputs = {std::move(output)};
-  return out;
-}
-
-model::Value value(std::string name, DataType type, std::vector<int64_t> shape) {
-  model::Value out;
-  out.name = std::move(name);
-  out.type = type;
-  out.shape.emplace();
-  for (const int64_t dim : shape) out.shape->push_back({dim, "", ""});
-  return out;
-}
-
-/// Gather(table, ids) -> MatMul(w1) -> Identity -> MatMul(w2 in a Constant node).
-model::Model text_like() {
-  model::Model model;
-  model.ir_version = 8;
-  model.opset_imports = {{"", 17}};
-  model.graph.name = "text";
-  model.graph.inputs = {value("ids", DataType::kInt64, {1, 8})};
-  model.graph.outputs = {value("y", DataType::kFloat, {1, 8, 32})};
-  model.graph.initializers = {
-      model::make_float_constant("table", {200, 64}, random_floats(200 * 64, 1)),
-      model::make_float_constant("w1", {64, 48}, random_floats(64 * 48, 2))};
-  model::Node constant = node("Constant", {}, "w2");
-  constant.set_attribute("value", std::make_shared<model::Constant>(model::make_float_constant(
-                                      "", {48, 32}, random_floats(48 * 32, 3))));
-  model.graph.nodes = {constant, node("Gather", {"table", "ids"}, "e"),
-                       node("MatMul", {"e", "w1"}, "h"), node("Identity", {"h"}, "i"),
-                       node("MatMul", {"i", "w2"}, "y")};
-  return model;
-}
-
-/// Conv -> Relu -> ConvTranspose, at an operator set without per-channel DequantizeLinear.
-model::Model image_like() {
-  model::Model model;
-  model.ir_version = 6;
-  model.opset_imports = {{"", 11}};
-  model.graph.name = "image";
-  model.graph.inputs = {value("x", DataType::kFloat, {1, 8, 10, 10})};
-  model.graph.outputs = {value("y", DataType::kFloat, {1, 4, 10, 10})};
-  model.graph.initializers = {
-      model::make_float_constant("k1", {16, 8, 3, 3}, random_floats(16 * 8 * 9, 4)),
-      model::make_float_constant("k2", {16, 4, 3, 3}, random_floats(16 * 4 * 9, 5))};
-  model.graph.nodes = {node("Conv", {"x", "k1"}, "h"), node("Relu", {"h"}, "r"),
-                       node("ConvTranspose", {"r", "k2"}, "y")};
-  return model;
-}
+using model::image_like;
+using model::random_floats;
+using model::text_like;
 
 std::shared_ptr<engine::Runtime> runtime() {
   auto loaded = engine::load_runtime(system_env(), {});

@@ -105,6 +105,8 @@ TEST_P(EnvContract, ListsNamesInOrder) {
   ASSERT_TRUE(write("d/.a", "").has_value());
   ASSERT_TRUE(write("d/inner/deep", "").has_value());
   EXPECT_EQ(*env().list_directory(at("d")), (Names{".a", "inner", "z"}));
+  EXPECT_EQ(*env().list_directory(at("d/")), (Names{".a", "inner", "z"}));
+  EXPECT_TRUE(env().stat(at("d/"))->is_directory);
   ASSERT_TRUE(env().create_directories(at("d/inner")).has_value()) << "there already: fine";
 }
 

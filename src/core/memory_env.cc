@@ -44,6 +44,11 @@ Error missing(const std::string& path) {
   return {ErrorCode::kNotFound, fmt::format("cannot read {}: no such file", path)};
 }
 
+/// A folder may be written with a slash at its end.
+std::string without_slash(const std::string& path) {
+  return path.size() > 1 && path.ends_with('/') ? path.substr(0, path.size() - 1) : path;
+}
+
 Error is_directory(const std::string& what, const std::string& path) {
   return {ErrorCode::kIo, fmt::format("cannot {} {}: is a directory", what, path)};
 }
@@ -126,7 +131,8 @@ Result<std::unique_ptr<WritableFile>> MemoryEnv::append_file(const std::string& 
   return std::unique_ptr<WritableFile>(new MemoryFile(*this, path));
 }
 
-std::optional<FileInfo> MemoryEnv::stat(const std::string& path) const {
+std::optional<FileInfo> MemoryEnv::stat(const std::string& given) const {
+  const std::string path = without_slash(given);
   const std::lock_guard lock(mutex_);
   if (const auto it = files_.find(path); it != files_.end()) {
     return FileInfo{false, true, it->second.size(), 0};
@@ -135,7 +141,8 @@ std::optional<FileInfo> MemoryEnv::stat(const std::string& path) const {
   return std::nullopt;
 }
 
-Result<std::vector<std::string>> MemoryEnv::list_directory(const std::string& path) const {
+Result<std::vector<std::string>> MemoryEnv::list_directory(const std::string& given) const {
+  const std::string path = without_slash(given);
   const std::lock_guard lock(mutex_);
   if (!directories_.contains(path)) return missing(path);
   std::set<std::string> names;

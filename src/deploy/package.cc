@@ -11,8 +11,7 @@
 namespace wattwise::deploy {
 
 Result<void> write_target_bundle(Context& context, const config::Resolved& resolved,
-                                 const std::vector<std::string>& companions, const Samples& samples,
-                                 PrepareResult& result) {
+                                 const BundleContent& content, PrepareResult& result) {
   Env& env = context.env();
   const std::string& target_id = resolved.config.deployment_target;
   std::vector<std::pair<std::string, std::string>> templates;
@@ -21,24 +20,19 @@ Result<void> write_target_bundle(Context& context, const config::Resolved& resol
     templates.assign(it->second.begin(), it->second.end());
   }
   auto runtime = WATTWISE_TRY(context.runtime());
-  const auto session =
-      WATTWISE_TRY(engine::open_session(runtime, env, result.output_model_path, {}));
-  targets::BundleRequest request{context.target(resolved),
-                                 templates,
-                                 result.output_model_path,
-                                 companions,
-                                 {},
-                                 session->inputs(),
-                                 session->outputs(),
-                                 {},
-                                 {}};
+  const std::string model_path = content.staging.path(file_name(result.output_model_path));
+  const auto session = WATTWISE_TRY(engine::open_session(runtime, env, model_path, {}));
+  targets::BundleRequest request{context.target(resolved), templates, model_path,
+                                 content.companions,       {},        session->inputs(),
+                                 session->outputs(),       {},        {}};
   request.facts = bundle_facts(result);
-  request.golden_inputs = samples.inputs.front();
+  request.golden_inputs = content.samples.inputs.front();
   request.golden_outputs = WATTWISE_TRY(session->run(request.golden_inputs));
-  result.bundle_path = join_path(
-      parent_path(result.output_model_path),
-      fmt::format("{}_{}_bundle", file_stem(result.output_model_path), to_lower(target_id)));
-  const auto manifest = WATTWISE_TRY(targets::write_bundle(env, request, result.bundle_path));
+  const std::string name =
+      fmt::format("{}_{}_bundle", file_stem(result.output_model_path), to_lower(target_id));
+  const auto manifest =
+      WATTWISE_TRY(targets::write_bundle(env, request, content.staging.path(name)));
+  result.bundle_path = join_path(parent_path(result.output_model_path), name);
   context.logger().log(LogLevel::kDebug, "deploy", "bundle written",
                        field("path", result.bundle_path), field("files", manifest.size()));
   return {};

@@ -6,13 +6,20 @@
 
 #include "deploy/context.h"
 #include "deploy/samples.h"
+#include "deploy/staging.h"
 
 namespace wattwise::deploy {
 
-/// Writes the target's bundle beside the prepared model and names it in `result.bundle_path`.
-/// `companions` are the files that turn raw input into tensors; they travel along.
+/// What goes into a bundle besides the facts of the result.
+struct BundleContent {
+  const Staging& staging;                      ///< holds the model under its final name
+  const std::vector<std::string>& companions;  ///< turn raw input into tensors; travel along
+  const Samples& samples;
+};
+
+/// Makes the target's bundle in the staging folder and names in `result.bundle_path` the place
+/// beside the prepared model that publish() will give it.
 Result<void> write_target_bundle(Context& context, const config::Resolved& resolved,
-                                 const std::vector<std::string>& companions, const Samples& samples,
-                                 PrepareResult& result);
+                                 const BundleContent& content, PrepareResult& result);
 
 }  // namespace wattwise::deploy

@@ -127,11 +127,11 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   if (!options.dry_run) {
     WATTWISE_TRY(report_progress(context.progress(), "writing", 0.95));
     result.output_model_path = output;
-    WATTWISE_TRY(staging.publish());
     if (options.bundle) {
-      WATTWISE_TRY(write_target_bundle(context, resolved, source.preprocessor.files, source.samples,
-                                       result));
+      WATTWISE_TRY(write_target_bundle(
+          context, resolved, {staging, source.preprocessor.files, source.samples}, result));
     }
+    WATTWISE_TRY(staging.publish());
   }
   result.preparation_time_seconds = (env.monotonic_now() - start).count();
   return result;

@@ -43,9 +43,10 @@ Result<std::string> output_file(const Env& env, const std::string& requested,
 }
 
 Result<Staging> Staging::create(Env& env, const std::string& output_path) {
+  std::string place = parent_path(output_path);
+  while (!env.stat(place) && place != "/" && place != ".") place = parent_path(place);
   std::string folder =
-      join_path(parent_path(output_path),
-                fmt::format(".{}.{}.staging", file_name(output_path), env.process_id()));
+      join_path(place, fmt::format(".{}.{}.staging", file_name(output_path), env.process_id()));
   WATTWISE_TRY(env.create_directories(folder));
   return Staging(env, std::move(folder), output_path);
 }
@@ -66,16 +67,34 @@ Result<void> Staging::clear() {
   return env_->create_directories(folder_);
 }
 
-Result<void> Staging::publish() {
+Result<void> Staging::move_into_place(Moves& done) {
   const std::string output_folder = parent_path(output_path_);
   const std::string output_name = file_name(output_path_);
+  const auto move = [&](const std::string& from, const std::string& to) -> Result<void> {
+    WATTWISE_TRY(env_->rename(from, to));
+    done.emplace_back(from, to);
+    return {};
+  };
+  WATTWISE_TRY(env_->create_directories(output_folder));
   for (const std::string& name : WATTWISE_TRY(env_->list_directory(folder_))) {
-    if (name != output_name) {
-      WATTWISE_TRY(env_->rename(path(name), join_path(output_folder, name)));
-    }
+    if (name == output_name) continue;
+    const std::string place = join_path(output_folder, name);
+    if (env_->stat(place)) WATTWISE_TRY(move(place, path(name + ".old")));
+    WATTWISE_TRY(move(path(name), place));
   }
-  WATTWISE_TRY(env_->rename(path(output_name), output_path_));
+  WATTWISE_TRY(move(path(output_name), output_path_));
   return env_->sync_directory(output_folder);
+}
+
+Result<void> Staging::publish() {
+  Moves done;
+  auto published = move_into_place(done);
+  if (published) return {};
+  for (auto it = done.rbegin(); it != done.rend(); ++it) {
+    // The first error is the one that counts.
+    [[maybe_unused]] const auto ignored = env_->rename(it->second, it->first);
+  }
+  return published;
 }
 
 }  // namespace wattwise::deploy

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/env.h"
 
@@ -12,8 +14,9 @@ namespace wattwise::deploy {
 Result<std::string> output_file(const Env& env, const std::string& requested,
                                 const std::string& input);
 
-/// A hidden folder beside the output, in which files are made and checked before they get their
-/// final place. Removed with all it still holds when destroyed.
+/// A hidden folder beside the output (or where the output's folder will be made), in which files
+/// and folders are made and checked before they get their final place. Removed with all it still
+/// holds when destroyed.
 class Staging {
  public:
   /// `env` must outlive the object.
@@ -26,12 +29,16 @@ class Staging {
   std::string path(const std::string& name) const { return join_path(folder_, name); }
   /// Removes everything made so far.
   Result<void> clear();
-  /// Moves every file to the output's folder, the output itself last.
+  /// Moves everything to the output's folder in place of what has the same name there, the output
+  /// itself last. On failure all that was moved goes back; only if the system fails to sync the
+  /// folder after the last move is an older output already lost.
   Result<void> publish();
 
  private:
   Staging(Env& env, std::string folder, std::string output_path)
       : env_(&env), folder_(std::move(folder)), output_path_(std::move(output_path)) {}
+  using Moves = std::vector<std::pair<std::string, std::string>>;
+  Result<void> move_into_place(Moves& done);
   Env* env_;
   std::string folder_;
   std::string output_path_;

@@ -158,21 +158,13 @@ Result<Json> fill_folder(Env& env, const BundleRequest& request, const std::stri
 
 }  // namespace
 
-Result<Json> write_bundle(Env& env, const BundleRequest& request, const std::string& bundle_path) {
-  const std::string staging = fmt::format("{}.{}.staging", bundle_path, env.process_id());
-  WATTWISE_TRY(env.create_directories(staging));
-  auto manifest = fill_folder(env, request, staging);
-  if (!manifest) {
-    // The first error is the one that counts.
-    [[maybe_unused]] const auto ignored = env.remove(staging);
-    return std::move(manifest).error().with_context("writing the bundle " + bundle_path);
-  }
-  const std::string old = fmt::format("{}.{}.old", bundle_path, env.process_id());
-  const bool replaces = env.stat(bundle_path).has_value();
-  if (replaces) WATTWISE_TRY(env.rename(bundle_path, old));
-  WATTWISE_TRY(env.rename(staging, bundle_path));
-  if (replaces) WATTWISE_TRY(env.remove(old));
-  return manifest;
+Result<Json> write_bundle(Env& env, const BundleRequest& request, const std::string& folder) {
+  WATTWISE_TRY(env.create_directories(folder));
+  auto manifest = fill_folder(env, request, folder);
+  if (manifest) return manifest;
+  // The first error is the one that counts.
+  [[maybe_unused]] const auto ignored = env.remove(folder);
+  return std::move(manifest).error().with_context("writing the bundle " + file_name(folder));
 }
 
 }  // namespace wattwise::targets

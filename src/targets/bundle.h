@@ -25,9 +25,10 @@ struct BundleRequest {
   TensorMap golden_outputs;
 };
 
-/// Writes the folder `bundle_path` (whole or not at all): the model, its companions, the rendered
-/// templates and manifest.json (docs/formats/bundle.md) with size and sha256 of every file.
+/// Makes the folder `folder`, which is not there yet: the model, its companions, the rendered
+/// templates and manifest.json (docs/formats/bundle.md) with size and sha256 of every file. Removed
+/// again on failure. Whoever has an older one to replace makes the new one elsewhere and moves it.
 /// kInvalidArgument names a template's unknown variable with its line.
-Result<Json> write_bundle(Env& env, const BundleRequest& request, const std::string& bundle_path);
+Result<Json> write_bundle(Env& env, const BundleRequest& request, const std::string& folder);
 
 }  // namespace wattwise::targets

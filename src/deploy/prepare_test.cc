@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/prepare.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "core/failing_env.h"
+#include "deploy/test_folder.h"
+
+namespace wattwise::deploy {
+namespace {
+
+using Prepare = FolderTest;
+
+PrepareOptions request(const std::string& path, const std::string& method = "") {
+  PrepareOptions options;
+  options.model_path = path;
+  options.quantization_method = method;
+  return options;
+}
+
+const Decision* find(const std::vector<Decision>& decisions, const std::string& action) {
+  const auto it = std::find_if(decisions.begin(), decisions.end(),
+                               [&](const Decision& d) { return d.action == action; });
+  return it == decisions.end() ? nullptr : &*it;
+}
+
+store::Preparation newest_record(Context& context) {
+  auto store = context.store();
+  EXPECT_TRUE(store.has_value()) << store.error().to_string();
+  const auto rows = (*store)->preparations(10);
+  EXPECT_TRUE(rows.has_value()) << rows.error().to_string();
+  EXPECT_EQ(rows->size(), 1u);
+  return rows->empty() ? store::Preparation() : rows->front();
+}
+
+TEST_F(Prepare, WritesAModelThatIsSmallerAndComparedWithItsBundle) {
+  const std::string path = save(model::text_like(), "text.onnx");
+  const auto made = context(system_env(), options());
+  const auto result = prepare(*made, request(path, "dynamic"));
+  ASSERT_TRUE(result.has_value()) << result.error().to_string();
+  EXPECT_EQ(result->status, "ready");
+  EXPECT_EQ(result->quantization_method, "dynamic");
+  EXPECT_EQ(result->output_model_path, at("models/text_balanced_optimized.onnx"));
+  EXPECT_EQ(result->bundle_path, at("models/text_balanced_optimized_android_bundle"));
+  const auto stat = system_env().stat(result->output_model_path);
+  ASSERT_TRUE(stat.has_value());
+  EXPECT_EQ(result->optimized_size_bytes, static_cast<int64_t>(stat->size_bytes));
+  EXPECT_GT(result->size_reduction_ratio, 1);
+  EXPECT_GT(result->accuracy.samples, 0);
+  ASSERT_EQ(result->accuracy.outputs.size(), 1u);
+  EXPECT_GT(result->accuracy.outputs[0].cosine, 0.99);
+  EXPECT_FALSE(result->layers.empty());
+  const std::string packed = join_path(result->bundle_path, "text_balanced_optimized.onnx");
+  EXPECT_EQ(*system_env().read_file(packed), *system_env().read_file(result->output_model_path));
+  EXPECT_TRUE(system_env().stat(join_path(result->bundle_path, "manifest.json")).has_value());
+  EXPECT_EQ(system_env().list_directory(models())->size(), 3u) << "input, output, bundle";
+  for (const auto& [id, figure] : result->power_efficiency.figures) {
+    EXPECT_FALSE(figure.method.empty()) << id;
+    EXPECT_EQ(figure.value.has_value(), figure.origin != Origin::kAbsent) << id;
+  }
+}
+
+TEST_F(Prepare, WithoutABundleOnlyTheModelIsWritten) {
+  PrepareOptions options_ = request(save(model::text_like(), "text.onnx"));
+  options_.bundle = false;
+  options_.output_path = at("made/on/demand.onnx");
+  const auto made = context(system_env(), options());
+  const auto result = prepare(*made, options_);
+  ASSERT_TRUE(result.has_value()) << result.error().to_string();
+  EXPECT_EQ(result->bundle_path, "");
+  EXPECT_EQ(*system_env().list_directory(at("made/on")), (std::vector<std::string>{"demand.onnx"}));
+  EXPECT_EQ(system_env().list_directory(models())->size(), 1u);
+}
+
+TEST_F(Prepare, TwiceGivesTheSameFilesAgain) {
+  const std::string path = save(model::text_like(), "text.onnx");
+  const auto made = context(system_env(), options());
+  const auto first = prepare(*made, request(path));
+  ASSERT_TRUE(first.has_value()) << first.error().to_string();
+  const std::string bytes = *system_env().read_file(first->output_model_path);
+  const auto second = prepare(*made, request(path));
+  ASSERT_TRUE(second.has_value()) << second.error().to_string();
+  EXPECT_EQ(*system_env().read_file(second->output_model_path), bytes);
+  EXPECT_EQ(system_env().list_directory(models())->size(), 3u);
+}
+
+TEST_F(Prepare, RefusesWhatCannotWorkAndLeavesNothing) {
+  const std::string path = save(model::text_like(), "text.onnx");
+  const auto before = tree(models());
+  const auto made = context(system_env(), options());
+  const auto refused = [&](PrepareOptions with, ErrorCode code, std::string_view part) {
+    const auto result = prepare(*made, with);
+    ASSERT_FALSE(result.has_value()) << part;
+    EXPECT_EQ(result.error().code(), code) << result.error().to_string();
+    EXPECT_NE(result.error().to_string().find(part), std::string::npos)
+        << result.error().to_string();
+    EXPECT_EQ(tree(models()), before) << part;
+  };
+  PrepareOptions itself = request(path);
+  itself.output_path = at("models/../models/text.onnx");
+  refused(itself, ErrorCode::kInvalidArgument, "is the input itself");
+  PrepareOptions type = request(path);
+  type.model_type = "texd";
+  refused(type, ErrorCode::kInvalidArgument, "Did you mean \"text\"?");
+  refused(request(path, "dynamc"), ErrorCode::kInvalidArgument, "Did you mean \"dynamic\"?");
+  refused(request(path, "static"), ErrorCode::kInvalidArgument, "calibration data");
+  refused(request(at("models/none.onnx")), ErrorCode::kNotFound, "none.onnx");
+}
+
+TEST_F(Prepare, EveryMethodThatIsRejectedLeavesADecision) {
+  model::Model bare = model::dense_like();  // without a weight there is nothing to quantize
+  bare.graph.initializers.clear();
+  bare.graph.nodes = {model::make_node("Relu", {"x"}, "y")};
+  bare.graph.outputs = {model::make_value("y", DataType::kFloat, {-1, 4})};
+  const auto made = context(system_env(), options());
+  const auto result = prepare(*made, request(save(bare, "bare.onnx"), "dynamic"));
+  ASSERT_TRUE(result.has_value()) << result.error().to_string();
+  EXPECT_EQ(result->requested_quantization_method, "dynamic");
+  EXPECT_EQ(result->quantization_method, "none");
+  std::vector<std::string> rejected;
+  for (const Decision& decision : result->decisions) {
+    if (decision.action != "fall_back") continue;
+    rejected.push_back(decision.subject);
+    EXPECT_NE(decision.reason.find("nothing in this model"), std::string::npos);
+  }
+  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "weight_only"}));
+}
+
+TEST_F(Prepare, ALimitThatNoMethodKeepsLeavesTheModelInFloat) {
+  const std::string path = save(model::text_like(), "text.onnx");
+  const std::string strict = R"({"quantization": {"max_accuracy_drop_percent": 0}})";
+  const auto kept = prepare(*context(system_env(), options(strict)), request(path, "auto"));
+  ASSERT_TRUE(kept.has_value()) << kept.error().to_string();
+  EXPECT_EQ(kept->quantization_method, "none");
+  EXPECT_EQ(kept->accuracy.drop_percent, 0);
+  std::vector<std::string> rejected;
+  for (const Decision& decision : kept->decisions) {
+    if (decision.action != "fall_back") continue;
+    rejected.push_back(decision.subject);
+    EXPECT_NE(decision.reason.find("above the limit of 0.00 %"), std::string::npos)
+        << decision.reason;
+  }
+  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "weight_only"})) << "in this order";
+}
+
+TEST_F(Prepare, AMethodThatWasNamedIsKeptWithAWarning) {
+  const std::string path = save(model::text_like(), "text.onnx");
+  const std::string strict = R"({"quantization": {"max_accuracy_drop_percent": 0}})";
+  const auto kept = prepare(*context(system_env(), options(strict)), request(path, "int4"));
+  ASSERT_TRUE(kept.has_value()) << kept.error().to_string();
+  EXPECT_EQ(kept->quantization_method, "int4");
+  const Decision* warning = find(kept->decisions, "warn");
+  ASSERT_NE(warning, nullptr);
+  EXPECT_NE(warning->reason.find("above the limit"), std::string::npos);
+}
+
+TEST_F(Prepare, ADryRunDecidesAndWritesNothing) {
+  PrepareOptions dry = request(save(model::text_like(), "text.onnx"), "dynamic");
+  dry.dry_run = true;
+  dry.output_path = at("new/folder/out.onnx");
+  const auto before = tree(folder_);
+  const auto result = prepare(*context(system_env(), options()), dry);
+  ASSERT_TRUE(result.has_value()) << result.error().to_string();
+  EXPECT_EQ(result->status, "planned");
+  EXPECT_EQ(result->output_model_path, "");
+  EXPECT_EQ(result->bundle_path, "");
+  EXPECT_EQ(result->quantization_method, "dynamic");
+  EXPECT_GT(result->size_reduction_ratio, 1);
+  EXPECT_EQ(tree(folder_), before) << "not even a database";
+}
+
+TEST_F(Prepare, CancellingAtAnyStageLeavesNothingButARecord) {
+  const std::string path = save(model::text_like(), "text.onnx");
+  const auto before = tree(models());
+  std::vector<std::string> stages;
+  DeploymentOptions watching = options();
+  watching.progress = [&](std::string_view stage, double) {
+    stages.emplace_back(stage);
+    return true;
+  };
+  PrepareOptions dry = request(path, "dynamic");
+  dry.dry_run = true;
+  ASSERT_TRUE(prepare(*context(system_env(), watching), dry).has_value());
+  const size_t steps = stages.size() + 1;  // and the writing itself
+  EXPECT_GE(steps, 6u);
+  for (size_t at_step = 1; at_step <= steps; ++at_step) {
+    SCOPED_TRACE(at_step);
+    ASSERT_TRUE(system_env().remove(at("db")).has_value());
+    size_t step = 0;
+    DeploymentOptions stopping = options();
+    stopping.progress = [&](std::string_view, double) { return ++step < at_step; };
+    const auto made = context(system_env(), stopping);
+    const auto result = prepare(*made, request(path, "dynamic"));
+    ASSERT_FALSE(result.has_value());
+    EXPECT_EQ(step, at_step) << "nobody asks again after a refusal";
+    EXPECT_EQ(result.error().code(), ErrorCode::kExhausted) << result.error().to_string();
+    EXPECT_NE(result.error().to_string().find("cancelled"), std::string::npos);
+    EXPECT_EQ(tree(models()), before);
+    EXPECT_EQ(newest_record(*made).status, "failed");
+  }
+}
+
+/// One preparation with the n-th changing call failing, into a fresh database.
+class FailingPrepare : public FolderTest {
+ protected:
+  /// How many changing calls there are; the models folder is as before afterwards.
+  int count_calls(const PrepareOptions& what) {
+    FailingEnv counter(system_env(), 0);
+    EXPECT_TRUE(prepare(*context(counter, options()), what).has_value());
+    return counter.calls();
+  }
+
+  void check(const PrepareOptions& what, int n, const std::map<std::string, std::string>& before) {
+    ASSERT_TRUE(system_env().remove(at("db")).has_value());
+    FailingEnv env(system_env(), n);
+    const auto made = context(env, options());
+    const auto result = prepare(*made, what);
+    ASSERT_GE(env.calls(), n);
+    if (result) {
+      EXPECT_NE(find(result->decisions, "not_recorded"), nullptr);
+      EXPECT_TRUE(system_env().stat(result->output_model_path).has_value());
+      ++unrecorded_;
+      return;
+    }
+    ++failed_;
+    EXPECT_EQ(result.error().code(), ErrorCode::kIo) << result.error().to_string();
+    EXPECT_NE(result.error().to_string().find("no space left"), std::string::npos);
+    const bool after_last_move =
+        result.error().to_string().find("cannot sync " + models() + ":") != std::string::npos;
+    auto expected = before;
+    if (after_last_move) expected.erase(at("models/text_balanced_optimized.onnx"));
+    EXPECT_EQ(tree(models()), expected);
+    const auto record = newest_record(*made);
+    EXPECT_EQ(record.status, "failed");
+    EXPECT_EQ(record.model_path, what.model_path);
+    EXPECT_EQ(record.output_path, "");
+    EXPECT_NE(record.error.find("no space left"), std::string::npos);
+  }
+
+  int failed_ = 0;
+  int unrecorded_ = 0;
+};
+
+TEST_F(FailingPrepare, LeavesNothingAndIsRecorded) {
+  const PrepareOptions what = request(save(model::text_like(), "text.onnx"), "dynamic");
+  const auto before = tree(models());
+  const int calls = count_calls(what);
+  ASSERT_GT(calls, 30);
+  for (int n = 1; n <= calls; ++n) {
+    SCOPED_TRACE(n);
+    for (const auto& [path, content] : tree(models())) {
+      if (before.contains(path)) continue;
+      ASSERT_TRUE(system_env().remove(path).has_value());
+    }
+    check(what, n, before);
+  }
+  EXPECT_GT(failed_, 20);
+  EXPECT_GT(unrecorded_, 2) << "a database that cannot be written does not undo the rest";
+}
+
+TEST_F(FailingPrepare, KeepsAnOlderOutput) {
+  const PrepareOptions what = request(save(model::text_like(), "text.onnx"), "dynamic");
+  ASSERT_TRUE(prepare(*context(system_env(), options()), request(what.model_path, "int4")));
+  const auto before = tree(models());
+  FailingEnv counter(system_env(), 0);
+  ASSERT_TRUE(prepare(*context(counter, options()), what).has_value());
+  for (int n = counter.calls() - 16; n <= counter.calls(); ++n) {
+    SCOPED_TRACE(n);
+    ASSERT_TRUE(system_env().remove(at("models/text_balanced_optimized_android_bundle")));
+    ASSERT_TRUE(prepare(*context(system_env(), options()), request(what.model_path, "int4")));
+    check(what, n, tree(models()));
+  }
+  EXPECT_GT(failed_, 4);
+}
+
+}  // namespace
+}  // namespace wattwise::deploy

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/staging.h"
+
+#include <gtest/gtest.h>
+
+#include "core/atomic_file.h"
+#include "core/failing_env.h"
+#include "core/memory_env.h"
+
+namespace wattwise::deploy {
+namespace {
+
+constexpr const char* kOutput = "/out/model.onnx";
+using Names = std::vector<std::string>;
+
+/// Makes a model and a bundle in a staging folder and moves them into place.
+Result<void> publish(Env& env) {
+  auto staging = WATTWISE_TRY(Staging::create(env, kOutput));
+  WATTWISE_TRY(write_file_atomically(env, staging.path("model.onnx"), "new model"));
+  WATTWISE_TRY(write_file_atomically(env, staging.path("bundle/manifest.json"), "new"));
+  return staging.publish();
+}
+
+void put_older(MemoryEnv& env) {
+  env.put_file(kOutput, "old model");
+  env.put_file("/out/bundle/manifest.json", "old");
+  env.put_file("/out/bundle/extra", "old");
+  env.put_file("/out/beside.txt", "beside");
+}
+
+int count_calls(bool with_older) {
+  MemoryEnv memory;
+  if (with_older) put_older(memory);
+  FailingEnv counter(memory, 0);
+  EXPECT_TRUE(publish(counter).has_value());
+  return counter.calls();
+}
+
+TEST(Staging, MovesEverythingInPlaceOfWhatWasThere) {
+  MemoryEnv env;
+  put_older(env);
+  ASSERT_TRUE(publish(env).has_value());
+  EXPECT_EQ(*env.read_file(kOutput), "new model");
+  EXPECT_EQ(*env.list_directory("/out/bundle"), (Names{"manifest.json"}));
+  EXPECT_EQ(*env.read_file("/out/bundle/manifest.json"), "new");
+  EXPECT_EQ(*env.list_directory("/out"), (Names{"beside.txt", "bundle", "model.onnx"}));
+}
+
+TEST(Staging, AFailureAtAnyCallLeavesNothing) {
+  for (int n = 1; n <= count_calls(false); ++n) {
+    MemoryEnv memory;
+    ASSERT_TRUE(memory.create_directories("/out").has_value());
+    FailingEnv env(memory, n);
+    ASSERT_FALSE(publish(env).has_value()) << "call " << n;
+    EXPECT_TRUE(memory.list_directory("/out")->empty()) << "call " << n;
+  }
+}
+
+TEST(Staging, AFailureAtAnyCallKeepsWhatWasThere) {
+  const int calls = count_calls(true);
+  for (int n = 1; n <= calls; ++n) {
+    MemoryEnv memory;
+    put_older(memory);
+    FailingEnv env(memory, n);
+    ASSERT_FALSE(publish(env).has_value()) << "call " << n;
+    EXPECT_EQ(*memory.read_file("/out/bundle/manifest.json"), "old") << "call " << n;
+    EXPECT_EQ(*memory.list_directory("/out/bundle"), (Names{"extra", "manifest.json"}));
+    if (n < calls) {
+      EXPECT_EQ(*memory.read_file(kOutput), "old model") << "call " << n;
+      EXPECT_EQ(*memory.list_directory("/out"), (Names{"beside.txt", "bundle", "model.onnx"}));
+    } else {
+      EXPECT_FALSE(memory.stat(kOutput).has_value()) << "the last call syncs the folder";
+    }
+  }
+}
+
+TEST(Staging, TheOutputsFolderIsMadeOnlyAtTheEnd) {
+  MemoryEnv env;
+  ASSERT_TRUE(env.create_directories("/there").has_value());
+  {
+    auto staging = Staging::create(env, "/there/not/yet/model.onnx");
+    ASSERT_TRUE(staging.has_value());
+    ASSERT_TRUE(write_file_atomically(env, staging->path("model.onnx"), "model").has_value());
+    ASSERT_TRUE(staging->clear().has_value());
+    EXPECT_FALSE(env.stat("/there/not").has_value());
+  }
+  EXPECT_TRUE(env.list_directory("/there")->empty()) << "nothing was published, nothing is left";
+  auto staging = Staging::create(env, "/there/not/yet/model.onnx");
+  ASSERT_TRUE(write_file_atomically(env, staging->path("model.onnx"), "model").has_value());
+  ASSERT_TRUE(staging->publish().has_value());
+  EXPECT_EQ(*env.read_file("/there/not/yet/model.onnx"), "model");
+}
+
+}  // namespace
+}  // namespace wattwise::deploy

@@ -108,8 +108,12 @@ std::string explain_usage(CLI::App& app, const CLI::ParseError& error, int argc,
   const auto chosen = app.get_subcommands();
   const CLI::App& scope = chosen.empty() ? app : *chosen.front();
   std::vector<std::string> known = option_names(app);
-  const auto own = option_names(scope);
-  known.insert(known.end(), own.begin(), own.end());
+  if (!chosen.empty()) {
+    const auto own = option_names(scope);
+    known.insert(known.end(), own.begin(), own.end());
+    std::sort(known.begin(), known.end());
+    known.erase(std::unique(known.begin(), known.end()), known.end());
+  }
   const std::vector<std::string> commands = command_names();
   for (int i = 1; i < argc; ++i) {
     const std::string word = split(argv[i], '=').front();

@@ -69,7 +69,8 @@ Action declare_compare(CLI::App& command) {
   auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
   command.add_option("first", arguments->first, "the reference model")->required();
   command.add_option("second", arguments->second, "the model held against it")->required();
-  command.add_option("--sample", arguments->samples, "an input: text or a file; may be repeated");
+  command.add_option("--sample", arguments->samples, "an input: text or a file; may be repeated")
+      ->allow_extra_args(false);
   return [arguments](Invocation& invocation) -> Result<Output> {
     std::vector<InferenceInputs> samples;
     for (const std::string& sample : arguments->samples) {

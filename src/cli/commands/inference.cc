@@ -10,6 +10,8 @@
 namespace wattwise::cli {
 namespace {
 
+constexpr int64_t kMostRuns = 1'000'000;
+
 struct Arguments {
   std::string model_path;
   std::vector<std::string> inputs;
@@ -73,12 +75,13 @@ Action declare_inference(CLI::App& command) {
       .add_option("--input", arguments->inputs,
                   "VALUE or NAME=VALUE, where VALUE is a text, a file (.npy, .npz, image, .wav) or "
                   "a JSON array; may be repeated")
+      ->allow_extra_args(false)  // else CLI11 takes an array apart
       ->required();
   command
       .add_option("--batch-size", arguments->batch_size, "run the input this often in one batch")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, kMostRuns));
   command.add_option("--repeat", arguments->repeat, "run this often; the last result is shown")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, kMostRuns));
   return [arguments](Invocation& invocation) { return run(*arguments, invocation); };
 }
 

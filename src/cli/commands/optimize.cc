@@ -68,8 +68,10 @@ Action declare_optimize(CLI::App& command) {
       ->required();
   command.add_option("--output-path", arguments->optimize.output_path,
                      "default: <stem>_optimized.onnx beside the input");
-  command.add_option("--sample", arguments->samples,
-                     "an input to verify with: text or a file; may be repeated");
+  command
+      .add_option("--sample", arguments->samples,
+                  "an input to verify with: text or a file; may be repeated")
+      ->allow_extra_args(false);
   command.add_flag("--dry-run", arguments->optimize.dry_run, "rewrite and report, write nothing");
   return [arguments](Invocation& invocation) -> Result<Output> {
     OptimizeOptions options = arguments->optimize;

@@ -97,8 +97,10 @@ Action declare_prepare(CLI::App& command) {
                      "text, vision, audio or llm; inferred if left out");
   command.add_option("--quantization-method", arguments->prepare.quantization_method,
                      "auto, none, fp16, dynamic, weight_only, int8 or int4");
-  command.add_option("--sample", arguments->samples,
-                     "an input to verify with: text or a file; may be repeated");
+  command
+      .add_option("--sample", arguments->samples,
+                  "an input to verify with: text or a file; may be repeated")
+      ->allow_extra_args(false);
   command.add_flag("--dry-run", arguments->prepare.dry_run, "decide and report, write nothing");
   command.add_flag("!--no-bundle", arguments->prepare.bundle, "write the model only, no bundle");
   return [arguments](Invocation& invocation) { return run(*arguments, invocation); };

@@ -15,9 +15,9 @@ constexpr int kPairLimit = 128;
 constexpr float kInt4Max = 15;
 
 /// max |w| of every channel.
-std::vector<float> channel_maxima(std::span<const float> weights, const ChannelLayout& layout) {
+std::vector<float> channel_maxima(Floats weights, const ChannelLayout& layout) {
   std::vector<float> maxima(layout.channels, 0);
-  const float* w = weights.data();
+  const FileFloat* w = weights.data();
   for (size_t o = 0; o < layout.outer; ++o) {
     for (size_t c = 0; c < layout.channels; ++c) {
       float largest = maxima[c];
@@ -60,7 +60,7 @@ struct ScaleBounds {
   std::vector<float> exact, safe;
 };
 
-ScaleBounds scale_bounds(std::span<const float> weights, size_t rows, size_t columns) {
+ScaleBounds scale_bounds(Floats weights, size_t rows, size_t columns) {
   ScaleBounds bounds{std::vector<float>(columns), std::vector<float>(columns)};
   const auto sum = [&](size_t row, size_t column) {
     const float a = weights[row * columns + column];
@@ -86,14 +86,13 @@ ScaleBounds scale_bounds(std::span<const float> weights, size_t rows, size_t col
 }
 
 /// Squared errors of the columns when rounded in pairs at these scales.
-std::vector<float> pair_errors(std::span<const float> weights, std::span<const float> scales,
-                               size_t rows) {
+std::vector<float> pair_errors(Floats weights, std::span<const float> scales, size_t rows) {
   const size_t columns = scales.size();
   std::vector<float> errors(columns), inverse(columns);
   for (size_t c = 0; c < columns; ++c) inverse[c] = 1 / scales[c];
   for (size_t row = 0; row + 1 < rows; row += 2) {
-    const float* a = weights.data() + row * columns;
-    const float* b = a + columns;
+    const FileFloat* a = weights.data() + row * columns;
+    const FileFloat* b = a + columns;
     for (size_t c = 0; c < columns; ++c) {
       const Pair q = round_pair(a[c], b[c], inverse[c]);
       const float error_a = a[c] - q.a * scales[c];
@@ -105,7 +104,7 @@ std::vector<float> pair_errors(std::span<const float> weights, std::span<const f
 }
 
 /// Between keeping every weight and keeping every pair, the scales with the least squared error.
-std::vector<float> best_pair_scales(std::span<const float> weights, size_t rows, size_t columns) {
+std::vector<float> best_pair_scales(Floats weights, size_t rows, size_t columns) {
   const ScaleBounds bounds = scale_bounds(weights, rows, columns);
   std::vector<float> best = bounds.exact;
   if (bounds.safe == bounds.exact) return best;
@@ -131,12 +130,12 @@ struct Block {
   uint8_t zero = 0;
 };
 
-Block fit_block(const float* column, size_t stride, size_t count) {
+Block fit_block(const FileFloat* column, size_t stride, size_t count) {
   float low = 0;
   float high = 0;
   for (size_t i = 0; i < count; ++i) {
-    low = std::min(low, column[i * stride]);
-    high = std::max(high, column[i * stride]);
+    low = std::min<float>(low, column[i * stride]);
+    high = std::max<float>(high, column[i * stride]);
   }
   if (low == high) return {1, 0};
   const float scale = (high - low) / kInt4Max;
@@ -162,7 +161,7 @@ double decibels(double signal, double noise) {
   return noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(signal / noise);
 }
 
-Int8Weights quantize_int8(std::span<const float> weights, const ChannelLayout& layout) {
+Int8Weights quantize_int8(Floats weights, const ChannelLayout& layout) {
   Int8Weights out;
   out.scales = channel_maxima(weights, layout);
   for (float& scale : out.scales) scale = scale > 0 ? scale / kInt8Max : 1;
@@ -180,7 +179,7 @@ Int8Weights quantize_int8(std::span<const float> weights, const ChannelLayout& l
   return out;
 }
 
-Int8Weights quantize_int8_pairs(std::span<const float> weights, size_t rows, size_t columns) {
+Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns) {
   Int8Weights out;
   out.scales = best_pair_scales(weights, rows, columns);
   out.values.resize(weights.size());
@@ -207,8 +206,7 @@ int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t c
   return count;
 }
 
-Int4Blocks quantize_int4(std::span<const float> weights, size_t rows, size_t columns,
-                         size_t block) {
+Int4Blocks quantize_int4(Floats weights, size_t rows, size_t columns, size_t block) {
   Int4Blocks out;
   out.blocks_per_column = (rows + block - 1) / block;
   const size_t zero_bytes = (out.blocks_per_column + 1) / 2;
@@ -219,7 +217,7 @@ Int4Blocks quantize_int4(std::span<const float> weights, size_t rows, size_t col
     for (size_t b = 0; b < out.blocks_per_column; ++b) {
       const size_t first = b * block;
       const size_t count = std::min(block, rows - first);
-      const float* start = weights.data() + first * columns + column;
+      const FileFloat* start = weights.data() + first * columns + column;
       const Block fitted = fit_block(start, columns, count);
       const size_t index = column * out.blocks_per_column + b;
       out.scales[index] = fitted.scale;
@@ -232,8 +230,7 @@ Int4Blocks quantize_int4(std::span<const float> weights, size_t rows, size_t col
   return out;
 }
 
-double weight_sqnr_db(std::span<const float> weights, const Int8Weights& quantized,
-                      const ChannelLayout& layout) {
+double weight_sqnr_db(Floats weights, const Int8Weights& quantized, const ChannelLayout& layout) {
   double signal = 0;
   double noise = 0;
   size_t at = 0;
@@ -249,8 +246,8 @@ double weight_sqnr_db(std::span<const float> weights, const Int8Weights& quantiz
   return decibels(signal, noise);
 }
 
-double weight_sqnr_db(std::span<const float> weights, const Int4Blocks& quantized, size_t rows,
-                      size_t columns, size_t block) {
+double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t rows, size_t columns,
+                      size_t block) {
   double signal = 0;
   double noise = 0;
   const size_t zero_bytes = (quantized.blocks_per_column + 1) / 2;

@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "quantize/floats.h"
+
 namespace wattwise::quantize {
 
 /// A row-major array seen as [outer, channels, inner]: one scale per channel.
@@ -20,13 +22,13 @@ struct Int8Weights {
   std::vector<int8_t> values;
   std::vector<float> scales;
 };
-Int8Weights quantize_int8(std::span<const float> weights, const ChannelLayout& layout);
+Int8Weights quantize_int8(Floats weights, const ChannelLayout& layout);
 
 /// int8 per column of [rows, columns], safe for processors that add two products of unsigned by
 /// signed bytes in 16 saturating bits (VPMADDUBSW): neighbours of equal sign along the rows, at 2i
 /// and 2i+1, have |a| + |b| <= 128. The scale of a column is the best of five, by squared error,
 /// between the one that keeps its largest weight and the one that keeps its largest pair.
-Int8Weights quantize_int8_pairs(std::span<const float> weights, size_t rows, size_t columns);
+Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns);
 /// Pairs that break the rule.
 int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t columns);
 
@@ -38,15 +40,14 @@ struct Int4Blocks {
   std::vector<float> scales;    ///< [columns, blocks]
   std::vector<uint8_t> zeros;   ///< [columns, (blocks + 1) / 2], low nibble first
 };
-Int4Blocks quantize_int4(std::span<const float> weights, size_t rows, size_t columns, size_t block);
+Int4Blocks quantize_int4(Floats weights, size_t rows, size_t columns, size_t block);
 
 /// 10 log10(signal / noise); infinite without noise.
 double decibels(double signal, double noise);
 /// The same of weights against what int8 keeps of them.
-double weight_sqnr_db(std::span<const float> weights, const Int8Weights& quantized,
-                      const ChannelLayout& layout);
+double weight_sqnr_db(Floats weights, const Int8Weights& quantized, const ChannelLayout& layout);
 /// The same for 4-bit blocks.
-double weight_sqnr_db(std::span<const float> weights, const Int4Blocks& quantized, size_t rows,
-                      size_t columns, size_t block);
+double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t rows, size_t columns,
+                      size_t block);
 
 }  // namespace wattwise::quantize

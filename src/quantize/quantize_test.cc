@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 
 #include "engine/session.h"
 #include "measure/metrics.h"
@@ -99,6 +100,16 @@ TEST(Kernels, PairsNeverSaturateSixteenBitsAndLoseLittle) {
   }
   const auto free = quantize_int8(random_floats(64 * 9, 5), {64, 9, 1});
   EXPECT_GT(count_unsafe_pairs(free.values, 64, 9), 0) << "the rule has something to do";
+}
+
+TEST(Kernels, WeightsMayLieAtAnyAddress) {
+  const auto weights = random_floats(64 * 9, 5);
+  std::vector<std::byte> shifted(weights.size() * sizeof(float) + 1);
+  std::memcpy(shifted.data() + 1, weights.data(), weights.size() * sizeof(float));
+  const Floats odd(std::span<const std::byte>(shifted).subspan(1));
+  EXPECT_EQ(quantize_int8(odd, {64, 9, 1}).values, quantize_int8(weights, {64, 9, 1}).values);
+  EXPECT_EQ(quantize_int8_pairs(odd, 64, 9).values, quantize_int8_pairs(weights, 64, 9).values);
+  EXPECT_EQ(quantize_int4(odd, 64, 9, 32).packed, quantize_int4(weights, 64, 9, 32).packed);
 }
 
 TEST(Kernels, PairsThatKeepTheRuleAreRoundedAsWithoutIt) {

@@ -36,10 +36,6 @@ void report_left_alone(const model::ConstantIndex& index, std::vector<Decision>&
 
 }  // namespace
 
-std::span<const float> Weight::values() const {
-  return {reinterpret_cast<const float*>(constant.data.data()), constant.data.size() / 4};
-}
-
 bool Weight::only_read_by(std::string_view op, size_t slot) const {
   return std::all_of(readers.begin(), readers.end(), [&](const WeightReader& reader) {
     return reader.node->is(op) && reader.slot == slot;

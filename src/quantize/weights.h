@@ -9,6 +9,7 @@
 
 #include "model/graph.h"
 #include "model/graph_edit.h"
+#include "quantize/floats.h"
 #include "quantize/quantize.h"
 
 namespace wattwise::quantize {
@@ -27,7 +28,7 @@ struct Weight {
   model::Constant constant;  ///< shares the bytes
   std::vector<WeightReader> readers;
 
-  std::span<const float> values() const;
+  Floats values() const { return Floats(constant.data.view()); }
   size_t dim(size_t axis) const { return static_cast<size_t>(constant.shape[axis]); }
   size_t rank() const { return constant.shape.size(); }
   /// True if every reader is `op` of the standard domain at this input.

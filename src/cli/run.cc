@@ -131,19 +131,6 @@ std::string explain_usage(CLI::App& app, const CLI::ParseError& error, int argc,
   return message.ends_with('.') ? message : message + ".";
 }
 
-/// CLI11 takes a value in brackets apart, as a list; one that ends in a blank stays whole, and an
-/// array reads the same.
-std::vector<std::string> protect_arrays(int argc, char** argv) {
-  std::vector<std::string> words;
-  for (int i = argc - 1; i > 0; --i) {
-    std::string word = argv[i];
-    const size_t value = word.starts_with("--") ? word.find('=') + 1 : 0;
-    if (word.ends_with(']') && word.compare(value, 1, "[") == 0) word += ' ';
-    words.push_back(std::move(word));
-  }
-  return words;
-}
-
 /// Runs a command; memory that is not to be had is an error like any other.
 Result<Output> perform(const Action& action, Invocation& invocation) {
   try {
@@ -174,7 +161,7 @@ int run(int argc, char** argv) {
     actions.emplace_back(command, row.declare(*command));
   }
   try {
-    app.parse(protect_arrays(argc, argv));
+    app.parse(argc, argv);
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {

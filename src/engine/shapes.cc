@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "engine/observe_shapes.h"
 #include "engine/session.h"
@@ -152,7 +153,26 @@ Result<model::ShapeTable> infer(const std::shared_ptr<Runtime>& runtime, Env& en
     collect(graph.value_info, table);
     collect(graph.outputs, table);
   });
+  // The file repeats what the model said; of its outputs the session tells what it inferred. It
+  // tells no number from an unknown shape, so neither is taken.
+  for (const PortInfo& port : session->outputs()) {
+    if (!port.shape.empty()) table[port.name] = {port.type, port.shape};
+  }
   return table;
+}
+
+/// Makes every value of the main graph an output.
+void expose_values(model::Graph& graph) {
+  std::set<std::string> known;
+  for (const model::Value& output : graph.outputs) known.insert(output.name);
+  for (const model::Node& node : graph.nodes) {
+    for (const std::string& name : node.outputs) {
+      if (name.empty() || node.is("Constant") || !known.insert(name).second) continue;
+      model::Value value;
+      value.name = name;
+      graph.outputs.push_back(std::move(value));
+    }
+  }
 }
 
 /// The model with its weights replaced by zeros that take no room.
@@ -219,6 +239,7 @@ Result<model::ShapeTable> infer_free_shapes(const std::shared_ptr<Runtime>& runt
   model::Model unclaimed = model::clone(model);
   model::for_each_graph(unclaimed.graph,
                         [](model::Graph& graph, const std::string&) { drop_claims(graph); });
+  expose_values(unclaimed.graph);
   const model::Model hollow = make_hollow(unclaimed);
   auto table = infer_either(runtime, env, {hollow, unclaimed}, folder.path());
   if (!table) return table;

@@ -121,10 +121,18 @@ const Json& Context::target(const config::Resolved& resolved) const {
   return tables_.targets.at(resolved.config.deployment_target);
 }
 
+std::string Context::device_id(const config::Resolved& resolved) const {
+  const std::string& id = resolved.config.device.profile;
+  return id == "auto" ? target(resolved).value("default_device", "") : id;
+}
+
+bool Context::is_for_this_machine(const config::Resolved& resolved) const {
+  return device_id(resolved) == "auto";
+}
+
 Result<std::optional<device::DeviceProfile>> Context::device(
     const config::Resolved& resolved) const {
-  std::string id = resolved.config.device.profile;
-  if (id == "auto") id = target(resolved).value("default_device", "");
+  std::string id = device_id(resolved);
   if (id.empty()) return std::optional<device::DeviceProfile>();
   if (id == "auto") id = device::host_profile_id(device::take_snapshot(env_, ""));
   const auto it = tables_.devices.find(id);

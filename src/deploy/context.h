@@ -55,8 +55,12 @@ class Context {
   /// The device that figures are for: `device.profile`, else the target's default device. Absent
   /// with the reason for a custom target without one.
   Result<std::optional<device::DeviceProfile>> device(const config::Resolved& resolved) const;
+  /// True if that device is the machine that this runs on.
+  bool is_for_this_machine(const config::Resolved& resolved) const;
 
  private:
+  /// "auto" is this machine; "" is none.
+  std::string device_id(const config::Resolved& resolved) const;
   Context(Env& env, DeploymentOptions options, Logger logger, config::Tables tables,
           config::Resolved resolved);
 

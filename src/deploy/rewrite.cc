@@ -9,6 +9,7 @@
 #include "deploy/agreement.h"
 #include "deploy/staging.h"
 #include "deploy/to_json.h"
+#include "engine/channel_block.h"
 #include "engine/session.h"
 #include "model/graph_edit.h"
 #include "model/save.h"
@@ -31,11 +32,22 @@ double allowed_error(const optimize::OptimizeReport& report) {
   return allowed;
 }
 
+/// Of this machine the runtime is asked, of any other its device file.
+Result<optimize::TargetFacts> target_facts(Context& context) {
+  const config::Resolved resolved = context.resolved();
+  if (context.is_for_this_machine(resolved)) {
+    const auto runtime = WATTWISE_TRY(context.runtime());
+    return optimize::TargetFacts{engine::cpu_channel_block(runtime, context.env())};
+  }
+  const auto device = WATTWISE_TRY(context.device(resolved));
+  return optimize::TargetFacts{device ? device->channel_block : 0};
+}
+
 Result<Rewritten> run_passes(Context& context, const Source& source,
                              const std::vector<std::string>& disabled) {
   Rewritten out{model::clone(source.model), {}, {}, {}};
   optimize::PassContext passes(WATTWISE_TRY(context.runtime()), context.env(),
-                               optimize::TargetFacts());
+                               WATTWISE_TRY(target_facts(context)));
   out.report = WATTWISE_TRY(optimize::optimize(out.model, passes, disabled));
   for (const auto& pass : out.report.passes) {
     out.decisions.insert(out.decisions.end(), pass.decisions.begin(), pass.decisions.end());

@@ -48,6 +48,15 @@ Result<Coefficient> parse_coefficient(const std::string& id, const Json& all,
   return out;
 }
 
+Result<int64_t> parse_channel_block(const std::string& id, const Json& file) {
+  const Json block = file.value("channel_block", Json::object());
+  if (!block.contains("value") || !block["value"].is_number_unsigned()) {
+    return damaged(id, "channel_block", "needs a number \"value\", 0 for no blocked layout");
+  }
+  if (block.value("source", "").empty()) return damaged(id, "channel_block", "has no source");
+  return block["value"].get<int64_t>();
+}
+
 /// Which end of every interval is taken: fast and cheap, the middle, slow and dear.
 enum class Corner { kBest, kMiddle, kWorst };
 
@@ -121,6 +130,7 @@ Result<DeviceProfile> parse_device_profile(const std::string& id, const Json& fi
     device.battery_source = file.value("battery_source", "");
     if (device.battery_source.empty()) return damaged(id, "battery_wh", "has no battery_source");
   }
+  device.channel_block = WATTWISE_TRY(parse_channel_block(id, file));
   device.hottest_zone = file.value("hottest_zone", "");
   device.zones = file.value("zones", Json::object());
   for (const auto& [name, zone] : device.zones.items()) {

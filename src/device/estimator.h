@@ -34,6 +34,8 @@ struct DeviceProfile {
   std::string hottest_zone;                ///< the zone that meets its limit first
   std::optional<double> battery_wh;
   std::string battery_source;
+  /// Channels that the CPU provider's blocked convolution layout holds side by side; 0 without one.
+  int64_t channel_block = 0;
   Json zones;  ///< thermal zones: name -> warning and critical temperature, with source
 };
 

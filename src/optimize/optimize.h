@@ -21,7 +21,8 @@ namespace wattwise::optimize {
 /// What rewriting needs to know of where the model will run.
 struct TargetFacts {
   /// Channels that the provider's blocked convolution layout holds side by side; 0 without one.
-  /// ONNX Runtime's CPU provider: 16 with AVX-512, 8 otherwise on x86, 4 on Arm.
+  /// ONNX Runtime's CPU provider: 16 with AVX-512, 8 otherwise on x86; builds for Arm and for
+  /// browsers have no such layout unless made so.
   int64_t channel_block = 8;
 };
 

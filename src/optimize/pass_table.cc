@@ -12,6 +12,8 @@ constexpr std::array kPasses = {
             remove_identities},
     PassRow{"merge_duplicate_constants", "equal initializers are stored once", 0,
             merge_duplicate_constants},
+    PassRow{"pad_channels", "channels of convolutions fill whole blocks of the provider's layout",
+            1e-5, pad_channels},
     PassRow{"remove_unused", "nodes and constants that nothing reads are removed", 0,
             remove_unused},
 };

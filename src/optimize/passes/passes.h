@@ -8,6 +8,7 @@ namespace wattwise::optimize {
 
 Result<PassOutcome> lift_constants(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_duplicate_constants(model::Model& model, const PassContext& context);
+Result<PassOutcome> pad_channels(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_identities(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_unused(model::Model& model, const PassContext& context);
 

@@ -45,6 +45,8 @@ class GraphEditor {
   /// The constant that the value is (initializer, `Constant` node, of this graph or one around), or
   /// null.
   const model::Constant* constant(const std::string& value) const;
+  /// Whether the value belongs to this graph: made, fed or stored in it, not in one around.
+  bool defines(const std::string& value) const;
   const model::Graph& graph() const { return graph_; }
 
   // --- changing ---
@@ -65,7 +67,6 @@ class GraphEditor {
   friend class ModelEditor;
   void link(model::Node& node);
   void unlink(model::Node& node);
-  bool defines(const std::string& value) const;
   void replace_in_inner(const std::string& from, const std::string& to);
   void finish();
 

@@ -6,9 +6,13 @@
 // One function per pass, each in the file of its name.
 namespace wattwise::optimize {
 
+Result<PassOutcome> fuse_affine_into_weights(model::Model& model, const PassContext& context);
+Result<PassOutcome> fuse_clip(model::Model& model, const PassContext& context);
 Result<PassOutcome> lift_constants(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_duplicate_constants(model::Model& model, const PassContext& context);
 Result<PassOutcome> pad_channels(model::Model& model, const PassContext& context);
+Result<PassOutcome> merge_affine_chains(model::Model& model, const PassContext& context);
+Result<PassOutcome> recognize_hard_sigmoid(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_identities(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_unused(model::Model& model, const PassContext& context);
 

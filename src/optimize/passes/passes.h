@@ -12,8 +12,11 @@ Result<PassOutcome> lift_constants(model::Model& model, const PassContext& conte
 Result<PassOutcome> merge_duplicate_constants(model::Model& model, const PassContext& context);
 Result<PassOutcome> pad_channels(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_affine_chains(model::Model& model, const PassContext& context);
+Result<PassOutcome> recognize_gelu(model::Model& model, const PassContext& context);
 Result<PassOutcome> recognize_hard_sigmoid(model::Model& model, const PassContext& context);
+Result<PassOutcome> recognize_layer_norm(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_identities(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_unused(model::Model& model, const PassContext& context);
+Result<PassOutcome> spell_out_softplus(model::Model& model, const PassContext& context);
 
 }  // namespace wattwise::optimize

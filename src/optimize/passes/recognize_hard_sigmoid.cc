@@ -9,9 +9,7 @@
 // clip(a x + b, 0, h) = h HardSigmoid(x) with alpha = a/h, beta = b/h. The factor h meets the scale
 // that follows, directly or behind a multiplication by another value (then HardSwish), or that the
 // other value has; what is left of the two stays as one Mul.
-#include <cmath>
-
-#include "optimize/affine.h"
+#include "optimize/elementwise_parts.h"
 #include "optimize/limits.h"
 #include "optimize/passes/passes.h"
 
@@ -20,9 +18,6 @@ namespace {
 
 /// HardSigmoid takes alpha and beta since.
 constexpr int64_t kFirstOpset = 7;
-
-/// Equal to the last digits of a float.
-bool is_one(double factor) { return std::abs(factor - 1) < 2.5e-7; }
 
 /// a x + b
 struct Line {
@@ -45,8 +40,7 @@ class Recognition {
  private:
   bool rewrite(model::Node& clip);
   Line line_into(const std::string& value) const;
-  std::optional<double> scale_of(model::Node* node) const;
-  model::Node* only_reader(const std::string& value) const;
+  std::optional<Part> scaled(model::Node* node) const { return scaled_part(graph_, shapes_, node); }
   void meet_scale(model::Node& scaling, const std::string& before, double high);
   bool meets_factor(model::Node& product, const std::string& clipped, double high);
   bool place(model::Node& clip, double high);
@@ -72,44 +66,28 @@ Line Recognition::line_into(const std::string& value) const {
   return line;
 }
 
-/// By how much the node multiplies, if that is all it does.
-std::optional<double> Recognition::scale_of(model::Node* node) const {
-  const auto step = node ? affine_step(graph_, *node, 0) : std::nullopt;
-  const auto scalar = step ? scalar_of(shapes_, *step) : std::nullopt;
-  if (!scalar || scalar->shift != 0) return std::nullopt;
-  return scalar->scale;
-}
-
-model::Node* Recognition::only_reader(const std::string& value) const {
-  const auto readers = graph_.readers(value);
-  const bool only = graph_.uses(value) == 1 && readers.size() == 1;
-  return only ? readers.front() : nullptr;
-}
-
 /// Lets the factor `high` go into a scaling of `before`, a value without that factor from now on.
 void Recognition::meet_scale(model::Node& scaling, const std::string& before, double high) {
-  const double left = *scale_of(&scaling) * high;
+  const double left = scaled(&scaling)->number * high;
   const std::string result = scaling.outputs[0];
   model::Node* maker = graph_.producer(before);
   graph_.remove(scaling);
-  if (is_one(left)) {
+  if (is_about(left, 1)) {
     graph_.set_outputs(*maker, {result});
     return;
   }
-  const auto factor = static_cast<float>(left);
-  const std::string constant =
-      graph_.add_constant(result + "_factor", make_float_tensor({}, {&factor, 1}));
-  graph_.add(make_node("Mul", {before, constant}, result));
+  const std::string factor = add_number(graph_, result + "_factor", left);
+  graph_.add(make_node("Mul", {before, factor}, result));
 }
 
 /// (x / 6) * clip: the division goes.
 bool Recognition::meets_factor(model::Node& product, const std::string& clipped, double high) {
   const size_t slot = product.inputs[0] == clipped ? 1 : 0;
   model::Node* scaling = graph_.producer(product.inputs[slot]);
-  const auto scale = scale_of(scaling);
-  if (!scale || !is_one(*scale * high) || graph_.uses(product.inputs[slot]) != 1) return false;
-  const std::string input = affine_step(graph_, *scaling, 0)->input;
-  graph_.set_input(product, slot, input);
+  const auto scale = scaled(scaling);
+  if (!scale || !is_about(scale->number * high, 1) || graph_.uses(product.inputs[slot]) != 1)
+    return false;
+  graph_.set_input(product, slot, scale->input);
   graph_.remove(*scaling);
   return true;
 }
@@ -118,15 +96,15 @@ bool Recognition::meets_factor(model::Node& product, const std::string& clipped,
 /// finds no place.
 bool Recognition::place(model::Node& clip, double high) {
   const std::string clipped = clip.outputs[0];
-  if (is_one(high)) return true;
-  model::Node* reader = only_reader(clipped);
-  if (scale_of(reader)) {
+  if (is_about(high, 1)) return true;
+  model::Node* reader = only_reader(graph_, clipped);
+  if (scaled(reader)) {
     meet_scale(*reader, clipped, high);
     return true;
   }
   if (!reader || !reader->is("Mul") || reader->inputs.size() != 2) return false;
-  model::Node* scaling = only_reader(reader->outputs[0]);
-  if (scale_of(scaling)) {
+  model::Node* scaling = only_reader(graph_, reader->outputs[0]);
+  if (scaled(scaling)) {
     meet_scale(*scaling, reader->outputs[0], high);
     return true;
   }

@@ -75,8 +75,8 @@ Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, 
                                        const model::Model& model, const InputGuess& guess);
 
 /// The same without a guess: free dimensions, and whatever depends on them, stay -1. What follows
-/// from this table holds for every input of the model. Values of inner graphs, and those of unknown
-/// rank or rank 0, are missing. Runs nothing.
+/// from this table holds for every input of the model. Values of unknown rank are missing, and so
+/// are names that graphs beside each other give to different values. Runs nothing.
 Result<model::ShapeTable> infer_free_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
                                             const model::Model& model);
 

@@ -56,12 +56,15 @@ void append_hollow(const model::Constant& constant, const std::string& name, int
   nodes.push_back(std::move(hollow));
 }
 
+bool is_fed(const model::Graph& graph, const model::Constant& constant) {
+  return std::any_of(graph.inputs.begin(), graph.inputs.end(),
+                     [&](const auto& input) { return input.name == constant.name; });
+}
+
 void hollow_out(model::Graph& graph, int& index) {
   std::vector<model::Node> nodes;
   std::erase_if(graph.initializers, [&](const model::Constant& constant) {
-    const bool fed = std::any_of(graph.inputs.begin(), graph.inputs.end(),
-                                 [&](const auto& input) { return input.name == constant.name; });
-    if (fed || !is_weight(constant)) return false;
+    if (is_fed(graph, constant) || !is_weight(constant)) return false;
     append_hollow(constant, constant.name, index++, nodes);
     return true;
   });
@@ -110,6 +113,8 @@ void collect(const std::vector<model::Value>& values, model::ShapeTable& table) 
 
 void collect_constants(const model::Graph& graph, model::ShapeTable& table) {
   for (const model::Constant& constant : graph.initializers) {
+    // The default of an input may be fed with another shape.
+    if (is_fed(graph, constant)) continue;
     table[constant.name] = {constant.type, constant.shape};
   }
   for (const model::Node& node : graph.nodes) {
@@ -119,6 +124,24 @@ void collect_constants(const model::Graph& graph, model::ShapeTable& table) {
             : nullptr;
     if (value) table[node.outputs[0]] = {(*value)->type, (*value)->shape};
   }
+}
+
+/// Graphs that do not see each other may use a name for different values; a table has room for one.
+void drop_ambiguous(const model::Graph& main, model::ShapeTable& table) {
+  std::map<std::string, int> definitions;
+  model::for_each_graph(main, [&](const model::Graph& graph, const std::string&) {
+    for (const model::Value& input : graph.inputs) ++definitions[input.name];
+    for (const model::Constant& constant : graph.initializers) {
+      if (!is_fed(graph, constant)) ++definitions[constant.name];
+    }
+    for (const model::Node& node : graph.nodes) {
+      for (const std::string& output : node.outputs) ++definitions[output];
+    }
+  });
+  std::erase_if(table, [&](const auto& entry) {
+    const auto it = definitions.find(entry.first);
+    return it != definitions.end() && it->second > 1;
+  });
 }
 
 /// Removes the folder it was given when it goes.
@@ -153,26 +176,37 @@ Result<model::ShapeTable> infer(const std::shared_ptr<Runtime>& runtime, Env& en
     collect(graph.value_info, table);
     collect(graph.outputs, table);
   });
-  // The file repeats what the model said; of its outputs the session tells what it inferred. It
-  // tells no number from an unknown shape, so neither is taken.
-  for (const PortInfo& port : session->outputs()) {
-    if (!port.shape.empty()) table[port.name] = {port.type, port.shape};
-  }
   return table;
 }
 
-/// Makes every value of the main graph an output.
-void expose_values(model::Graph& graph) {
-  std::set<std::string> known;
-  for (const model::Value& output : graph.outputs) known.insert(output.name);
+/// Makes the runtime write what it inferred: it does so for the values that a file mentions, here
+/// all by name only, and for graphs that it changed, here by the casts that a half-precision node
+/// needs on a CPU. Without such a change it hands the file back as it was.
+void ask_for_values(model::Graph& graph, int index) {
+  std::set<std::string> mentioned = {""};
+  for (const model::Value& output : graph.outputs) mentioned.insert(output.name);
   for (const model::Node& node : graph.nodes) {
     for (const std::string& name : node.outputs) {
-      if (name.empty() || node.is("Constant") || !known.insert(name).second) continue;
+      if (!mentioned.insert(name).second) continue;
       model::Value value;
       value.name = name;
-      graph.outputs.push_back(std::move(value));
+      graph.value_info.push_back(std::move(value));
     }
   }
+  model::Constant half;
+  half.type = DataType::kFloat16;
+  half.shape = {1};
+  half.data = Bytes::own(std::vector<std::byte>(2));
+  model::Node constant;
+  constant.op_type = "Constant";
+  constant.outputs = {fmt::format("wattwise_half_{}", index)};
+  constant.set_attribute("value", std::make_shared<model::Constant>(std::move(half)));
+  model::Node user;
+  user.op_type = "Elu";
+  user.inputs = constant.outputs;
+  user.outputs = {fmt::format("wattwise_used_{}", index)};
+  graph.nodes.push_back(std::move(constant));
+  graph.nodes.push_back(std::move(user));
 }
 
 /// The model with its weights replaced by zeros that take no room.
@@ -237,15 +271,18 @@ Result<model::ShapeTable> infer_free_shapes(const std::shared_ptr<Runtime>& runt
                                             const model::Model& model) {
   const TemporaryFolder folder(env, WATTWISE_TRY(env.make_temp_directory()));
   model::Model unclaimed = model::clone(model);
-  model::for_each_graph(unclaimed.graph,
-                        [](model::Graph& graph, const std::string&) { drop_claims(graph); });
-  expose_values(unclaimed.graph);
+  int index = 0;
+  model::for_each_graph(unclaimed.graph, [&](model::Graph& graph, const std::string&) {
+    drop_claims(graph);
+    ask_for_values(graph, index++);
+  });
   const model::Model hollow = make_hollow(unclaimed);
   auto table = infer_either(runtime, env, {hollow, unclaimed}, folder.path());
   if (!table) return table;
   model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
     collect_constants(graph, *table);
   });
+  drop_ambiguous(model.graph, *table);
   return table;
 }
 

@@ -7,6 +7,14 @@ namespace wattwise::optimize {
 namespace {
 
 constexpr std::array kPasses = {
+    PassRow{"fold_shapes", "shape arithmetic that no input can change is done once", 0,
+            fold_shapes},
+    PassRow{"fold_constants", "what follows from constants alone is computed once", 0,
+            fold_constants},
+    PassRow{"resolve_branches",
+            "an If that always takes one branch, a Loop that runs once, are "
+            "taken apart",
+            0, resolve_branches},
     PassRow{"lift_constants", "Constant nodes become initializers", 0, lift_constants},
     PassRow{"remove_identities", "Identity and inference-time Dropout are taken out", 0,
             remove_identities},

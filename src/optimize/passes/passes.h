@@ -8,6 +8,8 @@ namespace wattwise::optimize {
 
 Result<PassOutcome> fuse_affine_into_weights(model::Model& model, const PassContext& context);
 Result<PassOutcome> fuse_clip(model::Model& model, const PassContext& context);
+Result<PassOutcome> fold_constants(model::Model& model, const PassContext& context);
+Result<PassOutcome> fold_shapes(model::Model& model, const PassContext& context);
 Result<PassOutcome> lift_constants(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_duplicate_constants(model::Model& model, const PassContext& context);
 Result<PassOutcome> pad_channels(model::Model& model, const PassContext& context);
@@ -18,5 +20,6 @@ Result<PassOutcome> recognize_layer_norm(model::Model& model, const PassContext&
 Result<PassOutcome> remove_identities(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_unused(model::Model& model, const PassContext& context);
 Result<PassOutcome> spell_out_softplus(model::Model& model, const PassContext& context);
+Result<PassOutcome> resolve_branches(model::Model& model, const PassContext& context);
 
 }  // namespace wattwise::optimize

@@ -2,6 +2,7 @@
 // The Python extension: converts types, decides nothing. Results cross as JSON text and arrays
 // without copies; the GIL is released while C++ works.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -18,6 +19,10 @@ namespace {
 
 std::string text(const nb::dict& given, const char* key) {
   return nb::cast<std::string>(given[key]);
+}
+
+std::map<std::string, std::string> fixed_inputs(const nb::dict& given) {
+  return nb::cast<std::map<std::string, std::string>>(given["fixed_inputs"]);
 }
 
 DeploymentOptions to_options(const nb::dict& given, const std::shared_ptr<Callbacks>& callbacks) {
@@ -49,6 +54,7 @@ PrepareOptions to_prepare_options(const nb::dict& given, const nb::list& samples
   options.quantization_method = text(given, "quantization_method");
   options.dry_run = nb::cast<bool>(given["dry_run"]);
   options.bundle = nb::cast<bool>(given["bundle"]);
+  options.fixed_inputs = fixed_inputs(given);
   options.samples = to_samples(samples);
   return options;
 }
@@ -123,6 +129,7 @@ class Deployment {
     options.model_path = text(given, "model_path");
     options.output_path = text(given, "output_path");
     options.dry_run = nb::cast<bool>(given["dry_run"]);
+    options.fixed_inputs = fixed_inputs(given);
     options.samples = to_samples(samples);
     return callbacks_->call([&] { return deployment_.optimize_model(options); });
   }

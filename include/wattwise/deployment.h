@@ -78,14 +78,17 @@ struct PrepareOptions {
   std::string sample_source;             ///< says in the result where the samples came from
   bool dry_run = false;                  ///< decide and report, but write nothing
   bool bundle = true;                    ///< also write the target's bundle beside the model
+  /// Inputs that become constants, and free dimensions that get a size, by name: {"sr", "8000"}.
+  std::map<std::string, std::string> fixed_inputs;
 };
 
 /// The exact passes alone, without quantization, target or bundle.
 struct OptimizeOptions {
-  std::string model_path;                ///< an ONNX file or a Hugging Face folder
-  std::string output_path;               ///< "": beside the input, <stem>_optimized.onnx
-  std::vector<InferenceInputs> samples;  ///< for the comparison; empty: random inputs
-  bool dry_run = false;                  ///< rewrite and compare, but write nothing
+  std::string model_path;                           ///< an ONNX file or a Hugging Face folder
+  std::string output_path;                          ///< "": beside the input, <stem>_optimized.onnx
+  std::vector<InferenceInputs> samples;             ///< for the comparison; empty: random inputs
+  bool dry_run = false;                             ///< rewrite and compare, but write nothing
+  std::map<std::string, std::string> fixed_inputs;  ///< as in PrepareOptions
 };
 
 struct PrepareResult {

@@ -65,6 +65,12 @@ def _samples(data: Any) -> list[Any]:
     return [_inputs(sample) for sample in data]
 
 
+def _fixed(inputs: Mapping[str, Any] | None) -> dict[str, str]:
+    """Values of fixed inputs as text: numbers, truth values and flat lists or arrays of them."""
+    return {str(name): ",".join(str(item) for item in numpy.ravel(value).tolist())
+            for name, value in (inputs or {}).items()}
+
+
 def _with_nan(metrics: dict[str, Any]) -> dict[str, Any]:
     """Figures that are absent read NaN, so that formatting them never fails."""
     return {key: math.nan if value is None and key != "thermal_throttling_risk" else value
@@ -109,18 +115,20 @@ class PowerEfficientDeployment:
             self, model_path: Path, output_path: Path | None = None,
             model_type: str | None = None, quantization_method: str | None = None,
             calibration_data: Any = None, evaluation: Any = None, *, dry_run: bool = False,
-            bundle: bool = True) -> dict[str, Any]:
+            bundle: bool = True, fix_inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Optimizes, quantizes, verifies and packages a model. Returns the prepare result.
 
         `calibration_data` is an iterable of inputs, a file or a folder of files; here it serves
         the comparison with the float model. `evaluation` is not supported by this version.
+        `fix_inputs` maps inputs to values that they then have for good, or names of free
+        dimensions to sizes: `{"sr": 8000}`.
         """
         if evaluation is not None:
             raise NotImplementedError("this version has no task metrics; leave evaluation out")
         options = {
             "model_path": _text(model_path), "output_path": _text(output_path),
             "model_type": _text(model_type), "quantization_method": _text(quantization_method),
-            "dry_run": dry_run, "bundle": bundle,
+            "dry_run": dry_run, "bundle": bundle, "fixed_inputs": _fixed(fix_inputs),
         }
         result = json.loads(self._native.prepare(options, _samples(calibration_data)))
         result["power_efficiency_metrics"] = _with_nan(result["power_efficiency_metrics"])
@@ -194,10 +202,14 @@ class PowerEfficientDeployment:
     _check_thermal_status = check_thermal_status
 
     def optimize_model(self, model_path: Path, output_path: Path | None = None,
-                       samples: Any = None, *, dry_run: bool = False) -> dict[str, Any]:
-        """Runs the exact passes alone and writes the float model; says what each pass did."""
+                       samples: Any = None, *, dry_run: bool = False,
+                       fix_inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Runs the exact passes alone and writes the float model; says what each pass did.
+
+        `fix_inputs` is as in `prepare_model_for_deployment`.
+        """
         options = {"model_path": _text(model_path), "output_path": _text(output_path),
-                   "dry_run": dry_run}
+                   "dry_run": dry_run, "fixed_inputs": _fixed(fix_inputs)}
         return json.loads(self._native.optimize(options, _samples(samples)))
 
     def inspect_model(self, model_path: Path) -> dict[str, Any]:

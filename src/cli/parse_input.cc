@@ -73,4 +73,19 @@ Result<InferenceInputs> parse_inputs(const std::vector<std::string>& words) {
   return inputs;
 }
 
+Result<std::map<std::string, std::string>> parse_assignments(const std::vector<std::string>& words,
+                                                             std::string_view option) {
+  std::map<std::string, std::string> values;
+  for (const std::string& word : words) {
+    // Names may hold the sign, values do not.
+    const size_t equals = word.rfind('=');
+    if (equals == std::string::npos || equals == 0) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("{} takes NAME=VALUE, not \"{}\"", option, word));
+    }
+    values[word.substr(0, equals)] = word.substr(equals + 1);
+  }
+  return values;
+}
+
 }  // namespace wattwise::cli

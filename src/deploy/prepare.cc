@@ -29,6 +29,7 @@ Result<model::Model> run_passes(Context& context, const Source& source, PrepareR
   WATTWISE_TRY(report_progress(context.progress(), "rewriting the graph", 0.2));
   const OptimizationConfig config = context.resolved().config.optimization;
   if (!config.enabled) {
+    result.decisions = source.decisions;
     result.decisions.push_back({"skip", "exact passes", "optimization.enabled is false"});
     return model::clone(source.model);
   }

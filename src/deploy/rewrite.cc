@@ -45,7 +45,7 @@ Result<optimize::TargetFacts> target_facts(Context& context) {
 
 Result<Rewritten> run_passes(Context& context, const Source& source,
                              const std::vector<std::string>& disabled) {
-  Rewritten out{model::clone(source.model), {}, {}, {}};
+  Rewritten out{model::clone(source.model), {}, {}, source.decisions};
   optimize::PassContext passes(WATTWISE_TRY(context.runtime()), context.env(),
                                WATTWISE_TRY(target_facts(context)));
   out.report = WATTWISE_TRY(optimize::optimize(out.model, passes, disabled));
@@ -164,6 +164,7 @@ Result<Json> optimize_model(Context& context, const OptimizeOptions& options) {
   PrepareOptions reading;
   reading.model_path = options.model_path;
   reading.samples = options.samples;
+  reading.fixed_inputs = options.fixed_inputs;
   const Source source = WATTWISE_TRY(open_source(context, reading));
   const std::string output = WATTWISE_TRY(output_file(
       env, options.output_path.empty() ? default_output(source.path) : options.output_path,

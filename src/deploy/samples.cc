@@ -51,10 +51,26 @@ std::set<std::string> batch_names(const std::vector<PortInfo>& ports) {
   return names;
 }
 
-Result<std::vector<TensorMap>> run_all(const engine::Session& session,
+/// The inputs that samples are for: the session's, as far as the model still has them and with the
+/// sizes that it gives them.
+std::vector<PortInfo> ports_of(const SampleSource& source) {
+  const std::vector<PortInfo> left = model::input_ports(source.model);
+  std::vector<PortInfo> ports;
+  for (const PortInfo& port : source.session.inputs()) {
+    const auto same = [&](const PortInfo& other) { return other.name == port.name; };
+    const auto it = std::find_if(left.begin(), left.end(), same);
+    if (it != left.end()) ports.push_back(*it);
+  }
+  return ports;
+}
+
+Result<std::vector<TensorMap>> run_all(const SampleSource& source,
                                        const std::vector<TensorMap>& inputs) {
   std::vector<TensorMap> outputs;
-  for (const TensorMap& sample : inputs) outputs.push_back(WATTWISE_TRY(session.run(sample)));
+  for (TensorMap sample : inputs) {
+    sample.insert(source.fixed.begin(), source.fixed.end());
+    outputs.push_back(WATTWISE_TRY(source.session.run(sample)));
+  }
   if (!std::any_of(outputs.begin(), outputs.end(), measure::has_finite_value)) {
     return Error(ErrorCode::kInvalidArgument,
                  "the float model answers with NaN or infinity only, so that nothing can be held "
@@ -63,15 +79,15 @@ Result<std::vector<TensorMap>> run_all(const engine::Session& session,
   return outputs;
 }
 
-Result<Samples> random_samples(const model::Model& model, const engine::Session& session) {
+Result<Samples> random_samples(const SampleSource& source) {
+  const std::vector<PortInfo> ports = ports_of(source);
   std::optional<Error> first_failure;
-  for (const engine::InputGuess& guess : plausible_inputs(model)) {
+  for (const engine::InputGuess& guess : plausible_inputs(source.model)) {
     Samples samples{{}, {}, "random inputs"};
     for (const uint64_t seed : {1, 2}) {
-      samples.inputs.push_back(
-          WATTWISE_TRY(engine::make_random_inputs(session.inputs(), guess, seed)));
+      samples.inputs.push_back(WATTWISE_TRY(engine::make_random_inputs(ports, guess, seed)));
     }
-    auto outputs = run_all(session, samples.inputs);
+    auto outputs = run_all(source, samples.inputs);
     if (outputs) {
       samples.outputs = std::move(*outputs);
       return samples;
@@ -125,12 +141,13 @@ namespace {
 Result<Samples> run_samples(const Env& env, const SampleSource& float_model,
                             const std::vector<InferenceInputs>& raw, std::string source) {
   Samples samples{{}, {}, std::move(source)};
+  const std::vector<PortInfo> ports = ports_of(float_model);
   std::vector<Decision> ignored;  // conversions of samples do not concern the result
   for (const InferenceInputs& sample : raw) {
-    samples.inputs.push_back(WATTWISE_TRY(
-        to_tensors(env, float_model.session.inputs(), float_model.preprocessor, sample, ignored)));
+    samples.inputs.push_back(
+        WATTWISE_TRY(to_tensors(env, ports, float_model.preprocessor, sample, ignored)));
   }
-  samples.outputs = WATTWISE_TRY(run_all(float_model.session, samples.inputs));
+  samples.outputs = WATTWISE_TRY(run_all(float_model, samples.inputs));
   return samples;
 }
 
@@ -144,12 +161,11 @@ Result<Samples> built_in_samples(const Env& env, const SampleSource& float_model
 
 Result<Samples> make_samples(const Env& env, const SampleSource& float_model,
                              const PrepareOptions& options) {
-  const auto& [model, session, preprocessor] = float_model;
   if (options.samples.empty()) {
+    if (!float_model.preprocessor.tokenizer) return random_samples(float_model);
     // A tokenizer may lie beside a model that takes no text.
-    auto samples = preprocessor.tokenizer ? built_in_samples(env, float_model)
-                                          : random_samples(model, session);
-    return samples || !preprocessor.tokenizer ? std::move(samples) : random_samples(model, session);
+    auto samples = built_in_samples(env, float_model);
+    return samples ? std::move(samples) : random_samples(float_model);
   }
   const auto count = options.samples.size();
   return run_samples(env, float_model, options.samples,

@@ -18,11 +18,13 @@ struct Samples {
   std::string source;  ///< "8 samples from the caller", "random inputs", ...
 };
 
-/// The float model, in memory and ready to run.
+/// The float model, in memory and ready to run. `model` lacks the inputs in `fixed`, with which the
+/// session is fed besides the samples.
 struct SampleSource {
   const model::Model& model;
   const engine::Session& session;
   const input::Preprocessor& preprocessor;
+  TensorMap fixed = {};
 };
 /// The caller's inputs as tensors, run through the float model; without any, sentences for a model
 /// with a tokenizer, else random inputs of a size that the model accepts (found by trying).

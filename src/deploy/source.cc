@@ -8,6 +8,7 @@
 #include "model/graph_edit.h"
 #include "model/load.h"
 #include "model/walk.h"
+#include "optimize/fix_inputs.h"
 
 namespace wattwise::deploy {
 namespace {
@@ -30,6 +31,20 @@ engine::InputGuess inputs_of(const std::vector<PortInfo>& ports, const TensorMap
   return guess;
 }
 
+/// Fixes inputs in the model and returns their values, with which the model as read is still fed.
+Result<TensorMap> fix(Source& source, const optimize::FixedInputs& fixed) {
+  TensorMap tensors = WATTWISE_TRY(optimize::fixed_tensors(source.model, fixed));
+  WATTWISE_TRY(optimize::fix_inputs(source.model, fixed));
+  for (const auto& [name, text] : fixed) {
+    source.decisions.push_back(
+        {"fix_input", name,
+         tensors.contains(name)
+             ? fmt::format("{}, as asked for; the result has no such input", text)
+             : fmt::format("{}, as asked for; the result takes no other size", text)});
+  }
+  return tensors;
+}
+
 /// Size of the model on disk, its external data included.
 int64_t stored_size(const model::Model& model, const Env& env, const std::string& path) {
   const auto info = env.stat(path);
@@ -47,6 +62,7 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
   source.model = WATTWISE_TRY(model::load(env, source.path));
   WATTWISE_TRY(model::verify(source.model));
   source.size_bytes = stored_size(source.model, env, source.path);
+  const TensorMap fixed = WATTWISE_TRY(fix(source, options.fixed_inputs));
   source.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, source.path));
   WATTWISE_TRY(report_progress(context.progress(), "running the float model", 0.1));
   auto runtime = WATTWISE_TRY(context.runtime());
@@ -54,8 +70,8 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
   float_options.prepack = false;  // few runs: a second copy of the weights would not pay
   // By its path: the runtime reads the file itself, so that the mapped pages stay untouched.
   const auto session = WATTWISE_TRY(engine::open_session(runtime, env, source.path, float_options));
-  source.samples =
-      WATTWISE_TRY(make_samples(env, {source.model, *session, source.preprocessor}, options));
+  source.samples = WATTWISE_TRY(
+      make_samples(env, {source.model, *session, source.preprocessor, fixed}, options));
   source.inputs = inputs_of(session->inputs(), source.samples.inputs.front());
   env.release_pages(source.model.source);
   return source;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "deploy/context.h"
 #include "deploy/samples.h"
@@ -18,10 +19,12 @@ struct Source {
   int64_t size_bytes = 0;
   input::Preprocessor preprocessor;
   Samples samples;
-  engine::InputGuess inputs;  ///< sizes and values that costs refer to
+  engine::InputGuess inputs;        ///< sizes and values that costs refer to
+  std::vector<Decision> decisions;  ///< inputs that were fixed
 };
 
-/// Reads a model and runs it as it is. Its weights' pages are released afterwards.
+/// Reads a model and runs it as it is, fed with the values of fixed inputs, which are constants in
+/// what is returned. Its weights' pages are released afterwards.
 Result<Source> open_source(Context& context, const PrepareOptions& options);
 
 }  // namespace wattwise::deploy

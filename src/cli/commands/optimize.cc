@@ -14,6 +14,7 @@ namespace {
 struct Arguments {
   OptimizeOptions optimize;
   std::vector<std::string> samples;
+  std::vector<std::string> fixed_inputs;
 };
 
 std::string describe_passes(const Json& passes) {
@@ -72,12 +73,18 @@ Action declare_optimize(CLI::App& command) {
       .add_option("--sample", arguments->samples,
                   "an input to verify with: text or a file; may be repeated")
       ->allow_extra_args(false);
+  command
+      .add_option("--fix-input", arguments->fixed_inputs,
+                  "NAME=VALUE: an input that becomes a constant, or a dimension that gets a size; "
+                  "may be repeated")
+      ->allow_extra_args(false);
   command.add_flag("--dry-run", arguments->optimize.dry_run, "rewrite and report, write nothing");
   return [arguments](Invocation& invocation) -> Result<Output> {
     OptimizeOptions options = arguments->optimize;
     for (const std::string& sample : arguments->samples) {
       options.samples.push_back(WATTWISE_TRY(parse_inputs({sample})));
     }
+    options.fixed_inputs = WATTWISE_TRY(parse_assignments(arguments->fixed_inputs, "--fix-input"));
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.optimize_model(options));
     const Json document = WATTWISE_TRY(parse_json(json, "the result"));

@@ -14,6 +14,7 @@ namespace {
 struct Arguments {
   PrepareOptions prepare;
   std::vector<std::string> samples;
+  std::vector<std::string> fixed_inputs;
 };
 
 std::string describe_accuracy(const Accuracy& accuracy) {
@@ -79,6 +80,7 @@ Result<Output> run(const Arguments& arguments, Invocation& invocation) {
   for (const std::string& sample : arguments.samples) {
     options.samples.push_back(WATTWISE_TRY(parse_inputs({sample})));
   }
+  options.fixed_inputs = WATTWISE_TRY(parse_assignments(arguments.fixed_inputs, "--fix-input"));
   auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
   const auto result = WATTWISE_TRY(deployment.prepare_model_for_deployment(options));
   WATTWISE_TRY(deployment.cleanup());
@@ -100,6 +102,11 @@ Action declare_prepare(CLI::App& command) {
   command
       .add_option("--sample", arguments->samples,
                   "an input to verify with: text or a file; may be repeated")
+      ->allow_extra_args(false);
+  command
+      .add_option("--fix-input", arguments->fixed_inputs,
+                  "NAME=VALUE: an input that becomes a constant, or a dimension that gets a size; "
+                  "may be repeated")
       ->allow_extra_args(false);
   command.add_flag("--dry-run", arguments->prepare.dry_run, "decide and report, write nothing");
   command.add_flag("!--no-bundle", arguments->prepare.bundle, "write the model only, no bundle");

@@ -230,14 +230,16 @@ ConstantPlan plan_constants(model::Model& model, const model::ShapeTable& shapes
                             const KnownSizes& sizes) {
   const model::ConstantIndex index(model.graph);  // rewrites value_float and its kin as tensors
   Planner::Refused refused;
+  std::vector<const model::Node*> in_order;
   while (true) {
     ConstantPlan plan = Planner(shapes, sizes, refused).run(model.graph);
     const auto growing = Groups(plan).growing();
     if (growing.empty()) {
-      plan.too_large.insert(plan.too_large.end(), refused.begin(), refused.end());
+      plan.too_large.insert(plan.too_large.end(), in_order.begin(), in_order.end());
       return plan;
     }
     refused.insert(growing.begin(), growing.end());
+    in_order.insert(in_order.end(), growing.begin(), growing.end());
   }
 }
 

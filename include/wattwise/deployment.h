@@ -79,7 +79,7 @@ struct PrepareOptions {
   bool dry_run = false;                  ///< decide and report, but write nothing
   bool bundle = true;                    ///< also write the target's bundle beside the model
   /// Inputs that become constants, and free dimensions that get a size, by name: {"sr", "8000"}.
-  std::map<std::string, std::string> fixed_inputs;
+  std::map<std::string, std::string> fixed_inputs = {};
 };
 
 /// The exact passes alone, without quantization, target or bundle.
@@ -88,7 +88,7 @@ struct OptimizeOptions {
   std::string output_path;                          ///< "": beside the input, <stem>_optimized.onnx
   std::vector<InferenceInputs> samples;             ///< for the comparison; empty: random inputs
   bool dry_run = false;                             ///< rewrite and compare, but write nothing
-  std::map<std::string, std::string> fixed_inputs;  ///< as in PrepareOptions
+  std::map<std::string, std::string> fixed_inputs = {};  ///< as in PrepareOptions
 };
 
 struct PrepareResult {

@@ -75,9 +75,17 @@ const model::Constant* GraphEditor::constant(const std::string& value) const {
 std::string GraphEditor::unique(std::string_view base) { return model_.names_.unique(base); }
 
 std::string GraphEditor::add_constant(std::string_view base, const Tensor& tensor) {
-  constants_.push_back(model::make_constant(unique(base), tensor));
-  added_[constants_.back().name] = &constants_.back();
-  return constants_.back().name;
+  model::Constant constant = model::make_constant(unique(base), tensor);
+  const std::string name = constant.name;
+  if (model_.wants_inputs_for_constants()) {
+    const auto value = std::make_shared<model::Constant>(std::move(constant));
+    add(make_node("Constant", {}, name)).set_attribute("value", value);
+    added_[name] = value.get();
+    return name;
+  }
+  constants_.push_back(std::move(constant));
+  added_[name] = &constants_.back();
+  return name;
 }
 
 model::Node& GraphEditor::add(model::Node node) {
@@ -160,6 +168,10 @@ void GraphEditor::finish() {
 ModelEditor::ModelEditor(model::Model& model)
     : edited_(model), constants_(model.graph), names_(model.graph) {
   open(model.graph, nullptr);
+}
+
+bool ModelEditor::wants_inputs_for_constants() const {
+  return edited_.ir_version < model::kFirstIrWithConstants;
 }
 
 void ModelEditor::open(model::Graph& graph, GraphEditor* parent) {

@@ -47,12 +47,15 @@ class GraphEditor {
   const model::Constant* constant(const std::string& value) const;
   /// Whether the value belongs to this graph: made, fed or stored in it, not in one around.
   bool defines(const std::string& value) const;
+  /// The graph around this one; null for the main graph.
+  const GraphEditor* parent() const { return parent_; }
   const model::Graph& graph() const { return graph_; }
 
   // --- changing ---
   /// A name that no value of the model has.
   std::string unique(std::string_view base);
-  /// A new initializer of this graph; returns its name, `base` if it is free.
+  /// A new initializer of this graph, or a `Constant` node where the model's IR version wants every
+  /// initializer to be an input; returns its name, `base` if it is free.
   std::string add_constant(std::string_view base, const Tensor& tensor);
   model::Node& add(model::Node node);
   void remove(model::Node& node);
@@ -99,6 +102,7 @@ class ModelEditor {
 
  private:
   friend class GraphEditor;
+  bool wants_inputs_for_constants() const;
   void open(model::Graph& graph, GraphEditor* parent);
   model::Model& edited_;
   model::ConstantIndex constants_;

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/equal_constants.h"
+
+#include <algorithm>
+
+namespace wattwise::optimize {
+namespace {
+
+/// Constants up to this size are read as a whole.
+constexpr size_t kSmall = 256;
+constexpr size_t kSample = 32;
+
+size_t mixed(size_t seed, size_t value) {
+  return (seed ^ value) * size_t{0x9E3779B97F4A7C15} + (seed >> 7);
+}
+
+}  // namespace
+
+bool is_equal(const model::Constant& a, const model::Constant& b) {
+  return a.type == b.type && a.shape == b.shape && a.strings == b.strings &&
+         (a.data.data() == b.data.data() || a.data.as_text() == b.data.as_text());
+}
+
+size_t fingerprint(const model::Constant& constant) {
+  size_t seed = static_cast<size_t>(constant.type);
+  for (const int64_t size : constant.shape) seed = mixed(seed, static_cast<size_t>(size));
+  const std::hash<std::string_view> hash;
+  const std::string_view bytes = constant.data.as_text();
+  if (bytes.size() <= kSmall) return mixed(seed, hash(bytes));
+  for (const size_t start : {size_t{0}, bytes.size() / 3, bytes.size() - kSample}) {
+    seed = mixed(seed, hash(bytes.substr(start, kSample)));
+  }
+  return seed;
+}
+
+const model::Constant* ConstantSet::find_or_add(const model::Constant& constant) {
+  const size_t key = fingerprint(constant);
+  const auto [begin, end] = seen_.equal_range(key);
+  const auto twin = std::find_if(
+      begin, end, [&](const auto& entry) { return is_equal(*entry.second, constant); });
+  if (twin != end) return twin->second;
+  seen_.emplace(key, &constant);
+  return nullptr;
+}
+
+}  // namespace wattwise::optimize

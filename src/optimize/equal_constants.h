@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <unordered_map>
+
+#include "model/graph.h"
+
+namespace wattwise::optimize {
+
+/// True for equal type, shape and bytes.
+bool is_equal(const model::Constant& a, const model::Constant& b);
+
+/// A number that equal constants share. It is made of the type, the shape and a few bytes here and
+/// there: of large constants that differ almost no page is read.
+size_t fingerprint(const model::Constant& constant);
+
+/// Finds constants that were seen before. What it was given must stay where it is.
+class ConstantSet {
+ public:
+  /// The equal one seen first, or null; then the given one is the first.
+  const model::Constant* find_or_add(const model::Constant& constant);
+
+ private:
+  std::unordered_multimap<size_t, const model::Constant*> seen_;
+};
+
+}  // namespace wattwise::optimize

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// Of Reshape, Flatten, Squeeze and Unsqueeze in a row only the last shape counts.
+//
+//   before:  Squeeze(x) -> s;  Reshape(s) -> r;  Unsqueeze(r) -> y    after:  Reshape(x, shape of
+//   y) before:  Reshape(x, the shape that x has) -> y                    after:  x
+//
+// Exact: none of them moves an element. The shape of y must be known but for one size, which is
+// written as -1, and hold no 0; or the last node must be a Reshape to such a constant. Also taken
+// out, whatever the sizes: Flatten of a matrix, Reshape(x, Shape(x)), and a Squeeze and an
+// Unsqueeze of the same axes. The first nodes stay if someone else reads them.
+#include <algorithm>
+#include <array>
+
+#include "optimize/bypass.h"
+#include "optimize/passes/passes.h"
+#include "optimize/shape_facts.h"
+
+namespace wattwise::optimize {
+namespace {
+
+using Sizes = std::vector<int64_t>;
+/// First opset whose Reshape takes the shape as an input.
+constexpr int64_t kShapeInput = 5;
+constexpr std::array kOps = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"};
+
+bool only_reshapes(const model::Node& node) {
+  return std::any_of(kOps.begin(), kOps.end(), [&](const char* op) { return node.is(op); });
+}
+
+/// At most one size that is not known or depends on the input, and none of them 0.
+bool is_definite(const Sizes& sizes) {
+  return std::count(sizes.begin(), sizes.end(), -1) <= 1 &&
+         std::find(sizes.begin(), sizes.end(), 0) == sizes.end();
+}
+
+/// The shape to ask of one Reshape in place of all.
+std::optional<Sizes> wanted_shape(const GraphEditor& graph, const model::Node& node,
+                                  const ShapeFacts& facts) {
+  if (const Sizes* shape = facts.shape(node.outputs[0]); shape && is_definite(*shape)) {
+    return *shape;
+  }
+  if (!node.is("Reshape")) return std::nullopt;
+  const auto asked = integers_at(graph, node, 1);
+  return asked && is_definite(*asked) ? asked : std::nullopt;
+}
+
+bool same_axes(const GraphEditor& graph, const model::Node& a, const model::Node& b) {
+  auto left = integers_of(graph, a, "axes", 1);
+  auto right = integers_of(graph, b, "axes", 1);
+  if (!left || !right) return false;
+  std::sort(left->begin(), left->end());
+  std::sort(right->begin(), right->end());
+  return *left == *right;
+}
+
+/// True if `second`, reading `first`, takes back what it did.
+bool takes_back(const GraphEditor& graph, const model::Node& first, const model::Node& second) {
+  const bool opposite = (first.is("Squeeze") && second.is("Unsqueeze")) ||
+                        (first.is("Unsqueeze") && second.is("Squeeze"));
+  return opposite && same_axes(graph, first, second);
+}
+
+/// Reshape to a shape that is asked for in terms of x's own.
+bool asks_for_own_shape(const GraphEditor& graph, const model::Node& node, const Sizes& own) {
+  const auto asked = integers_at(graph, node, 1);
+  if (!asked || asked->size() != own.size() || node.int_or("allowzero", 0) != 0) return false;
+  int open = 0;
+  for (size_t i = 0; i < own.size(); ++i) {
+    if ((*asked)[i] == 0 || ((*asked)[i] == own[i] && own[i] > 0)) continue;
+    if ((*asked)[i] != -1 || own[i] == 0) return false;
+    ++open;
+  }
+  return open <= 1;
+}
+
+class Merger {
+ public:
+  Merger(GraphEditor& graph, const ShapeFacts& facts) : graph_(graph), facts_(facts) {}
+
+  int64_t merge(model::Node& node) {
+    if (node.inputs.empty()) return 0;
+    if (const auto value = unchanged(node); value && bypass(graph_, node, *value)) return 1;
+    model::Node* first = graph_.producer(node.inputs[0]);
+    if (!first || !only_reshapes(*first)) return 0;
+    const auto shape = wanted_shape(graph_, node, facts_);
+    if (!shape) return 0;
+    reshape_at_once(node, first->inputs[0], *shape);
+    return 1;
+  }
+
+ private:
+  std::optional<std::string> unchanged(const model::Node& node) const {
+    const std::string& input = node.inputs[0];
+    const model::Node* first = graph_.producer(input);
+    if (first && takes_back(graph_, *first, node)) return first->inputs[0];
+    if (keeps_shape(node)) return input;
+    return std::nullopt;
+  }
+
+  bool keeps_shape(const model::Node& node) const {
+    const std::string& input = node.inputs[0];
+    const Sizes* own = facts_.shape(input);
+    if (node.is("Reshape")) {
+      if (reads_shape_of(node, input)) return true;
+      if (own && asks_for_own_shape(graph_, node, *own)) return true;
+    }
+    const Sizes* made = facts_.shape(node.outputs[0]);
+    if (own && node.is("Flatten")) return own->size() == 2 && node.int_or("axis", 1) == 1;
+    return own && made && is_same_layout(*own, *made);
+  }
+
+  bool reads_shape_of(const model::Node& reshape, const std::string& value) const {
+    if (reshape.int_or("allowzero", 0) != 0 || !has_input(reshape, 1)) return false;
+    const model::Node* shape = graph_.producer_if(reshape.inputs[1], "Shape");
+    return shape && shape->attributes.empty() && shape->inputs[0] == value;
+  }
+
+  void reshape_at_once(model::Node& node, const std::string& value, const Sizes& sizes) {
+    const std::string shape = graph_.add_constant(
+        node.outputs[0] + "_shape", make_int64_tensor({static_cast<int64_t>(sizes.size())}, sizes));
+    node.op_type = "Reshape";
+    node.attributes.clear();
+    graph_.set_inputs(node, {value, shape});
+  }
+
+  GraphEditor& graph_;
+  const ShapeFacts& facts_;
+};
+
+}  // namespace
+
+Result<PassOutcome> merge_reshapes(model::Model& model, const PassContext& context) {
+  PassOutcome outcome;
+  if (model.opset("") < kShapeInput || !any_node(model, only_reshapes)) return outcome;
+  const ShapeFacts facts(*WATTWISE_TRY(context.shapes(model)));
+  ModelEditor editor(model);
+  for (GraphEditor& graph : editor.graphs()) {
+    Merger merger(graph, facts);
+    for (model::Node* node : graph.nodes()) {
+      if (only_reshapes(*node)) outcome.changed += merger.merge(*node);
+    }
+  }
+  WATTWISE_TRY(editor.finish());
+  return outcome;
+}
+
+}  // namespace wattwise::optimize

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "optimize/opset_adapters.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace wattwise::optimize {
+namespace {
+
+using Integers = std::vector<int64_t>;
+
+Error refuse(std::string why) { return {ErrorCode::kUnsupported, std::move(why)}; }
+
+void drop_attribute(model::Node& node, std::string_view name) {
+  std::erase_if(node.attributes,
+                [&](const model::Attribute& attribute) { return attribute.name == name; });
+}
+
+/// Puts a value at an input, with empty ones before it where there are none.
+void put_input(const AdapterContext& context, model::Node& node, size_t slot,
+               const std::string& value) {
+  std::vector<std::string> inputs = node.inputs;
+  if (inputs.size() <= slot) inputs.resize(slot + 1);
+  inputs[slot] = value;
+  context.graph.set_inputs(node, std::move(inputs));
+}
+
+/// An attribute of integers becomes the input `slot`.
+void ints_to_input(const AdapterContext& context, model::Node& node, const std::string& name,
+                   size_t slot) {
+  const Integers values = node.ints_or_empty(name);
+  drop_attribute(node, name);
+  if (values.empty()) return;
+  const Tensor tensor = make_int64_tensor({static_cast<int64_t>(values.size())}, values);
+  put_input(context, node, slot, context.graph.add_constant(node.outputs[0] + "_" + name, tensor));
+}
+
+/// Operators that make what they read; enough to find the type of a value of which the runtime told
+/// nothing, as in branches that it never takes.
+constexpr std::array kSameType = {"Abs",
+                                  "Add",
+                                  "AveragePool",
+                                  "BatchNormalization",
+                                  "Clip",
+                                  "Concat",
+                                  "Conv",
+                                  "ConvTranspose",
+                                  "Div",
+                                  "Dropout",
+                                  "Elu",
+                                  "Erf",
+                                  "Exp",
+                                  "Expand",
+                                  "Flatten",
+                                  "Floor",
+                                  "Gather",
+                                  "Gemm",
+                                  "GlobalAveragePool",
+                                  "HardSigmoid",
+                                  "Identity",
+                                  "InstanceNormalization",
+                                  "LeakyRelu",
+                                  "Log",
+                                  "MatMul",
+                                  "Max",
+                                  "MaxPool",
+                                  "Min",
+                                  "Mul",
+                                  "Neg",
+                                  "PRelu",
+                                  "Pad",
+                                  "Pow",
+                                  "ReduceMax",
+                                  "ReduceMean",
+                                  "ReduceSum",
+                                  "Relu",
+                                  "Reshape",
+                                  "Resize",
+                                  "Selu",
+                                  "Sigmoid",
+                                  "Slice",
+                                  "Softmax",
+                                  "Softplus",
+                                  "Split",
+                                  "Sqrt",
+                                  "Squeeze",
+                                  "Sub",
+                                  "Sum",
+                                  "Tanh",
+                                  "Tile",
+                                  "Transpose",
+                                  "Unsqueeze",
+                                  "Upsample"};
+
+DataType type_of(const GraphEditor& graph, const std::string& value, const ShapeFacts& facts) {
+  std::string name = value;
+  const GraphEditor* scope = &graph;
+  while (scope) {
+    if (const DataType known = facts.type(name); known != DataType::kUndefined) return known;
+    if (const model::Constant* constant = scope->constant(name)) return constant->type;
+    const model::Node* node = scope->producer(name);
+    if (!node) {
+      scope = scope->parent();
+    } else if (node->is("Cast")) {
+      return static_cast<DataType>(node->int_or("to", 0));
+    } else if (std::any_of(kSameType.begin(), kSameType.end(),
+                           [&](const char* op) { return node->is(op); })) {
+      name = node->inputs[0];
+    } else {
+      break;
+    }
+  }
+  return DataType::kUndefined;
+}
+
+/// A number of the float type that the node's first input has.
+Result<Tensor> number_like_input(const AdapterContext& context, const model::Node& node,
+                                 float value) {
+  const DataType type = type_of(context.graph, node.inputs[0], context.facts);
+  if (type == DataType::kFloat) return make_float_tensor({}, std::span(&value, 1));
+  if (type == DataType::kDouble) {
+    const double wide = value;
+    return Tensor{type, {}, Bytes::copy_of(std::span(&wide, 1)), {}};
+  }
+  return refuse(
+      fmt::format("its bounds would have to be of the type {} of {}, which is not offered",
+                  data_type_name(type), node.inputs[0]));
+}
+
+/// An attribute of one float becomes the input `slot`.
+Result<void> float_to_input(const AdapterContext& context, model::Node& node,
+                            const std::string& name, size_t slot) {
+  if (!node.attribute(name)) return {};
+  const Tensor tensor = WATTWISE_TRY(number_like_input(context, node, node.float_or(name, 0)));
+  drop_attribute(node, name);
+  put_input(context, node, slot, context.graph.add_constant(node.outputs[0] + "_" + name, tensor));
+  return {};
+}
+
+bool reads_output(const AdapterContext& context, const model::Node& node, size_t slot) {
+  return slot < node.outputs.size() && !node.outputs[slot].empty() &&
+         context.graph.uses(node.outputs[slot]) > 0;
+}
+
+Result<void> batch_normalization_9(const AdapterContext&, model::Node& node) {
+  if (node.int_or("spatial", 1) != 1) return refuse("it normalizes each element by itself");
+  drop_attribute(node, "spatial");
+  return {};
+}
+
+Result<void> batch_normalization_14(const AdapterContext& context, model::Node& node) {
+  for (size_t slot = 1; slot < node.outputs.size(); ++slot) {
+    if (reads_output(context, node, slot)) return refuse("it is there for training");
+  }
+  context.graph.set_outputs(node, {node.outputs[0]});
+  return {};
+}
+
+Result<void> upsample_9(const AdapterContext& context, model::Node& node) {
+  const auto* scales = node.attribute("scales");
+  const auto* values = scales ? std::get_if<std::vector<float>>(&scales->value) : nullptr;
+  if (!values) return refuse("its scales are missing");
+  const Tensor tensor = make_float_tensor({static_cast<int64_t>(values->size())}, *values);
+  drop_attribute(node, "scales");
+  put_input(context, node, 1, context.graph.add_constant(node.outputs[0] + "_scales", tensor));
+  return {};
+}
+
+Result<void> upsample_10(const AdapterContext&, model::Node& node) {
+  node.op_type = "Resize";
+  return {};
+}
+
+Result<void> resize_11(const AdapterContext& context, model::Node& node) {
+  const std::string scales = node.inputs[1];
+  put_input(context, node, 1,
+            context.graph.add_constant(node.outputs[0] + "_roi", make_float_tensor({0}, {})));
+  put_input(context, node, 2, scales);
+  node.set_attribute("coordinate_transformation_mode", std::string("asymmetric"));
+  node.set_attribute("nearest_mode", std::string("floor"));
+  return {};
+}
+
+Result<void> slice_10(const AdapterContext& context, model::Node& node) {
+  ints_to_input(context, node, "starts", 1);
+  ints_to_input(context, node, "ends", 2);
+  ints_to_input(context, node, "axes", 3);
+  return {};
+}
+
+Result<void> topk_10(const AdapterContext& context, model::Node& node) {
+  const std::array count = {node.int_or("k", 0)};
+  drop_attribute(node, "k");
+  put_input(context, node, 1,
+            context.graph.add_constant(node.outputs[0] + "_k", make_int64_tensor({1}, count)));
+  return {};
+}
+
+Result<void> dropout_10(const AdapterContext& context, model::Node& node) {
+  if (reads_output(context, node, 1)) return refuse("its mask has another type");
+  return {};
+}
+
+Result<void> dropout_12(const AdapterContext&, model::Node& node) {
+  // The ratio matters in training only, which now takes an input that is not there.
+  drop_attribute(node, "ratio");
+  return {};
+}
+
+Result<void> clip_11(const AdapterContext& context, model::Node& node) {
+  WATTWISE_TRY(float_to_input(context, node, "min", 1));
+  return float_to_input(context, node, "max", 2);
+}
+
+Result<void> pad_11(const AdapterContext& context, model::Node& node) {
+  ints_to_input(context, node, "pads", 1);
+  const bool fills = node.string_or("mode", "constant") == "constant";
+  if (!fills || node.float_or("value", 0) == 0) {
+    drop_attribute(node, "value");
+    return {};
+  }
+  return float_to_input(context, node, "value", 2);
+}
+
+Result<void> scatter_11(const AdapterContext&, model::Node& node) {
+  node.op_type = "ScatterElements";
+  return {};
+}
+
+Result<void> axes_to_input(const AdapterContext& context, model::Node& node) {
+  ints_to_input(context, node, "axes", 1);
+  return {};
+}
+
+Result<void> split_13(const AdapterContext& context, model::Node& node) {
+  ints_to_input(context, node, "split", 1);
+  return {};
+}
+
+Result<void> split_18(const AdapterContext&, model::Node& node) {
+  if (has_input(node, 1)) return {};
+  node.set_attribute("num_outputs", static_cast<int64_t>(node.outputs.size()));
+  return {};
+}
+
+/// Softmax over all axes from `axis` on, seen as a matrix, in the set that knows only one axis.
+void flatten_around(const AdapterContext& context, model::Node& node, int64_t axis) {
+  GraphEditor& graph = context.graph;
+  const std::string input = node.inputs[0];
+  const std::string output = node.outputs[0];
+  const std::string shape = graph.unique(output + "_shape");
+  const std::string matrix = graph.unique(output + "_matrix");
+  const std::string flat = graph.unique(output + "_flat");
+  graph.set_input(node, 0, matrix);
+  graph.set_outputs(node, {flat});
+  graph.add(make_node("Shape", {input}, shape));
+  graph.add(make_node("Flatten", {input}, matrix)).set_attribute("axis", axis);
+  graph.add(make_node("Reshape", {flat, shape}, output));
+}
+
+Result<void> softmax_13(const AdapterContext& context, model::Node& node) {
+  const int64_t axis = node.int_or("axis", 1);
+  const auto rank = context.facts.rank(node.inputs[0]);
+  const bool last = axis == -1 || (rank && axis == *rank - 1);
+  if (!last) flatten_around(context, node, axis);
+  node.set_attribute("axis", int64_t{-1});
+  return {};
+}
+
+Result<void> roi_align_16(const AdapterContext&, model::Node& node) {
+  if (node.attribute("coordinate_transformation_mode")) return {};
+  node.set_attribute("coordinate_transformation_mode", std::string("output_half_pixel"));
+  return {};
+}
+
+Result<void> grid_sample_20(const AdapterContext&, model::Node& node) {
+  const std::string mode = node.string_or("mode", "bilinear");
+  if (mode == "bilinear") node.set_attribute("mode", std::string("linear"));
+  if (mode == "bicubic") node.set_attribute("mode", std::string("cubic"));
+  return {};
+}
+
+Result<void> dft_20(const AdapterContext& context, model::Node& node) {
+  const std::array axis = {node.int_or("axis", 1)};
+  drop_attribute(node, "axis");
+  put_input(context, node, 2,
+            context.graph.add_constant(node.outputs[0] + "_axis", make_int64_tensor({}, axis)));
+  return {};
+}
+
+Result<void> scan_9(const AdapterContext&, model::Node&) {
+  return refuse("it went through a batch, which the new one does not");
+}
+
+Result<void> group_normalization_21(const AdapterContext&, model::Node&) {
+  return refuse("it scaled groups, the new one scales channels");
+}
+
+constexpr std::array kAdapters = {AdapterRow{"BatchNormalization", 9, batch_normalization_9},
+                                  AdapterRow{"Upsample", 9, upsample_9},
+                                  AdapterRow{"Scan", 9, scan_9},
+                                  AdapterRow{"Dropout", 10, dropout_10},
+                                  AdapterRow{"Slice", 10, slice_10},
+                                  AdapterRow{"TopK", 10, topk_10},
+                                  AdapterRow{"Upsample", 10, upsample_10},
+                                  AdapterRow{"Clip", 11, clip_11},
+                                  AdapterRow{"Pad", 11, pad_11},
+                                  AdapterRow{"Resize", 11, resize_11},
+                                  AdapterRow{"Scatter", 11, scatter_11},
+                                  AdapterRow{"Dropout", 12, dropout_12},
+                                  AdapterRow{"Hardmax", 13, softmax_13},
+                                  AdapterRow{"LogSoftmax", 13, softmax_13},
+                                  AdapterRow{"ReduceSum", 13, axes_to_input},
+                                  AdapterRow{"Softmax", 13, softmax_13},
+                                  AdapterRow{"Split", 13, split_13},
+                                  AdapterRow{"Squeeze", 13, axes_to_input},
+                                  AdapterRow{"Unsqueeze", 13, axes_to_input},
+                                  AdapterRow{"BatchNormalization", 14, batch_normalization_14},
+                                  AdapterRow{"RoiAlign", 16, roi_align_16},
+                                  AdapterRow{"ReduceL1", 18, axes_to_input},
+                                  AdapterRow{"ReduceL2", 18, axes_to_input},
+                                  AdapterRow{"ReduceLogSum", 18, axes_to_input},
+                                  AdapterRow{"ReduceLogSumExp", 18, axes_to_input},
+                                  AdapterRow{"ReduceMax", 18, axes_to_input},
+                                  AdapterRow{"ReduceMean", 18, axes_to_input},
+                                  AdapterRow{"ReduceMin", 18, axes_to_input},
+                                  AdapterRow{"ReduceProd", 18, axes_to_input},
+                                  AdapterRow{"ReduceSumSquare", 18, axes_to_input},
+                                  AdapterRow{"Split", 18, split_18},
+                                  AdapterRow{"DFT", 20, dft_20},
+                                  AdapterRow{"GridSample", 20, grid_sample_20},
+                                  AdapterRow{"GroupNormalization", 21, group_normalization_21}};
+
+}  // namespace
+
+std::span<const AdapterRow> adapter_table() { return kAdapters; }
+
+}  // namespace wattwise::optimize

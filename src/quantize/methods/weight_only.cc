@@ -2,9 +2,15 @@
 // int8 weights, float activations.
 //
 //   MatMul(x, W)   becomes  MatMul(x, DequantizeLinear(W8, scale per column)), which ONNX Runtime
-//                  runs as an 8-bit product, where the operator set has it (13 and later);
+//                  runs as an 8-bit product, where the operator set has it (13 and later, to which
+//                  an older model is raised if it can be);
 //   Gather(W, i)   gathers int8 rows and unpacks them;
 //   any other      reads W through Cast x scale, folded when the model is loaded.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "optimize/raise_opset.h"
 #include "quantize/methods/methods.h"
 #include "quantize/store_int8.h"
 
@@ -46,13 +52,37 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
   return store_int8(weight, edits);
 }
 
+/// Raises an older model in which matrices would gain by it, and says so. True if the model has
+/// DequantizeLinear by channel then.
+Result<bool> reach_dequantize(model::Model& model, const MethodContext& context,
+                              std::vector<Decision>& decisions) {
+  const int64_t before = model.opset("");
+  if (before >= kPerAxisDequantize) return true;
+  std::vector<Decision> told_later;
+  const std::vector<Weight> weights = find_weights(model, told_later);
+  if (std::none_of(weights.begin(), weights.end(), is_matrix)) return false;
+  const auto raised = optimize::raise_opset(model, kPerAxisDequantize, context.shapes);
+  if (!raised) {
+    decisions.push_back({"refuse", "raise_opset", raised.error().to_string()});
+    return false;
+  }
+  decisions.push_back(
+      {"raise_opset", "model",
+       fmt::format("from operator set {} to {}, which unpacks int8 matrices right before MatMul",
+                   before, kPerAxisDequantize)});
+  return true;
+}
+
 }  // namespace
 
 Result<MethodOutcome> run_weight_only(model::Model& model, const MethodContext& context) {
-  if (model.opset("") < kPerAxisDequantize) {
-    return quantize_weights(model, context, {"weight_only", quantize_one<false>});
-  }
-  return quantize_weights(model, context, {"weight_only", quantize_one<true>});
+  std::vector<Decision> decisions;
+  const bool dequantizes = WATTWISE_TRY(reach_dequantize(model, context, decisions));
+  const WeightMethod method = {"weight_only",
+                               dequantizes ? quantize_one<true> : quantize_one<false>};
+  MethodOutcome outcome = WATTWISE_TRY(quantize_weights(model, context, method));
+  outcome.decisions.insert(outcome.decisions.begin(), decisions.begin(), decisions.end());
+  return outcome;
 }
 
 }  // namespace wattwise::quantize

@@ -71,7 +71,8 @@ TEST(WeightOnly, RaisesAnOldModelWithMatricesAndSaysSo) {
   ASSERT_TRUE(compared.has_value());
   EXPECT_GE(compared->front().cosine, 0.999);
 
-  model.graph.nodes.push_back(node("BatchNormalization", {"y", "w1", "w1", "w1", "w1"}, "z"));
+  model.graph.nodes.push_back(
+      model::make_node("BatchNormalization", {"y", "w1", "w1", "w1", "w1"}, "z"));
   model.graph.nodes.back().set_attribute("spatial", int64_t{0});
   model.opset_imports = {{"", 8}};
   const auto refused = (*row)->run(model, {kNoShapes, kNoProgress});

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the passes make of models: size, exactness, speed and load, beside onnxsim and onnxslim.
+
+    python3 bench/rewriting.py [MODEL ...]
+
+Without models: those of `./setup models`, with the goals set for them. Speed is CPU time of the
+untouched model / that of the other, one thread, run in turn in one process, with its 95 % interval.
+The two other tools are tried where they are installed beside the running interpreter or on the path
+(`pip install onnxsim onnxslim`).
+"""
+import json
+import os
+import pathlib
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+WATTWISE = ROOT / "build/release/wattwise"
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+MODELS = CACHE / "wattwise/models"
+FEATURES = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd",
+            "asimddp", "i8mm", "sve")
+
+# Goals for a machine with VNNI, and [in brackets] with AVX2 only: bytes, and speed.
+GOALS = {
+    ("ocr_reader", "rewritten"): "exact to 1e-5, 1.35x [1.2x]",
+    ("ocr_reader", "weight_only"): "2.9 MB, the same speed",
+    ("blazeface", "rewritten"): "1.35x [1.0x]",
+    ("blazeface", "weight_only"): "165 kB, 1.35x [1.0x]",
+    ("silero_vad_v5", "rewritten"): "exact to 1e-6, 1.35x",
+    ("silero_vad_v5", "weight_only"): "850 kB, 1.3x",
+    ("model", "weight_only"): "23 MB, cosine 0.999, 1.3x",
+}
+
+
+def cpu_features():
+    """Those that matter for products, in the order of FEATURES."""
+    try:
+        text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.machine()
+    lines = [line for line in text.splitlines() if line.startswith(("flags", "Features"))]
+    flags = set(lines[0].split()) if lines else set()
+    name = next((line.split(":", 1)[1].strip() for line in text.splitlines()
+                 if line.startswith("model name")), platform.machine())
+    return f"{name}; {' '.join(flag for flag in FEATURES if flag in flags)}"
+
+
+def run(words):
+    """(standard output, CPU seconds) of a program; its message as an error."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
+                          check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
+        raise RuntimeError(lines[-1])
+    return done.stdout, (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+
+
+def wattwise(folder, *words):
+    """(document, CPU seconds) of one command."""
+    text, seconds = run([WATTWISE, "--db-path", folder / "bench.duckdb", "--json", *words])
+    return json.loads(text), seconds
+
+
+def rewritten(model, output, folder):
+    """The exact passes alone."""
+    document, seconds = wattwise(folder, "optimize", model, "--output-path", output)
+    passes = sum(item["milliseconds"] for item in document["passes"]) / 1000
+    return f"passes {passes:.3f} s, all {seconds:.2f} CPU s, {document['rounds']} rounds"
+
+
+def weight_only(model, output, folder):
+    """The passes, and weights stored in 8 bits."""
+    _, seconds = wattwise(folder, "prepare", "--model-path", model, "--output-path", output,
+                          "--quantization-method", "weight_only")
+    return f"all {seconds:.2f} CPU s"
+
+
+def other_tool(name):
+    """A function that runs a rival on a model, or None where it is not installed."""
+    beside = pathlib.Path(sys.executable).parent / name
+    program = str(beside) if beside.exists() else shutil.which(name)
+    if program is None:
+        return None
+
+    def make(model, output, _folder):
+        _, seconds = run([program, model, output])
+        return f"all {seconds:.2f} CPU s"
+    return make
+
+
+def size(count):
+    """Bytes as people write them."""
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+def compare(model, output, folder):
+    """One line about what was made of a model."""
+    found, _ = wattwise(folder, "compare", model, output)
+    error = max(item["max_relative_error"] for item in found["outputs"].values())
+    cosine = min(item["cosine"] for item in found["outputs"].values())
+    speed = found["speed_ratio"]
+    return (f"{size(found['second']['size_bytes']):>9}  {error:8.1e}  {cosine:.6f}  "
+            f"{speed['median']:.3f}x ({speed['low']:.3f} to {speed['high']:.3f})  "
+            f"{found['first']['load_ms']:5.1f} -> {found['second']['load_ms']:5.1f} ms")
+
+
+def measure(model, forms):
+    """Prints the table of one model."""
+    print(f"\n{model.stem if model.parent == MODELS else model.parent.name + '/' + model.stem}, "
+          f"{size(model.stat().st_size)}")
+    for name, make in forms.items():
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = pathlib.Path(temporary)
+            output = folder / "made.onnx"
+            try:
+                cost = make(model, output, folder)
+                line = compare(model, output, folder)
+            except RuntimeError as error:
+                print(f"  {name:<12} {error}")
+                continue
+            goal = GOALS.get((model.stem, name), "") if MODELS in model.parents else ""
+            print(f"  {name:<12} {line}  {cost}" + (f"  [goal: {goal}]" if goal else ""))
+
+
+def main(words):
+    """Measures the models that are named, or all."""
+    models = [pathlib.Path(word).resolve() for word in words] or sorted(
+        path for path in [*MODELS.glob("*.onnx"), *MODELS.glob("*/model.onnx")]
+        if "operators" not in path.parts)
+    if not models:
+        sys.exit("there are no models; name some, or run ./setup models")
+    forms = {"rewritten": rewritten, "weight_only": weight_only}
+    for name in ("onnxsim", "onnxslim"):
+        tool = other_tool(name)
+        if tool is None:
+            print(f"{name} is not installed")
+        else:
+            forms[name] = tool
+    print(cpu_features())
+    print("columns: size, largest error of the largest value, cosine, speed, load, cost")
+    for model in models:
+        measure(model, forms)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

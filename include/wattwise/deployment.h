@@ -35,8 +35,8 @@ struct DeploymentOptions {
   std::string data_folder;                    ///< overlays data/; may define targets and profiles
   std::vector<std::string> config_files;      ///< JSON patches, folded in order
   std::vector<std::pair<std::string, std::string>> config_patches;  ///< layer name, JSON text
-  std::string onnxruntime_library;                                  ///< tried first if set
-  std::string duckdb_library;                                       ///< tried first if set
+  std::string onnxruntime_library;  ///< the only one that may serve, if set
+  std::string duckdb_library;       ///< tried first if set
   LogCallback log;
   std::string log_level = "warning";
   ProgressCallback progress;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the libraries that Python packages already bring, so that a process holds one copy."""
 import importlib.util
+import os
 import pathlib
 
 
@@ -20,8 +21,8 @@ def _first(package, patterns):
 
 
 def onnxruntime_library():
-    """Path of ONNX Runtime's library in its Python package, or ""."""
-    return _first("onnxruntime", ["capi/libonnxruntime.so.*"])
+    """Path in $WATTWISE_ORT_LIBRARY, else of the library in ONNX Runtime's package, or ""."""
+    return os.environ.get("WATTWISE_ORT_LIBRARY") or _first("onnxruntime", ["capi/libonnxruntime.so.*"])
 
 
 def duckdb_library():

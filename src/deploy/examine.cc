@@ -62,6 +62,7 @@ Result<Samples> comparison_samples(Context& context, const std::string& path,
   Env& env = context.env();
   auto runtime = WATTWISE_TRY(context.runtime());
   const auto model = WATTWISE_TRY(model::load(env, path));
+  WATTWISE_TRY(model::check_ports(model));
   const auto session = WATTWISE_TRY(engine::open_session(runtime, env, path, {}));
   const auto preprocessor = WATTWISE_TRY(input::load_preprocessor(env, path));
   PrepareOptions options;

@@ -65,6 +65,7 @@ Result<void> open_model(Context& context, const config::Resolved& resolved,
                         runtime::ManagedModel& managed) {
   Env& env = context.env();
   const auto model = WATTWISE_TRY(model::load(env, managed.path));
+  WATTWISE_TRY(model::check_ports(model));
   managed.model_type = model::infer_model_type(model).type;
   managed.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, managed.path));
   auto runtime = WATTWISE_TRY(context.runtime());

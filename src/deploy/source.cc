@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "model/graph_edit.h"
+#include "model/inspect.h"
 #include "model/load.h"
 #include "model/walk.h"
 #include "optimize/fix_inputs.h"
@@ -61,6 +62,7 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
   source.path = absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));
   source.model = WATTWISE_TRY(model::load(env, source.path));
   WATTWISE_TRY(model::verify(source.model));
+  WATTWISE_TRY(model::check_ports(source.model));
   source.size_bytes = stored_size(source.model, env, source.path);
   const TensorMap fixed = WATTWISE_TRY(fix(source, options.fixed_inputs));
   source.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, source.path));

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "core/text.h"
+#include "engine/message.h"
 #include "engine/ort.h"
 
 namespace wattwise::engine {
@@ -34,11 +35,14 @@ std::string folder_of_this_code() {
   return parent_path(info.dli_fname);
 }
 
+/// A library that somebody named is the only one that may serve: another would not be the one whose
+/// results are asked for.
 std::vector<std::string> candidates(const Env& env, const RuntimeOptions& options) {
   constexpr const char* kName = "libonnxruntime.so.1";
+  if (!options.library_path.empty()) return {options.library_path};
+  const auto variable = env.variable("WATTWISE_ORT_LIBRARY");
+  if (variable && !variable->empty()) return {*variable};
   std::vector<std::string> paths;
-  if (!options.library_path.empty()) paths.push_back(options.library_path);
-  if (auto variable = env.variable("WATTWISE_ORT_LIBRARY")) paths.push_back(*variable);
   const std::string here = folder_of_this_code();
   paths.push_back(join_path(here, kName));
   paths.push_back(join_path(here, std::string("../lib/") + kName));
@@ -84,11 +88,30 @@ std::vector<std::string> OrtRuntime::available_providers() const {
   return out;
 }
 
+namespace {
+
+bool is_out_of_memory(std::string_view message) {
+  return message.find("Failed to allocate memory") != std::string_view::npos ||
+         message.find("bad_alloc") != std::string_view::npos;
+}
+
+/// Some versions report an operator that they do not know as a damaged model.
+bool lacks_operator(std::string_view message) {
+  return message.find("is not a registered function/op") != std::string_view::npos ||
+         message.find("No Op registered for") != std::string_view::npos ||
+         message.find("No opset import for domain") != std::string_view::npos;
+}
+
+}  // namespace
+
 Result<void> check(OrtStatus* raw, const std::string& what, const std::string& subject) {
   if (!raw) return {};
   const StatusPtr status(raw);
-  std::string message = ort_api().GetErrorMessage(status.get());
-  std::replace(message.begin(), message.end(), '\n', ' ');
+  std::string message = readable_message(ort_api().GetErrorMessage(status.get()));
+  if (is_out_of_memory(message)) {
+    return Error(ErrorCode::kExhausted,
+                 fmt::format("there is no memory to {} {}: {}", what, subject, message));
+  }
   ErrorCode code = ErrorCode::kInternal;
   switch (ort_api().GetErrorCode(status.get())) {
     case ORT_NO_SUCHFILE:
@@ -107,6 +130,12 @@ Result<void> check(OrtStatus* raw, const std::string& what, const std::string& s
       break;
     default:
       break;
+  }
+  if (code == ErrorCode::kUnsupported || lacks_operator(message)) {
+    code = ErrorCode::kUnsupported;
+    message +=
+        "; export the model with operators that this ONNX Runtime has, or name a library "
+        "that has them (WATTWISE_ORT_LIBRARY)";
   }
   return Error(code, fmt::format("ONNX Runtime cannot {} {}: {}", what, subject, message));
 }
@@ -130,6 +159,12 @@ Result<std::unique_ptr<const LoadedLibrary>> load_library(const Env& env,
                        "start from", path));
     const StatusPtr ignored(g_api->DisableTelemetryEvents(ort_env));
     return std::make_unique<const LoadedLibrary>(LoadedLibrary{version, path, EnvPtr(ort_env)});
+  }
+  if (failures.size() == 1) {
+    return Error(ErrorCode::kUnavailable,
+                 fmt::format("the ONNX Runtime library that was named cannot be used: {}; name "
+                             "another, or none for the one that came with WattWise",
+                             failures.front()));
   }
   return Error(ErrorCode::kUnavailable,
                fmt::format("ONNX Runtime was not found; set WATTWISE_ORT_LIBRARY to its library. "

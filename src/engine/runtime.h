@@ -22,13 +22,14 @@ class Runtime {
 };
 
 struct RuntimeOptions {
-  std::string library_path;  ///< tried first if set
+  std::string library_path;  ///< the only one that may serve, if set
   Logger logger;             ///< ONNX Runtime's own messages go here under the module "engine"
 };
 
-/// Loads ONNX Runtime: `library_path`, then $WATTWISE_ORT_LIBRARY, then the library beside this
-/// program or package, the one this build was configured with, and last the system's. kUnavailable
-/// names every place that was tried. A process loads one library; later calls return the same.
+/// Loads ONNX Runtime: `library_path`, else $WATTWISE_ORT_LIBRARY; without either the library
+/// beside this program or package, the one this build was configured with, and last the system's. A
+/// named library that cannot serve is kUnavailable, and so is a search without success, with every
+/// place that was tried. A process loads one library; later calls return the same.
 Result<std::shared_ptr<Runtime>> load_runtime(Env& env, const RuntimeOptions& options);
 
 }  // namespace wattwise::engine

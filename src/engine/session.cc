@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "core/text.h"
 #include "engine/append_provider.h"
 #include "engine/ort.h"
 #include "engine/values.h"
@@ -122,7 +123,7 @@ class OrtModelSession final : public Session {
                      "run", source_);
     std::vector<ValuePtr> owned;
     for (OrtValue* value : raw_outputs) owned.emplace_back(value);
-    if (!ran) return std::move(ran).error();
+    if (!ran) return explain_failure(ran.error(), inputs);
     TensorMap outputs;
     for (size_t i = 0; i < owned.size(); ++i) {
       const std::string& name = outputs_[i].name;
@@ -158,6 +159,18 @@ class OrtModelSession final : public Session {
         ErrorCode::kInvalidArgument,
         fmt::format("{} takes {}; it was given {}", source_, fmt::join(expected, ", "),
                     given.empty() ? "nothing" : fmt::format("{}", fmt::join(given, ", "))));
+  }
+
+  /// A model that loaded fails to run because of what it was given, unless memory ran out.
+  static Error explain_failure(const Error& error, const TensorMap& inputs) {
+    if (error.code() == ErrorCode::kExhausted || error.code() == ErrorCode::kUnsupported) {
+      return error;
+    }
+    std::vector<std::string> given;
+    for (const auto& [name, tensor] : inputs) given.push_back(describe_tensor(name, tensor));
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("{}; it was given {}: check their shapes and values", error.message(),
+                             given.empty() ? "no inputs" : join(given, ", ")));
   }
 
   Holdings holdings_;  // before the session, so that it goes after it

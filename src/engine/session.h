@@ -43,7 +43,8 @@ class Session {
   /// Why preferred providers were left out.
   virtual const std::vector<Decision>& decisions() const = 0;
   /// Runs once. Inputs are used in place; outputs own their memory through the runtime.
-  /// kInvalidArgument for a missing, unknown, mistyped or misshapen input, naming what is expected.
+  /// kInvalidArgument for a missing, unknown, mistyped or misshapen input, naming what is expected,
+  /// and for values that the model cannot work on, naming what was given.
   virtual Result<TensorMap> run(const TensorMap& inputs) const = 0;
   /// Ends profiling and returns the profile's path. Precondition: profile_prefix was set.
   virtual Result<std::string> end_profiling() = 0;

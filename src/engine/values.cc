@@ -60,6 +60,10 @@ std::string describe_port(const PortInfo& port) {
   return fmt::format("{} {}[{}]", port.name, data_type_name(port.type), fmt::join(dims, ", "));
 }
 
+std::string describe_tensor(const std::string& name, const Tensor& tensor) {
+  return fmt::format("{} {}{}", name, data_type_name(tensor.type), show_shape(tensor.shape));
+}
+
 Result<void> check_fit(const PortInfo& port, const Tensor& tensor) {
   bool fits = port.type == tensor.type && port.shape.size() == tensor.shape.size();
   for (size_t i = 0; fits && i < port.shape.size(); ++i) {

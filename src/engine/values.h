@@ -18,5 +18,7 @@ Result<Tensor> unwrap_value(ValuePtr value, const std::string& name);
 Result<void> check_fit(const PortInfo& port, const Tensor& tensor);
 /// "name float[1, 3, h, w]"
 std::string describe_port(const PortInfo& port);
+/// "name float[1, 3, 224, 224]"
+std::string describe_tensor(const std::string& name, const Tensor& tensor);
 
 }  // namespace wattwise::engine

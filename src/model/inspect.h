@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "model/graph.h"
+#include "wattwise/result.h"
 
 namespace wattwise::model {
 
@@ -51,5 +52,8 @@ ModelTypeGuess infer_model_type(const Model& model);
 /// Inputs or outputs as ports (initializer-backed inputs are optional).
 std::vector<PortInfo> input_ports(const Model& model);
 std::vector<PortInfo> output_ports(const Model& model);
+
+/// kUnsupported names an input or output that is no tensor: a sequence, an optional value, a map.
+Result<void> check_ports(const Model& model);
 
 }  // namespace wattwise::model

@@ -182,5 +182,15 @@ TEST(Model, MutatedFilesGiveOneLineOrAWorkingModel) {
   EXPECT_GT(refused, 200) << "the mutations are too tame to prove anything";
 }
 
+TEST(CheckPorts, OnlyTensorsMayComeInOrGoOut) {
+  Model model = sample();
+  EXPECT_TRUE(check_ports(model).has_value());
+  model.graph.outputs[0].raw_type = "\x22\x04\x0a\x02\x08\x01";  // sequence(tensor(float))
+  const auto refused = check_ports(model);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message().find("the output \"y\" is a sequence"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace wattwise::model

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 
 #include "core/text.h"
 #include "model/inspect.h"
+#include "model/quote.h"
 #include "model/walk.h"
 
 namespace wattwise::model {
@@ -52,6 +56,16 @@ bool any_name_has(const std::vector<PortInfo>& ports, std::string_view part) {
   });
 }
 
+/// What a TypeProto that is no dense tensor stands for, by its first field.
+std::string_view kind_of_type(std::string_view bytes) {
+  constexpr std::array<std::pair<int, std::string_view>, 4> kKinds = {
+      {{4, "a sequence"}, {5, "a map"}, {8, "a sparse tensor"}, {9, "an optional value"}}};
+  const int field = static_cast<unsigned char>(bytes.front()) >> 3;
+  const auto row = std::find_if(kKinds.begin(), kKinds.end(),
+                                [&](const auto& kind) { return kind.first == field; });
+  return row == kKinds.end() ? "of another kind" : row->second;
+}
+
 }  // namespace
 
 std::vector<PortInfo> input_ports(const Model& model) {
@@ -71,6 +85,21 @@ std::vector<PortInfo> output_ports(const Model& model) {
   std::vector<PortInfo> ports;
   for (const Value& output : model.graph.outputs) ports.push_back(to_port(output));
   return ports;
+}
+
+Result<void> check_ports(const Model& model) {
+  const auto check = [](const std::vector<Value>& values, std::string_view what) -> Result<void> {
+    for (const Value& value : values) {
+      if (value.raw_type.empty()) continue;
+      return Error(ErrorCode::kUnsupported,
+                   fmt::format("the {} {} is {}, and only tensors are supported; export the model "
+                               "with tensors in its place",
+                               what, quoted(value.name), kind_of_type(value.raw_type)));
+    }
+    return {};
+  };
+  WATTWISE_TRY(check(model.graph.inputs, "input"));
+  return check(model.graph.outputs, "output");
 }
 
 ModelTypeGuess infer_model_type(const Model& model) {

@@ -22,7 +22,8 @@ def _first(package, patterns):
 
 def onnxruntime_library():
     """Path in $WATTWISE_ORT_LIBRARY, else of the library in ONNX Runtime's package, or ""."""
-    return os.environ.get("WATTWISE_ORT_LIBRARY") or _first("onnxruntime", ["capi/libonnxruntime.so.*"])
+    named = os.environ.get("WATTWISE_ORT_LIBRARY")
+    return named or _first("onnxruntime", ["capi/libonnxruntime.so.*"])
 
 
 def duckdb_library():

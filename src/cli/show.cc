@@ -16,6 +16,9 @@ std::string show_figure(const Figure& figure, std::string_view unit) {
   const std::string number = fmt::format("{:.3g} {}", *figure.value, unit);
   const std::string range =
       figure.low && figure.high ? fmt::format(", {:.3g} to {:.3g}", *figure.low, *figure.high) : "";
+  if (figure.low && !figure.high) {
+    return fmt::format("{} (estimated, at least {:.3g}: {})", number, *figure.low, figure.method);
+  }
   if (figure.origin == Origin::kMeasured) {
     return fmt::format("{} (measured{}: {})", number, range, figure.method);
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/session.h"
 
@@ -23,6 +24,25 @@ device::Workload make_workload(const model::Inspection& inspection, double reque
   }
   workload.peak_memory_bytes = static_cast<double>(inspection.weight_bytes) + widest;
   return workload;
+}
+
+/// Work that is not counted makes every cost a lower bound; how far it reaches is not known.
+void open_intervals(const model::Inspection& inspection, Figures& figures) {
+  const int64_t uncounted = inspection.nodes_without_shape;
+  const int64_t repeated = inspection.nodes_in_loops;
+  if (uncounted == 0 && repeated == 0) return;
+  const std::string note = fmt::format(
+      "; a lower bound without an upper one, as {} multiplying nodes are not counted and {} are in "
+      "loops and counted once",
+      uncounted, repeated);
+  for (const char* id : {"latency_ms", "energy_per_inference_mj", "power_consumption_mw",
+                         "battery_impact_percent_per_hour"}) {
+    if (figures[id].value) figures[id].high.reset();
+  }
+  figures["energy_efficiency_items_per_joule"].low.reset();
+  for (auto& [id, figure] : figures) {
+    if (figure.value && id != "peak_memory_bytes") figure.method += note;
+  }
 }
 
 }  // namespace
@@ -46,10 +66,33 @@ PowerEfficiency estimate_efficiency(const model::Inspection& inspection,
   if (config.device.battery_wh) profile.battery_wh = config.device.battery_wh;
   out.device = profile.id;
   out.figures = device::estimate(profile, make_workload(inspection, out.request_rate_qps));
+  open_intervals(inspection, out.figures);
   const auto risk = device::throttling_risk(profile, out.figures["power_consumption_mw"]);
   out.thermal_throttling_risk = risk.level;
   out.risk_reason = risk.reason;
   return out;
+}
+
+Figure energy_of_run(const Figure& one, const RunWork& work) {
+  if (!one.value) return one;
+  const auto items = static_cast<double>(work.items);
+  const double size = work.relative_size / items;
+  const double least = std::min(1.0, size * size);
+  const double most = std::max(1.0, size * size);
+  Figure figure = one;
+  *figure.value *= items * std::max(1.0, size);
+  if (figure.low) *figure.low *= items * least;
+  if (figure.high) *figure.high *= items * most;
+  figure.method += fmt::format(
+      "; {} of {}", work.items == 1 ? "one item" : fmt::format("{} items", work.items), work.basis);
+  if (std::abs(size - 1) > 1e-9) {
+    figure.method += fmt::format(
+        ", this run's inputs hold {:.3g} times as many elements: the interval covers costs that "
+        "grow with "
+        "their square",
+        size);
+  }
+  return figure;
 }
 
 Result<model::Inspection> inspect_with_shapes(Context& context, const model::Model& model,

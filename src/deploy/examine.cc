@@ -141,6 +141,7 @@ Result<Json> inspect_model(Context& context, const std::string& model_path) {
               {"macs", inspected->macs},
               {"activation_bytes", inspected->activation_bytes},
               {"nodes_without_shape", inspected->nodes_without_shape},
+              {"nodes_in_loops", inspected->nodes_in_loops},
               {"operators", count_operators(*inspected)},
               {"nodes", nodes}};
 }

@@ -105,12 +105,13 @@ Figure reduction(const Figure& prepared, const Figure& original) {
   if (!prepared.value || !original.value || *original.value <= 0) {
     return Figure::absent("one of the two figures is not available");
   }
-  const auto at = [](const std::optional<double>& a, const std::optional<double>& b) {
-    return a && b && *b > 0 ? 100 * (1 - *a / *b) : 0;
-  };
-  const double middle = at(prepared.value, original.value);
-  const double low = at(prepared.low, original.low);
-  const double high = at(prepared.high, original.high);
+  const auto at = [](double a, double b) { return b > 0 ? 100 * (1 - a / b) : 0; };
+  const double middle = at(*prepared.value, *original.value);
+  if (!prepared.low || !prepared.high || !original.low || !original.high) {
+    return {middle, std::nullopt, std::nullopt, Origin::kEstimated, prepared.method};
+  }
+  const double low = at(*prepared.low, *original.low);
+  const double high = at(*prepared.high, *original.high);
   return Figure::estimated(middle, std::min({low, middle, high}), std::max({low, middle, high}),
                            prepared.method);
 }

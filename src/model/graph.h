@@ -139,8 +139,12 @@ struct OpsetImport {
   UnknownFields unknown = {};
 };
 
+/// A function that the file itself defines; its nodes are not taken apart.
 struct Function {
   std::string bytes;  ///< FunctionProto, kept as it was
+  std::string name = {};
+  std::string domain = {};
+  std::vector<std::string> op_types = {};  ///< of its nodes, in their order
 };
 
 /// A whole model. Copies share constant bytes but not the structure of nodes' subgraphs: see

@@ -26,7 +26,11 @@ int64_t bytes_of(const ValueShape& value) {
 class Inspector {
  public:
   Inspector(const Model& model, const ShapeTable& shapes)
-      : copy_(model), index_(copy_.graph), shapes_(shapes) {}
+      : copy_(model), index_(copy_.graph), shapes_(shapes) {
+    for (const Function& function : copy_.functions) {
+      functions_[{function.domain, function.name}] = may_multiply(function);
+    }
+  }
 
   Inspection run() {
     Inspection out;
@@ -72,7 +76,9 @@ class Inspector {
     cost.op_type = node.op_type;
     cost.graph = path;
     cost.compute_type = computes_in_integers(node) ? DataType::kInt8 : DataType::kFloat;
-    cost.macs = node_macs(node, shapes_);
+    const bool heavy = does_work(node);
+    const bool call = functions_.contains({node.domain, node.op_type});
+    cost.macs = !call ? node_macs(node, shapes_) : heavy ? std::nullopt : std::optional<int64_t>(0);
     int64_t activations = 0;
     for (const std::string& input : node.inputs) {
       if (input.empty()) continue;
@@ -88,7 +94,8 @@ class Inspector {
     if (activations >= 0) cost.activation_bytes = activations;
     out.macs += cost.macs.value_or(0);
     out.activation_bytes += cost.activation_bytes.value_or(0);
-    out.nodes_without_shape += multiplies(node) && !cost.macs ? 1 : 0;
+    out.nodes_without_shape += heavy && !cost.macs ? 1 : 0;
+    out.nodes_in_loops += heavy && cost.macs && loops_ > 0 ? 1 : 0;
     out.nodes.push_back(std::move(cost));
   }
 
@@ -111,7 +118,32 @@ class Inspector {
     total = total < 0 || bytes < 0 ? -1 : total + bytes;
   }
 
+  /// Whether the node multiplies, by itself or in the function that it calls.
+  bool does_work(const Node& node) const {
+    const auto function = functions_.find({node.domain, node.op_type});
+    return function == functions_.end() ? multiplies(node) : function->second;
+  }
+
+  /// What a function calls or repeats in turn is taken to multiply.
+  bool may_multiply(const Function& function) const {
+    const auto heavy = [&](const std::string& op_type) {
+      Node node;
+      node.op_type = op_type;
+      const auto named = [&](const Function& other) { return other.name == op_type; };
+      return multiplies(node) || op_type == "If" || op_type == "Loop" || op_type == "Scan" ||
+             std::any_of(copy_.functions.begin(), copy_.functions.end(), named);
+    };
+    return std::any_of(function.op_types.begin(), function.op_types.end(), heavy);
+  }
+
   void add_inner(const Node& node, const std::string& name, Inspection& out) {
+    const bool repeats = node.is("Loop") || node.is("Scan");
+    loops_ += repeats ? 1 : 0;
+    add_parts(node, name, out);
+    loops_ -= repeats ? 1 : 0;
+  }
+
+  void add_parts(const Node& node, const std::string& name, Inspection& out) {
     std::vector<Inspection> parts;
     for (const Attribute& attribute : node.attributes) {
       if (const auto* inner = std::get_if<std::shared_ptr<Graph>>(&attribute.value)) {
@@ -129,6 +161,7 @@ class Inspector {
     out.macs += dearest->macs;
     out.activation_bytes += dearest->activation_bytes;
     out.nodes_without_shape += dearest->nodes_without_shape;
+    out.nodes_in_loops += dearest->nodes_in_loops;
     std::move(dearest->nodes.begin(), dearest->nodes.end(), std::back_inserter(out.nodes));
   }
 
@@ -136,6 +169,8 @@ class Inspector {
   ConstantIndex index_;
   const ShapeTable& shapes_;
   std::set<std::string> folded_;
+  std::map<std::pair<std::string, std::string>, bool> functions_;  ///< by domain and name
+  int loops_ = 0;  ///< how many Loops and Scans are around the current place
 };
 
 }  // namespace

@@ -33,12 +33,14 @@ struct Inspection {
   int64_t weight_bytes = 0;
   int64_t macs = 0;                 ///< sum over nodes whose shapes are known
   int64_t nodes_without_shape = 0;  ///< nodes that multiply but whose shapes are unknown
+  int64_t nodes_in_loops = 0;       ///< nodes that multiply in a Loop or Scan: counted once
   int64_t activation_bytes = 0;
   std::vector<NodeCost> nodes;  ///< in graph order, inner graphs after their node
 };
 
 /// Costs per node. `shapes` is what the runtime inferred, with input dimensions bound; of an If
-/// the dearer branch counts in the totals.
+/// the dearer branch counts in the totals. What a loop repeats counts once, and a call of a
+/// function that multiplies counts as a node without shape.
 Inspection inspect(const Model& model, const ShapeTable& shapes);
 
 /// text, vision, audio or llm, with the reason in words. From input types, ranks, operators and

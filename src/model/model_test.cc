@@ -182,6 +182,57 @@ TEST(Model, MutatedFilesGiveOneLineOrAWorkingModel) {
   EXPECT_GT(refused, 200) << "the mutations are too tame to prove anything";
 }
 
+/// y = x w, with all shapes known.
+Model product() {
+  Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", 17}, {"my", 1}};
+  model.graph.name = "main";
+  model.graph.inputs = {float_value("x", {1, 4})};
+  model.graph.outputs = {float_value("y", {1, 2})};
+  const std::vector<float> weights(8, 1);
+  model.graph.initializers = {make_float_constant("w", {4, 2}, weights)};
+  model.graph.nodes = {node("MatMul", {"x", "w"}, {"y"})};
+  return model;
+}
+const ShapeTable kProductShapes = {{"x", {DataType::kFloat, {1, 4}}},
+                                   {"y", {DataType::kFloat, {1, 2}}}};
+
+TEST(Inspect, WorkInALoopCountsOnceAndIsReported) {
+  Model model = product();
+  EXPECT_EQ(inspect(model, kProductShapes).nodes_in_loops, 0);
+  auto body = std::make_shared<Graph>();
+  body->name = "body";
+  body->nodes = std::move(model.graph.nodes);
+  body->outputs = model.graph.outputs;
+  Node loop = node("Loop", {"", "", "x"}, {"out"});
+  loop.set_attribute("body", body);
+  model.graph.nodes = {loop};
+  const Inspection inspection = inspect(model, kProductShapes);
+  EXPECT_EQ(inspection.macs, 8);
+  EXPECT_EQ(inspection.nodes_in_loops, 1);
+  EXPECT_EQ(inspection.nodes_without_shape, 0);
+}
+
+TEST(Inspect, ACallOfAFunctionThatMultipliesIsNotTakenForNothing) {
+  // FunctionProto: name (1) "Lin" or "Act", node (7) with op_type (4), domain (10) "my".
+  const std::string lin("\x0a\x03Lin\x3a\x08\x22\x06MatMul\x52\x02my");
+  const std::string act(
+      "\x0a\x03"
+      "Act\x3a\x06\x22\x04Relu\x52\x02my");
+  Model model = product();
+  model.functions = {{lin}, {act}};
+  model.graph.nodes = {node("Lin", {"x", "w"}, {"h"}), node("Act", {"h"}, {"y"})};
+  for (Node& call : model.graph.nodes) call.domain = "my";
+  const auto read = parse(bytes_of(model), "functions");
+  ASSERT_TRUE(read.has_value()) << read.error().to_string();
+  EXPECT_EQ(read->functions[0].bytes, lin);
+  const Inspection inspection = inspect(*read, kProductShapes);
+  EXPECT_EQ(inspection.nodes_without_shape, 1);
+  EXPECT_FALSE(inspection.nodes[0].macs.has_value());
+  EXPECT_EQ(inspection.nodes[1].macs, 0);
+}
+
 TEST(CheckPorts, OnlyTensorsMayComeInOrGoOut) {
   Model model = sample();
   EXPECT_TRUE(check_ports(model).has_value());

@@ -65,11 +65,28 @@ class ModelReader {
       case wire::ModelField::kFunctions:
         if (!is_bytes(r)) return false;
         budget_.take();
-        model.functions.push_back({r.get_string()});
+        model.functions.push_back(read_function(r.get_string()));
         return true;
       default:
         return false;
     }
+  }
+
+  Function read_function(std::string bytes) {
+    Function function{std::move(bytes)};
+    std::string ignored;
+    for_each_field(Reader(function.bytes), ignored, [&](Reader& r) {
+      if (r.tag() == wire::FunctionField::kName) return take(r, function.name);
+      if (r.tag() == wire::FunctionField::kDomain) return take(r, function.domain);
+      if (r.tag() != wire::FunctionField::kNode || !is_bytes(r)) return false;
+      budget_.take();
+      std::string& op_type = function.op_types.emplace_back();
+      for_each_field(r.get_message(), ignored, [&](Reader& node) {
+        return node.tag() == wire::NodeField::kOpType && take(node, op_type);
+      });
+      return true;
+    });
+    return function;
   }
 
   OpsetImport read_opset(Reader message) {

@@ -38,6 +38,10 @@ struct GraphField {
   };
 };
 
+struct FunctionField {
+  enum : uint32_t { kName = 1, kNode = 7, kDomain = 10 };
+};
+
 struct NodeField {
   enum : uint32_t {
     kInput = 1,

@@ -53,6 +53,9 @@ std::string describe(const Json& model, bool explain) {
     lines.add("",
               fmt::format("{} multiplying nodes have unknown shapes and are not counted", unknown));
   }
+  if (const auto repeated = model["nodes_in_loops"].get<int64_t>(); repeated > 0) {
+    lines.add("", fmt::format("{} multiplying nodes are in loops and are counted once", repeated));
+  }
   lines.add("operators", readable(model["operators"]));
   return lines.to_string() + (explain ? describe_nodes(model["nodes"]) : "");
 }
@@ -61,7 +64,9 @@ std::string describe(const Json& model, bool explain) {
 
 Action declare_inspect(CLI::App& command) {
   auto model_path = std::make_shared<std::string>();  // shared by the bindings and the action
-  command.add_option("model,--model-path", *model_path, "ONNX file or model folder")->required();
+  command.add_option("model,--model-path", *model_path, "ONNX file or model folder")
+      ->required()
+      ->option_text("TEXT, with or without its name REQUIRED");
   return [model_path](Invocation& invocation) -> Result<Output> {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.inspect_model(*model_path));

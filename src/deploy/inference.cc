@@ -12,6 +12,7 @@
 #include "input/prepare_inputs.h"
 #include "model/inspect.h"
 #include "model/load.h"
+#include "model/walk.h"
 #include "runtime/batches.h"
 #include "runtime/idle_policy.h"
 
@@ -61,11 +62,28 @@ void unload_idle(Context& context, const std::string& keep) {
   }
 }
 
+/// Unloads what must go so that the model fits below `max_memory_mb`.
+Result<void> make_room(Context& context, const runtime::ManagedModel& next,
+                       std::vector<Decision>& decisions) {
+  const auto config = context.resolved().config.memory_optimization;
+  const auto unloads = WATTWISE_TRY(
+      runtime::decide_room(context.models().loaded(), {next.path, 0, next.size_bytes}, config));
+  for (const Decision& decision : unloads) {
+    context.models().erase(decision.subject);
+    context.logger().log(LogLevel::kInfo, "runtime", "unloaded", field("model", decision.subject),
+                         field("reason", decision.reason));
+    decisions.push_back(decision);
+  }
+  return {};
+}
+
 Result<void> open_model(Context& context, const config::Resolved& resolved,
-                        runtime::ManagedModel& managed) {
+                        runtime::ManagedModel& managed, std::vector<Decision>& decisions) {
   Env& env = context.env();
   const auto model = WATTWISE_TRY(model::load(env, managed.path));
   WATTWISE_TRY(model::check_ports(model));
+  managed.size_bytes = std::max(managed.size_bytes, model::weight_bytes(model));
+  WATTWISE_TRY(make_room(context, managed, decisions));
   managed.model_type = model::infer_model_type(model).type;
   managed.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, managed.path));
   auto runtime = WATTWISE_TRY(context.runtime());
@@ -76,13 +94,16 @@ Result<void> open_model(Context& context, const config::Resolved& resolved,
           : WATTWISE_TRY(engine::open_session(runtime, env, managed.path, options));
   managed.operating_point =
       fmt::format("provider={} threads={}", managed.session->provider(), options.threads);
-  auto inspection = inspect_with_shapes(context, model, plausible_inputs(model).front());
+  const engine::InputGuess guess = plausible_inputs(model).front();
+  managed.assumed_sizes = guess.dimensions;
+  auto inspection = inspect_with_shapes(context, model, guess);
   const auto device = WATTWISE_TRY(context.device(resolved));
   if (inspection) managed.power = estimate_efficiency(*inspection, device, resolved.config);
   return {};
 }
 
-Result<Handle> load_managed(Context& context, const std::string& path, const ModelLoader& loader) {
+Result<Handle> load_managed(Context& context, const std::string& path, const ModelLoader& loader,
+                            std::vector<Decision>& decisions) {
   const config::Resolved resolved = context.resolved();
   const Seconds start = context.env().monotonic_now();
   const auto info = context.env().stat(path);
@@ -94,10 +115,11 @@ Result<Handle> load_managed(Context& context, const std::string& path, const Mod
   managed.path = path;
   managed.size_bytes = info ? info->size_bytes : 0;
   if (loader) {
+    WATTWISE_TRY(make_room(context, managed, decisions));
     managed.custom = WATTWISE_TRY(loader(path));
     managed.operating_point = "custom loader";
   } else {
-    WATTWISE_TRY(open_model(context, resolved, managed));
+    WATTWISE_TRY(open_model(context, resolved, managed, decisions));
   }
   managed.loaded_at = context.env().wall_now().count();
   managed.loading_time_seconds = (context.env().monotonic_now() - start).count();
@@ -134,10 +156,54 @@ std::string model_file(const Context& context, const std::string& path) {
   return absolute_path(context.env(), file ? *file : path);
 }
 
-Result<Handle> loaded_or_load(Context& context, const std::string& path) {
+Result<Handle> loaded_or_load(Context& context, const std::string& path,
+                              std::vector<Decision>& decisions) {
   if (auto handle = context.models().find(path)) return handle;
   auto loaded = WATTWISE_TRY(load(context, {path, {}}));
+  std::copy_if(loaded.decisions.begin(), loaded.decisions.end(), std::back_inserter(decisions),
+               [](const Decision& decision) { return decision.action == "unload"; });
   return context.models().find(path);
+}
+
+/// The sizes that a model's estimate is for: "ids [1, 32]".
+std::string describe_basis(const runtime::ManagedModel& managed) {
+  std::vector<std::string> parts;
+  for (const PortInfo& port : managed.session->inputs()) {
+    std::vector<int64_t> shape = port.shape;
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      const auto size = managed.assumed_sizes.find(fmt::format("{}:{}", port.name, axis));
+      if (size != managed.assumed_sizes.end()) shape[axis] = size->second;
+    }
+    parts.push_back(fmt::format("{} [{}]", port.name, fmt::join(shape, ", ")));
+  }
+  return parts.empty() ? "a model without inputs" : fmt::format("{}", fmt::join(parts, " and "));
+}
+
+/// How many times the assumed number of elements the inputs hold; 1 where no size is free. The
+/// input that has grown most says how much work there is: a cache may be empty.
+double relative_size(const runtime::ManagedModel& managed, const TensorMap& tensors) {
+  double largest = 0;
+  for (const PortInfo& port : managed.session->inputs()) {
+    const auto tensor = tensors.find(port.name);
+    double assumed = 1;
+    bool is_free = false;
+    for (size_t axis = 0; axis < port.shape.size(); ++axis) {
+      const auto size = managed.assumed_sizes.find(fmt::format("{}:{}", port.name, axis));
+      is_free = is_free || size != managed.assumed_sizes.end();
+      assumed *= static_cast<double>(size != managed.assumed_sizes.end() ? size->second
+                                                                         : port.shape[axis]);
+    }
+    if (!is_free || assumed <= 0 || tensor == tensors.end()) continue;
+    largest = std::max(largest, static_cast<double>(tensor->second.element_count()) / assumed);
+  }
+  return largest > 0 ? largest : 1;
+}
+
+Figure estimate_energy(const runtime::ManagedModel& managed, const RunWork& work) {
+  const auto energy = managed.power.figures.find("energy_per_inference_mj");
+  return energy != managed.power.figures.end()
+             ? energy_of_run(energy->second, work)
+             : Figure::absent("no energy sensor, and no estimate for this model");
 }
 
 /// Records one inference that took `seconds` and completes the result's common part.
@@ -161,10 +227,6 @@ void finish(Context& context, const runtime::ManagedModel& managed, double secon
         {"missed_deadline", managed.path,
          fmt::format("took {:.1f} ms, latency_deadline_ms is {:.1f}", seconds * 1e3, *deadline)});
   }
-  const auto energy = managed.power.figures.find("energy_per_inference_mj");
-  result.energy_mj = energy != managed.power.figures.end()
-                         ? energy->second
-                         : Figure::absent("no energy sensor, and no estimate for this model");
   store::Inference row;
   row.model_path = managed.path;
   row.finished_at = now;
@@ -190,11 +252,15 @@ Result<LoadResult> load(Context& context, const LoadOptions& options) {
   if (auto handle = context.models().find(path); handle && !options.model_loader) {
     return describe(context, *handle);
   }
-  if (options.model_loader) context.models().remember_loader(path, options.model_loader);
-  auto loaded = load_managed(context, path, context.models().loader(path));
+  std::vector<Decision> decisions;
+  const ModelLoader loader =
+      options.model_loader ? options.model_loader : context.models().loader(path);
+  auto loaded = load_managed(context, path, loader, decisions);
   if (!loaded) return std::move(loaded).error().with_context("loading " + path);
+  if (loader) context.models().remember_loader(path, loader);
   const runtime::ManagedModel& managed = **loaded;
   LoadResult result = describe(context, managed);
+  result.decisions.insert(result.decisions.begin(), decisions.begin(), decisions.end());
   log_to_store(context,
                store::Load{path, managed.model_type, result.execution_provider,
                            managed.loading_time_seconds, managed.loaded_at},
@@ -204,10 +270,12 @@ Result<LoadResult> load(Context& context, const LoadOptions& options) {
   return result;
 }
 
-/// What a session returned, and how long it took without the preparation of inputs.
+/// What a session returned, how long it took without the preparation of inputs, and how much it had
+/// to work on.
 struct Ran {
   TensorMap outputs;
   double seconds = 0;
+  double relative_size = 0;
 };
 
 /// A batch goes through the model in parts of the configured size, a model with a fixed batch in
@@ -223,6 +291,7 @@ Result<Ran> run_session(Context& context, const runtime::ManagedModel& managed,
   Ran ran;
   const auto run = [&](const TensorMap& tensors, int64_t rows) {
     const Seconds start = context.env().monotonic_now();
+    ran.relative_size += relative_size(managed, tensors);
     auto outputs = runtime::run_in_batches(*managed.session, tensors, {rows, size}, decisions);
     ran.seconds += (context.env().monotonic_now() - start).count();
     return outputs;
@@ -259,16 +328,18 @@ Result<InferenceResult> infer(Context& context, const std::string& model_path,
                               const InferenceInputs& inputs) {
   const std::string path = model_file(context, model_path);
   const bool was_loaded = context.models().find(path) != nullptr;
-  const Handle managed = WATTWISE_TRY(loaded_or_load(context, path));
+  InferenceResult result;
+  const Handle managed = WATTWISE_TRY(loaded_or_load(context, path, result.decisions));
   if (!managed->session) {
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("{} was loaded by a custom loader; pass an inference handler", path));
   }
-  InferenceResult result;
   result.batch_size = std::max<int64_t>(1, static_cast<int64_t>(inputs.batch.size()));
   auto ran = run_session(context, *managed, inputs, result.decisions);
   if (!ran) return std::move(ran).error().with_context("running " + path);
   result.outputs = std::move(ran->outputs);
+  result.energy_mj =
+      estimate_energy(*managed, {result.batch_size, ran->relative_size, describe_basis(*managed)});
   finish(context, *managed, ran->seconds, result);
   context.logger().log(LogLevel::kDebug, "runtime", "inference", field("model", path),
                        field("seconds", ran->seconds));
@@ -281,11 +352,17 @@ Result<InferenceResult> infer(Context& context, const std::string& model_path,
 Result<InferenceResult> infer_with_handler(Context& context, const std::string& model_path,
                                            const InferenceHandler& handler) {
   const std::string path = model_file(context, model_path);
-  const Handle managed = WATTWISE_TRY(loaded_or_load(context, path));
   InferenceResult result;
+  const Handle managed = WATTWISE_TRY(loaded_or_load(context, path, result.decisions));
   const Seconds start = context.env().monotonic_now();
   result.handler_result = WATTWISE_TRY(handler(managed->custom));
-  finish(context, *managed, (context.env().monotonic_now() - start).count(), result);
+  const double seconds = (context.env().monotonic_now() - start).count();
+  result.energy_mj =
+      managed->session
+          ? estimate_energy(*managed,
+                            {1, 1, describe_basis(*managed) + ", whatever the handler did"})
+          : Figure::absent("no energy sensor, and no estimate for what a custom loader returned");
+  finish(context, *managed, seconds, result);
   rest(context);
   return result;
 }

@@ -14,14 +14,18 @@ double megabytes(const std::vector<LoadedModel>& models) {
   return total;
 }
 
+void sort_by_need(std::vector<LoadedModel>& models) {
+  std::sort(models.begin(), models.end(), [](const LoadedModel& a, const LoadedModel& b) {
+    return a.last_needed_at < b.last_needed_at;
+  });
+}
+
 }  // namespace
 
 std::vector<Decision> decide_unloads(std::vector<LoadedModel> models, const std::string& keep,
                                      const MemoryOptimizationConfig& config, double now) {
   std::vector<Decision> decisions;
-  std::sort(models.begin(), models.end(), [](const LoadedModel& a, const LoadedModel& b) {
-    return a.last_needed_at < b.last_needed_at;
-  });
+  sort_by_need(models);
   const auto unload = [&](std::vector<LoadedModel>::iterator model, std::string reason) {
     decisions.push_back({"unload", model->path, std::move(reason)});
     return models.erase(model);
@@ -40,6 +44,30 @@ std::vector<Decision> decide_unloads(std::vector<LoadedModel> models, const std:
     it = it->path == keep ? it + 1
                           : unload(it, fmt::format("models need {:.1f} MB, the limit is {:.1f} MB",
                                                    megabytes(models), *config.max_memory_mb));
+  }
+  return decisions;
+}
+
+Result<std::vector<Decision>> decide_room(std::vector<LoadedModel> models, const LoadedModel& next,
+                                          const MemoryOptimizationConfig& config) {
+  std::vector<Decision> decisions;
+  if (!config.max_memory_mb) return decisions;
+  const double needed = static_cast<double>(next.size_bytes) / 1e6;
+  if (needed > *config.max_memory_mb) {
+    return Error(ErrorCode::kExhausted,
+                 fmt::format("{} needs {:.1f} MB, memory_optimization.max_memory_mb allows {:.1f} "
+                             "MB; raise the limit or prepare a smaller model",
+                             next.path, needed, *config.max_memory_mb));
+  }
+  // A model that is loaded anew takes the place of its former self.
+  std::erase_if(models, [&](const LoadedModel& model) { return model.path == next.path; });
+  sort_by_need(models);
+  while (!models.empty() && megabytes(models) + needed > *config.max_memory_mb) {
+    decisions.push_back(
+        {"unload", models.front().path,
+         fmt::format("with {} models would need {:.1f} MB, the limit is {:.1f} MB", next.path,
+                     megabytes(models) + needed, *config.max_memory_mb)});
+    models.erase(models.begin());
   }
   return decisions;
 }

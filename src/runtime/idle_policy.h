@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "wattwise/config.h"
+#include "wattwise/result.h"
 #include "wattwise/types.h"
 
 namespace wattwise::runtime {
@@ -23,5 +24,10 @@ struct LoadedModel {
 /// subject is the path.
 std::vector<Decision> decide_unloads(std::vector<LoadedModel> models, const std::string& keep,
                                      const MemoryOptimizationConfig& config, double now);
+
+/// Which loaded models must go so that `next` fits below `max_memory_mb` with the rest: the longest
+/// idle ones. kExhausted names both numbers if it does not fit even alone. Pure, as above.
+Result<std::vector<Decision>> decide_room(std::vector<LoadedModel> models, const LoadedModel& next,
+                                          const MemoryOptimizationConfig& config);
 
 }  // namespace wattwise::runtime

@@ -42,6 +42,27 @@ TEST(IdlePolicy, MeetsTheMemoryLimitLongestIdleFirst) {
   EXPECT_EQ(subjects(decide_unloads(kThree, "new", config, 1e9)), std::vector<std::string>{"old"});
 }
 
+TEST(IdlePolicy, MakesRoomForTheNextModelLongestIdleFirst) {
+  MemoryOptimizationConfig config;
+  const LoadedModel next{"next", 0, 25'000'000};
+  EXPECT_TRUE(decide_room(kThree, next, config)->empty()) << "there is no limit";
+  config.max_memory_mb = 80;
+  EXPECT_EQ(subjects(*decide_room(kThree, next, config)), std::vector<std::string>{"old"});
+  config.max_memory_mb = 30;
+  EXPECT_EQ(decide_room(kThree, next, config)->size(), 3U);
+  EXPECT_TRUE(decide_room({{"next", 0, 25'000'000}}, next, config)->empty()) << "it is reloaded";
+}
+
+TEST(IdlePolicy, AModelThatDoesNotFitAloneUnloadsNothing) {
+  MemoryOptimizationConfig config;
+  config.max_memory_mb = 20;
+  const auto refused = decide_room(kThree, {"next", 0, 25'000'000}, config);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kExhausted);
+  EXPECT_NE(refused.error().message().find("25.0 MB"), std::string::npos);
+  EXPECT_NE(refused.error().message().find("20.0 MB"), std::string::npos);
+}
+
 TEST(IdlePolicy, SaysWhy) {
   const auto decisions = decide_unloads({{"a", 0, 1}}, "", config_with(60), 90);
   ASSERT_EQ(decisions.size(), 1u);

@@ -33,7 +33,8 @@ struct ManagedModel {
   double loaded_at = 0;
   uint64_t size_bytes = 0;
   std::string operating_point;
-  PowerEfficiency power;  ///< what one inference is estimated to cost
+  PowerEfficiency power;                         ///< what one inference is estimated to cost
+  std::map<std::string, int64_t> assumed_sizes;  ///< "input:axis" -> size that `power` is for
 };
 
 /// The loaded models of one deployment. Thread rule: any thread; a model that is in use stays
@@ -50,7 +51,7 @@ class ModelRegistry {
 
   Usage usage(const std::string& path) const;
   void count_inference(const std::string& path, double seconds, double now);
-  /// The caller's loader, remembered over unloads; empty for the built-in one.
+  /// The caller's last loader that worked, remembered over unloads; empty for the built-in one.
   ModelLoader loader(const std::string& path) const;
   void remember_loader(const std::string& path, ModelLoader loader);
 

@@ -84,10 +84,10 @@ struct PrepareOptions {
 
 /// The exact passes alone, without quantization, target or bundle.
 struct OptimizeOptions {
-  std::string model_path;                           ///< an ONNX file or a Hugging Face folder
-  std::string output_path;                          ///< "": beside the input, <stem>_optimized.onnx
-  std::vector<InferenceInputs> samples;             ///< for the comparison; empty: random inputs
-  bool dry_run = false;                             ///< rewrite and compare, but write nothing
+  std::string model_path;                ///< an ONNX file or a Hugging Face folder
+  std::string output_path;               ///< "": beside the input, <stem>_optimized.onnx
+  std::vector<InferenceInputs> samples;  ///< for the comparison; empty: random inputs
+  bool dry_run = false;                  ///< rewrite and compare, but write nothing
   std::map<std::string, std::string> fixed_inputs = {};  ///< as in PrepareOptions
 };
 

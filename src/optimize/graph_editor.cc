@@ -76,7 +76,7 @@ std::string GraphEditor::unique(std::string_view base) { return model_.names_.un
 
 std::string GraphEditor::add_constant(std::string_view base, const Tensor& tensor) {
   model::Constant constant = model::make_constant(unique(base), tensor);
-  const std::string name = constant.name;
+  std::string name = constant.name;
   if (model_.wants_inputs_for_constants()) {
     const auto value = std::make_shared<model::Constant>(std::move(constant));
     add(make_node("Constant", {}, name)).set_attribute("value", value);

@@ -49,7 +49,7 @@ class PartMerger {
   PartMerger(GraphEditor& graph, const ShapeFacts& facts) : graph_(graph), facts_(facts) {}
 
   std::optional<std::string> whole(const model::Node& concat) const {
-    if (const auto value = whole_of_split(concat)) return value;
+    if (auto value = whole_of_split(concat)) return value;
     return whole_of_slices(concat);
   }
 

@@ -21,6 +21,8 @@ Result<PassOutcome> recognize_layer_norm(model::Model& model, const PassContext&
 Result<PassOutcome> merge_reshapes(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_split_parts(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_transposes(model::Model& model, const PassContext& context);
+Result<PassOutcome> push_transposes(model::Model& model, const PassContext& context);
+Result<PassOutcome> read_channels_last(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_identities(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_neutral_operands(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_noop_casts(model::Model& model, const PassContext& context);

@@ -10,16 +10,19 @@ namespace {
 constexpr int64_t kAlignment = 4;
 
 // Measured with chains of 1x1, 3x3 and depthwise convolutions of 4 to 50 channels on planes of 16
-// and 64 (ONNX Runtime 1.32, AVX-512, one thread), against the time of a multiply-add in the
-// blocked layout.
+// and 64 (ONNX Runtime 1.32, one thread, AVX-512 and AVX2), against the time of a multiply-add in
+// the blocked layout.
 constexpr double kSingleBlock = 1.35;  // a filter block alone keeps fewer registers busy
-constexpr double kUnblocked = 1.45;    // a convolution as matrix product
 constexpr double kDepthwise = 1.5;     // bound by memory
 constexpr double kUnblockedDepthwise = 12;
-// Per element read:
+// A convolution as matrix product, with blocks of 16 and smaller ones:
+constexpr double kUnblockedWide = 1.45;
+constexpr double kUnblocked = 1.15;
+// Per element read, with blocks of kWide; smaller blocks compute more slowly but move as fast:
 constexpr double kReorder = 40;    // out of the blocked layout, for a convolution of few channels
 constexpr double kRoundTrip = 50;  // out and back around another node
 constexpr double kConcat = 10;     // inside the blocked layout
+constexpr int64_t kWide = 16;
 
 constexpr double kTrusted = 0.95;
 
@@ -47,7 +50,7 @@ class NodeCost {
   }
   double after(double kernel, bool input_blocked) const {
     if (role_ == ChannelRole::kWiden) {
-      return padded_.in == padded_.out ? 0 : kConcat * static_cast<double>(padded_.out);
+      return padded_.in == padded_.out ? 0 : move(kConcat, padded_.out);
     }
     return work(padded_, kernel, breaks(padded_, input_blocked));
   }
@@ -74,22 +77,26 @@ class NodeCost {
     const auto filled_out = static_cast<double>(filled(channels.out));
     switch (role_) {
       case ChannelRole::kConv: {
-        if (broken && !reads_in_place(channels)) return kUnblocked * kernel * in * out;
+        if (broken && !reads_in_place(channels)) return unblocked() * kernel * in * out;
         const double rate = filled(channels.out) == block_ ? kSingleBlock : 1;
         if (!reads_in_place(channels)) {
           return rate * kernel * static_cast<double>(filled(channels.in)) * filled_out;
         }
-        return rate * kernel * in * filled_out + (broken ? kReorder * in : 0);
+        return rate * kernel * in * filled_out + (broken ? move(kReorder, channels.in) : 0);
       }
       case ChannelRole::kDepthwise:
         return broken ? kUnblockedDepthwise * kernel * out : kDepthwise * kernel * filled_out;
       case ChannelRole::kPool:
       case ChannelRole::kWiden:
-        return broken ? kRoundTrip * in : 0;
+        return broken ? move(kRoundTrip, channels.in) : 0;
       case ChannelRole::kMap:
         break;
     }
     return 0;
+  }
+  double unblocked() const { return block_ >= kWide ? kUnblockedWide : kUnblocked; }
+  double move(double cost, int64_t channels) const {
+    return cost * static_cast<double>(channels * block_) / static_cast<double>(kWide);
   }
   int64_t filters(const Channels& channels) const {
     return role_ == ChannelRole::kDepthwise ? channels.out : channels.in * channels.out;

@@ -198,9 +198,9 @@ std::optional<std::vector<double>> per_channel(const Array& array, const Channel
 }
 
 Array from_channels(const std::vector<double>& values, const ChannelAxis& axis) {
-  const Array one = Array::number(values.front());
-  if (std::all_of(values.begin(), values.end(), [&](double v) { return v == one.values[0]; })) {
-    return one;
+  const double first = values.front();
+  if (std::all_of(values.begin(), values.end(), [&](double v) { return v == first; })) {
+    return Array::number(first);
   }
   std::vector<int64_t> shape(axis.from_end + 1, 1);
   shape.front() = axis.count;

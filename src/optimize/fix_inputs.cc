@@ -167,7 +167,8 @@ Result<TensorMap> fixed_tensors(const model::Model& model, const FixedInputs& fi
 
 Result<void> fix_inputs(model::Model& model, const FixedInputs& fixed) {
   const TensorMap tensors = WATTWISE_TRY(fixed_tensors(model, fixed));
-  for (const auto& [name, text] : fixed) {
+  for (const auto& [key, text] : fixed) {
+    const std::string& name = key;  // a lambda may not capture the binding itself
     if (const auto it = tensors.find(name); it != tensors.end()) {
       fix_value(model.graph, name, it->second);
       continue;

@@ -226,7 +226,7 @@ std::string Fusion::add_before(const Chain& chain, const ChannelAxis& axis) {
   for (size_t c = 0; c < shift.size(); ++c) shift[c] /= chain.scale[c];
   const auto tensor = float_tensor(from_channels(shift, axis));
   if (!tensor) return {};
-  const std::string shifted = graph_.unique(chain.input + "_shifted");
+  std::string shifted = graph_.unique(chain.input + "_shifted");
   const std::string constant = graph_.add_constant(shifted + "_by", *tensor);
   graph_.add(make_node("Add", {chain.input, constant}, shifted));
   return shifted;

@@ -166,7 +166,7 @@ model::Node* only_reader(const GraphEditor& graph, const std::string& value) {
 
 std::string Padder::add_copy(const model::Node& like, std::vector<std::string> inputs) {
   model::Node node = like;
-  const std::string output = graph_.unique(like.outputs[0] + "_part");
+  std::string output = graph_.unique(like.outputs[0] + "_part");
   node.name = output;
   node.inputs = std::move(inputs);
   node.outputs = {output};

@@ -8,6 +8,7 @@
 // pad by C numbers a pixel. w'[o,0,i,j*C+c] = w[o,c,i,j]. Exact: the same products are added, in
 // another order. Only where the provider reads few channels without gathering windows first.
 #include <algorithm>
+#include <utility>
 
 #include "optimize/passes/passes.h"
 #include "optimize/permutation.h"
@@ -25,7 +26,7 @@ struct Window {
 
 std::vector<int64_t> ints_or(const model::Node& node, std::string_view name,
                              std::vector<int64_t> fallback) {
-  return node.attribute(name) ? node.ints_or_empty(name) : fallback;
+  return node.attribute(name) ? node.ints_or_empty(name) : std::move(fallback);
 }
 
 /// Absent for windows that have gaps or place themselves.

@@ -240,7 +240,9 @@ class DuckDbStore final : public Store {
   }
 
   /// Success where the only trouble was that others use the database now.
-  Result<void> unless_busy(Result<void> done) const { return busy_ ? Result<void>() : done; }
+  Result<void> unless_busy(Result<void> done) const {
+    return busy_ ? Result<void>() : std::move(done);
+  }
 
   /// DuckDB opens a file whose end is missing and fails, or overwrites, when it gets there. A whole
   /// one has three headers and then blocks, at least those that are in use.

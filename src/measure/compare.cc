@@ -40,22 +40,6 @@ Result<std::unique_ptr<engine::Session>> open_timed(const std::shared_ptr<engine
   return session;
 }
 
-void keep_worst(const std::vector<OutputAccuracy>& sample, std::vector<OutputAccuracy>& worst) {
-  for (const OutputAccuracy& output : sample) {
-    const auto known = std::find_if(worst.begin(), worst.end(), [&](const OutputAccuracy& other) {
-      return other.output == output.output;
-    });
-    if (known == worst.end()) {
-      worst.push_back(output);
-      continue;
-    }
-    known->sqnr_db = std::min(known->sqnr_db, output.sqnr_db);
-    known->cosine = std::min(known->cosine, output.cosine);
-    known->max_abs_error = std::max(known->max_abs_error, output.max_abs_error);
-    known->max_relative_error = std::max(known->max_relative_error, output.max_relative_error);
-  }
-}
-
 }  // namespace
 
 Result<PairedTiming> time_interleaved(const Env& env, const engine::Session& first,

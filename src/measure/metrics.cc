@@ -177,6 +177,22 @@ Result<std::vector<OutputAccuracy>> compare_outputs(const TensorMap& reference,
   return out;
 }
 
+void keep_worst(const std::vector<OutputAccuracy>& sample, std::vector<OutputAccuracy>& worst) {
+  for (const OutputAccuracy& output : sample) {
+    const auto known = std::find_if(worst.begin(), worst.end(), [&](const OutputAccuracy& other) {
+      return other.output == output.output;
+    });
+    if (known == worst.end()) {
+      worst.push_back(output);
+      continue;
+    }
+    known->sqnr_db = std::min(known->sqnr_db, output.sqnr_db);
+    known->cosine = std::min(known->cosine, output.cosine);
+    known->max_abs_error = std::max(known->max_abs_error, output.max_abs_error);
+    known->max_relative_error = std::max(known->max_relative_error, output.max_relative_error);
+  }
+}
+
 bool has_finite_value(const TensorMap& outputs) {
   return std::any_of(outputs.begin(), outputs.end(), [](const auto& output) {
     const auto values = as_floats(output.second);

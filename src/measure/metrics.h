@@ -19,6 +19,9 @@ double cosine(std::span<const float> a, std::span<const float> b);
 /// Elements as float, whatever numeric type; kUnsupported for strings.
 Result<std::vector<float>> as_floats(const Tensor& tensor);
 
+/// Keeps in `worst`, per output, the worst agreement of all samples that are added.
+void keep_worst(const std::vector<OutputAccuracy>& sample, std::vector<OutputAccuracy>& worst);
+
 /// Whether some output has a finite number, so that there is something to compare with.
 bool has_finite_value(const TensorMap& outputs);
 

@@ -3,19 +3,14 @@
 
 #include <algorithm>
 
+#include "optimize/graph_editor.h"
+
 namespace wattwise::quantize {
 namespace {
 
 constexpr int64_t kOnnxFloat = 1;
 
-model::Node make_node(std::string op, std::vector<std::string> inputs, std::string output) {
-  model::Node node;
-  node.name = output + "_" + op;
-  node.op_type = std::move(op);
-  node.inputs = std::move(inputs);
-  node.outputs = {std::move(output)};
-  return node;
-}
+using optimize::make_node;
 
 /// The axis along which scales vary: the output channels of the operator that reads the weight.
 size_t channel_axis(const Weight& weight) {

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace wattwise {
 namespace {
@@ -58,6 +59,12 @@ Result<Json> parse_json(std::string_view text, std::string_view source) {
   }
 }
 
+Result<Json> parse_json_argument(std::string_view text, std::string_view source) {
+  auto json = parse_json(text, source);
+  if (json) return json;
+  return Error(ErrorCode::kInvalidArgument, json.error().message());
+}
+
 std::string write_json(const Json& value, int indent) {
   return value.dump(indent, ' ', false, Json::error_handler_t::replace);
 }
@@ -72,7 +79,12 @@ std::string readable(const Json& value) {
   if (value.is_null()) return "not available";
   if (value.is_string()) return value.get<std::string>();
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
-  if (value.is_number_float()) return fmt::format("{:.4g}", value.get<double>());
+  if (value.is_number_float()) {
+    const auto number = value.get<double>();
+    const double size = std::abs(number);
+    return size >= 1e4 && size < 1e15 ? fmt::format("{:.0f}", number)
+                                      : fmt::format("{:.4g}", number);
+  }
   if (!value.is_structured()) return write_json(value);
   if (value.empty()) return "none";
   std::string out;

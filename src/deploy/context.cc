@@ -3,11 +3,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "core/text.h"
 #include "device/host_profile.h"
+#include "optimize/optimize.h"
 
 namespace wattwise::deploy {
 namespace {
@@ -42,9 +44,30 @@ Result<std::vector<config::Layer>> read_layers(const Env& env, const DeploymentO
     layers.push_back({path, WATTWISE_TRY(parse_json(text, path))});
   }
   for (const auto& [name, text] : options.config_patches) {
-    layers.push_back({name, WATTWISE_TRY(parse_json(text, name))});
+    layers.push_back({name, WATTWISE_TRY(parse_json_argument(text, name))});
   }
   return layers;
+}
+
+Result<void> check_name(const config::Resolved& resolved, const std::string& key,
+                        const std::string& name, const std::vector<std::string>& known) {
+  if (std::find(known.begin(), known.end(), name) != known.end()) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("the setting {} (from {}) names \"{}\", which does not exist.{}", key,
+                           resolved.origin.at(key), name, suggestion(name, known)));
+}
+
+/// Settings whose values are names of other tables than the configuration's own.
+Result<void> check_names(const config::Tables& tables, const config::Resolved& resolved) {
+  std::vector<std::string> devices = {"auto"};
+  for (const auto& [name, file] : tables.devices) devices.push_back(name);
+  WATTWISE_TRY(check_name(resolved, "device.profile", resolved.config.device.profile, devices));
+  std::vector<std::string> passes;
+  for (const auto& row : optimize::pass_table()) passes.emplace_back(row.name);
+  for (const std::string& name : resolved.config.optimization.disabled_passes) {
+    WATTWISE_TRY(check_name(resolved, "optimization.disabled_passes", name, passes));
+  }
+  return {};
 }
 
 }  // namespace
@@ -55,6 +78,7 @@ Result<std::unique_ptr<Context>> Context::create(Env& env, DeploymentOptions opt
   auto layers = WATTWISE_TRY(read_layers(env, options));
   auto resolved = WATTWISE_TRY(
       config::resolve(tables, options.power_profile, options.deployment_target, std::move(layers)));
+  WATTWISE_TRY(check_names(tables, resolved));
   return std::unique_ptr<Context>(new Context(env, std::move(options), std::move(logger),
                                               std::move(tables), std::move(resolved)));
 }
@@ -74,7 +98,9 @@ config::Resolved Context::resolved() const {
 
 Result<config::Resolved> Context::update(config::Layer layer) {
   const std::lock_guard lock(mutex_);
-  resolved_ = WATTWISE_TRY(config::update(tables_, resolved_, std::move(layer)));
+  auto updated = WATTWISE_TRY(config::update(tables_, resolved_, std::move(layer)));
+  WATTWISE_TRY(check_names(tables_, updated));
+  resolved_ = std::move(updated);
   last_thermal_.reset();  // it was judged by the old policy
   return resolved_;
 }
@@ -101,12 +127,23 @@ Result<std::shared_ptr<engine::Runtime>> Context::runtime() {
 
 Result<store::Store*> Context::store() {
   const std::lock_guard lock(mutex_);
-  if (!store_) {
-    store_ =
-        WATTWISE_TRY(store::open_store(env_, {options_.db_path, options_.duckdb_library, logger_,
-                                              resolved_.config.monitoring.retention_days}));
-  }
+  if (!store_) store_ = WATTWISE_TRY(store::open_store(env_, store_options()));
   return store_.get();
+}
+
+Result<store::Store*> Context::store_to_read() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!store_ && !WATTWISE_TRY(store::store_exists(env_, store_options()))) {
+      return static_cast<store::Store*>(nullptr);
+    }
+  }
+  return store();
+}
+
+store::StoreOptions Context::store_options() const {
+  return {options_.db_path, options_.duckdb_library, logger_,
+          resolved_.config.monitoring.retention_days};
 }
 
 Result<void> Context::close_store() {

@@ -47,6 +47,8 @@ class Context {
 
   Result<std::shared_ptr<engine::Runtime>> runtime();
   Result<store::Store*> store();
+  /// The same for a look at it: null where nothing has been recorded yet, and nothing is created.
+  Result<store::Store*> store_to_read();
   /// Closes the database (it is reopened when needed again) after writing out its journal.
   Result<void> close_store();
 
@@ -63,6 +65,8 @@ class Context {
   std::string device_id(const config::Resolved& resolved) const;
   Context(Env& env, DeploymentOptions options, Logger logger, config::Tables tables,
           config::Resolved resolved);
+
+  store::StoreOptions store_options() const;
 
   Env& env_;
   DeploymentOptions options_;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wattwise/deployment.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "core/atomic_file.h"
 #include "deploy/test_folder.h"
 
 namespace wattwise::deploy {
@@ -100,9 +102,12 @@ TEST_F(Deployment, AnotherOneKnowsWhatTheFirstDid) {
     ASSERT_TRUE(prepared.has_value()) << prepared.error().to_string();
     output = prepared->output_model_path;
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(first.run_inference(output, ids()).has_value());
-    PrepareOptions broken;
-    broken.model_path = at("models/none.onnx");
-    ASSERT_FALSE(first.prepare_model_for_deployment(broken).has_value());
+    ASSERT_TRUE(write_file_atomically(system_env(), at("models/broken.onnx"), "no model"));
+    for (const char* name : {"models/broken.onnx", "models/none.onnx"}) {
+      PrepareOptions wrong;
+      wrong.model_path = at(name);
+      ASSERT_FALSE(first.prepare_model_for_deployment(wrong).has_value());
+    }
     const Json status = parsed(first.get_deployment_status());
     EXPECT_EQ(status["active_models_count"], 1);
     EXPECT_EQ(status["deployed_models"][output]["active"], true);
@@ -117,7 +122,12 @@ TEST_F(Deployment, AnotherOneKnowsWhatTheFirstDid) {
   EXPECT_EQ(model["statistics"]["inference_count"], 3);
   EXPECT_GT(model["statistics"]["p50_inference_time_ms"].get<double>(), 0);
   EXPECT_EQ(parsed(second.get_deployment_status(path)), model) << "the original's path finds it";
-  EXPECT_EQ(parsed(second.get_deployment_status(at("models/none.onnx")))["status"], "failed");
+  EXPECT_EQ(status["deployed_models_count"], 1);
+  EXPECT_EQ(status["failed_models_count"], 1) << "a file that was never there is no model";
+  EXPECT_EQ(parsed(second.get_deployment_status(at("models/broken.onnx")))["status"], "failed");
+  const auto none = second.get_deployment_status(at("models/none.onnx"));
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error().code(), ErrorCode::kNotFound);
   const Json report = parsed(second.get_power_efficiency_report(output));
   const Json& facts = report["models"].at(output);
   EXPECT_EQ(facts["inference_count"], 3);
@@ -138,6 +148,83 @@ TEST_F(Deployment, WithoutLoggingTheDatabaseKnowsNothing) {
   prepare.model_path = save(model::text_like(), "text.onnx");
   ASSERT_TRUE(deployment.prepare_model_for_deployment(prepare).has_value());
   EXPECT_FALSE(system_env().stat(at("db")).has_value());
+}
+
+TEST_F(Deployment, LookingAtADatabaseThatIsNotThereCreatesNothing) {
+  DeploymentOptions elsewhere = options();
+  elsewhere.db_path = at("no/such/folder/db");
+  auto deployment = create(elsewhere);
+  EXPECT_EQ(parsed(deployment.get_deployment_status())["deployed_models_count"], 0);
+  EXPECT_TRUE(parsed(deployment.get_power_efficiency_report())["models"].empty());
+  EXPECT_EQ(deployment.get_deployment_status(at("m.onnx")).error().code(), ErrorCode::kNotFound);
+  EXPECT_FALSE(system_env().stat(at("no")).has_value());
+}
+
+TEST_F(Deployment, NamesOfDevicesAndPassesAreCheckedWhereTheyAreSet) {
+  auto deployment = create(options());
+  const std::string before = deployment.explain_config();
+  for (const char* patch : {R"({"device": {"profile": "desktop_x87"}})",
+                            R"({"optimization": {"disabled_passes": ["fuse_clap"]}})"}) {
+    const auto refused = deployment.update_config(patch);
+    ASSERT_FALSE(refused.has_value()) << patch;
+    EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
+    EXPECT_NE(refused.error().message().find("Did you mean"), std::string::npos);
+    EXPECT_FALSE(PowerEfficientDeployment::create(options(patch)).has_value());
+  }
+  EXPECT_EQ(deployment.explain_config(), before);
+}
+
+TEST_F(Deployment, TheEnergyOfABatchCountsItsItemsAndNamesItsSizes) {
+  const std::string path = save(model::text_like(), "text.onnx");
+  auto deployment = create(options());
+  const auto one = deployment.run_inference(path, ids());
+  ASSERT_TRUE(one.has_value()) << one.error().to_string();
+  InferenceInputs three;
+  three.batch = {ids(), ids(), ids()};
+  const auto batch = deployment.run_inference(path, three);
+  ASSERT_TRUE(batch.has_value()) << batch.error().to_string();
+  ASSERT_TRUE(one->energy_mj.value && batch->energy_mj.value);
+  EXPECT_NEAR(*batch->energy_mj.value, 3 * *one->energy_mj.value, 1e-9);
+  EXPECT_NE(one->energy_mj.method.find("one item of "), std::string::npos);
+  EXPECT_NE(batch->energy_mj.method.find("3 items of "), std::string::npos);
+}
+
+TEST_F(Deployment, TheMemoryLimitUnloadsTheLongestIdleOrRefuses) {
+  const std::string first = save(model::text_like(), "first.onnx");
+  const std::string second = save(model::text_like(), "second.onnx");
+  const auto bytes = static_cast<double>(system_env().stat(first)->size_bytes);
+  const auto limit = [](double megabytes) {
+    return fmt::format(R"({{"memory_optimization": {{"max_memory_mb": {}}}}})", megabytes);
+  };
+  auto deployment = create(options(limit(bytes * 1.5e-6)));
+  ASSERT_TRUE(deployment.load_model({first, {}}).has_value());
+  const auto loaded = deployment.load_model({second, {}});
+  ASSERT_TRUE(loaded.has_value()) << loaded.error().to_string();
+  ASSERT_FALSE(loaded->decisions.empty());
+  EXPECT_EQ(loaded->decisions[0].action, "unload");
+  EXPECT_EQ(loaded->decisions[0].subject, first);
+  EXPECT_FALSE(*deployment.unload_model(first)) << "it is gone already";
+  ASSERT_TRUE(deployment.update_config(limit(bytes * 0.5e-6)).has_value());
+  const auto refused = deployment.load_model({first, {}});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code(), ErrorCode::kExhausted);
+}
+
+TEST_F(Deployment, ALoaderIsRememberedOnceItHasWorked) {
+  const std::string path = save(model::text_like(), "text.onnx");
+  auto deployment = create(options());
+  const auto failing = [](const std::string&) -> Result<std::any> {
+    return Error(ErrorCode::kInternal, "no");
+  };
+  ASSERT_FALSE(deployment.load_model({path, failing}).has_value());
+  EXPECT_TRUE(deployment.run_inference(path, ids()).has_value()) << "the built-in one still works";
+  int calls = 0;
+  const auto working = [&](const std::string&) -> Result<std::any> { return std::any(++calls); };
+  ASSERT_TRUE(deployment.load_model({path, working}).has_value());
+  ASSERT_FALSE(deployment.load_model({path, failing}).has_value());
+  EXPECT_TRUE(*deployment.unload_model(path));
+  ASSERT_TRUE(deployment.load_model({path, {}}).has_value());
+  EXPECT_EQ(calls, 2);
 }
 
 TEST_F(Deployment, WrongQuestionsAreRefused) {

@@ -105,20 +105,22 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   const config::Resolved resolved = context.resolved();
   WATTWISE_TRY(check_model_type(to_lower(options.model_type)));
   PrepareResult result;
-  Source source = WATTWISE_TRY(open_source(context, options));
-  describe_request(options, resolved, source, result);
+  const std::string input =
+      absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));
   const std::string output = WATTWISE_TRY(
       output_file(env,
-                  options.output_path.empty() ? default_output(source.path, result.power_profile)
+                  options.output_path.empty() ? default_output(input, resolved.config.power_profile)
                                               : options.output_path,
-                  source.path));
+                  input));
+  auto staging = WATTWISE_TRY(Staging::create(env, output));  // fails before the work, not after
+  Source source = WATTWISE_TRY(open_source(context, options));
+  describe_request(options, resolved, source, result);
   auto runtime = WATTWISE_TRY(context.runtime());
   const auto optimized = WATTWISE_TRY(run_passes(context, source, result));
   const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, env, optimized, source.inputs));
   const auto plan =
       WATTWISE_TRY(quantize::plan(optimized, shapes, result.requested_quantization_method,
                                   resolved.config.quantization, false));
-  auto staging = WATTWISE_TRY(Staging::create(env, output));
   const CandidateSource candidates{optimized, shapes, source.samples, source.size_bytes, output};
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
@@ -147,7 +149,8 @@ void record(Context& context, const std::string& model_path, Result<PrepareResul
   row.model_path = absolute_path(context.env(), result ? result->input_model_path : model_path);
   row.deployment_target = resolved.config.deployment_target;
   row.power_profile = resolved.config.power_profile;
-  row.status = result ? result->status : "failed";
+  const bool is_there = context.env().stat(row.model_path).has_value();
+  row.status = result ? result->status : is_there ? "failed" : "not_found";
   row.finished_at = context.env().wall_now().count();
   if (result) {
     row.output_path = result->output_model_path;

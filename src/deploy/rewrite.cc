@@ -165,17 +165,18 @@ Result<Json> optimize_model(Context& context, const OptimizeOptions& options) {
   reading.model_path = options.model_path;
   reading.samples = options.samples;
   reading.fixed_inputs = options.fixed_inputs;
-  const Source source = WATTWISE_TRY(open_source(context, reading));
+  const std::string input =
+      absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));
   const std::string output = WATTWISE_TRY(output_file(
-      env, options.output_path.empty() ? default_output(source.path) : options.output_path,
-      source.path));
+      env, options.output_path.empty() ? default_output(input) : options.output_path, input));
+  auto staging = WATTWISE_TRY(Staging::create(env, output));
+  const Source source = WATTWISE_TRY(open_source(context, reading));
   WATTWISE_TRY(report_progress(context.progress(), "rewriting the graph", 0.3));
   const Rewritten rewritten =
       WATTWISE_TRY(rewrite(context, source, context.resolved().config.optimization));
   Json document = describe(source, rewritten);
   if (options.dry_run) return document;
   WATTWISE_TRY(report_progress(context.progress(), "writing", 0.9));
-  auto staging = WATTWISE_TRY(Staging::create(env, output));
   WATTWISE_TRY(model::save(env, rewritten.model, staging.path(file_name(output))));
   WATTWISE_TRY(staging.publish());
   document["output_model_path"] = output;

@@ -47,7 +47,13 @@ Result<Staging> Staging::create(Env& env, const std::string& output_path) {
   while (!env.stat(place) && place != "/" && place != ".") place = parent_path(place);
   std::string folder =
       join_path(place, fmt::format(".{}.{}.staging", file_name(output_path), env.process_id()));
-  WATTWISE_TRY(env.create_directories(folder));
+  if (auto made = env.create_directories(folder); !made) {
+    const Error& why = made.error();
+    return Error(why.code() == ErrorCode::kExhausted ? why.code() : ErrorCode::kIo,
+                 fmt::format("the output {} cannot be written: {}; name a place that can be "
+                             "written to with --output-path",
+                             output_path, why.message()));
+  }
   return Staging(env, std::move(folder), output_path);
 }
 

@@ -19,7 +19,7 @@ Result<std::string> output_file(const Env& env, const std::string& requested,
 /// holds when destroyed.
 class Staging {
  public:
-  /// `env` must outlive the object.
+  /// `env` must outlive the object. kIo says that the output cannot be written there.
   static Result<Staging> create(Env& env, const std::string& output_path);
   Staging(Staging&& other) noexcept;
   Staging& operator=(Staging&&) = delete;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deploy/status.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "core/text.h"
 #include "deploy/thermal.h"
 
@@ -8,8 +12,13 @@ namespace wattwise::deploy {
 namespace {
 
 Result<std::vector<store::ModelSummary>> summaries(Context& context, const std::string& path) {
-  auto* store = WATTWISE_TRY(context.store());
-  if (path.empty()) return store->models();
+  auto* store = WATTWISE_TRY(context.store_to_read());
+  if (path.empty()) return store ? store->models() : std::vector<store::ModelSummary>();
+  if (!store) {
+    return Error(ErrorCode::kNotFound,
+                 fmt::format("nothing is recorded of the model {}. Prepare or load it first.",
+                             absolute_path(context.env(), path)));
+  }
   return std::vector<store::ModelSummary>{
       WATTWISE_TRY(store->model(absolute_path(context.env(), path)))};
 }
@@ -118,12 +127,15 @@ Result<Json> status(Context& context, const std::string& model_path) {
   const config::Resolved resolved = context.resolved();
   Json deployed = Json::object();
   for (const auto& model : models) deployed[model.model_path] = model_status(context, model);
+  const auto successes = std::count_if(models.begin(), models.end(),
+                                       [](const auto& model) { return model.is_deployed(); });
   const auto active = context.models().loaded().size();
   return Json{{"deployment_target", resolved.config.deployment_target},
               {"power_profile", resolved.config.power_profile},
               {"monitoring_active", active > 0 && resolved.config.thermal_management.enabled},
               {"active_models_count", active},
-              {"deployed_models_count", models.size()},
+              {"deployed_models_count", successes},
+              {"failed_models_count", static_cast<int64_t>(models.size()) - successes},
               {"deployed_models", deployed},
               {"device_state", device_state(context)}};
 }

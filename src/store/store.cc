@@ -17,6 +17,7 @@ namespace wattwise::store {
 namespace {
 
 constexpr int kSchemaVersion = 1;
+constexpr const char* kJournalFolder = ".journal";
 /// A reader waits this long for the others' short transactions.
 constexpr Seconds kPatience(20);
 /// What a writer has journalled is safe already: when others are busy with the database, the next
@@ -60,7 +61,7 @@ ModelSummary read_summary(const std::vector<Cell>& row) {
 class DuckDbStore final : public Store {
  public:
   DuckDbStore(Env& env, const DuckDbApi& api, std::string path)
-      : env_(env), api_(api), path_(std::move(path)), folder_(path_ + ".journal") {}
+      : env_(env), api_(api), path_(std::move(path)), folder_(path_ + kJournalFolder) {}
 
   ~DuckDbStore() override {
     // What cannot be moved now stays in the journal and is moved by whoever opens the store next.
@@ -69,7 +70,9 @@ class DuckDbStore final : public Store {
 
   /// Creates the file or checks what is there, and removes rows that are older than `days`.
   Result<void> start(double days) {
-    WATTWISE_TRY(env_.create_directories(parent_path(path_)));
+    WATTWISE_TRY(check_file());
+    if (auto made = env_.create_directories(parent_path(path_)); !made)
+      return cannot_write(made.error());
     return unless_busy(with_database(
         [&](Database& database) { return forget_older_than(database, days); }, kWritersPatience));
   }
@@ -102,7 +105,7 @@ class DuckDbStore final : public Store {
     for (ModelSummary& summary : WATTWISE_TRY(models())) {
       const bool original = summary.preparation && summary.preparation->model_path == path;
       if (summary.model_path == path || original) return std::move(summary);
-      known.push_back(summary.model_path);
+      if (summary.is_deployed()) known.push_back(summary.model_path);
     }
     return Error(ErrorCode::kNotFound, fmt::format("nothing is recorded of the model {}.{}", path,
                                                    known.empty() ? " Prepare or load it first."
@@ -162,6 +165,32 @@ class DuckDbStore final : public Store {
       }
     }
     return {};
+  }
+
+  /// A file that DuckDB did not write gets no lock beside it: there is nothing to share.
+  Result<void> check_file() const {
+    constexpr size_t kMagicOffset = 8;
+    const auto info = env_.stat(path_);
+    if (!info) return {};
+    if (!info->is_regular) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("the database {} is {}; name a file with --db-path", path_,
+                               info->is_directory ? "a folder" : "a device, pipe or socket"));
+    }
+    if (info->size_bytes == 0) return {};
+    auto content = env_.map_file(path_);
+    if (!content) return cannot_write(std::move(content).error());
+    const std::string_view text = content->as_text();
+    if (text.substr(std::min(kMagicOffset, text.size())).starts_with("DUCK")) return {};
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("{} is no database of DuckDB; name another with --db-path", path_));
+  }
+
+  Error cannot_write(const Error& why) const {
+    return {why.code() == ErrorCode::kExhausted ? why.code() : ErrorCode::kIo,
+            fmt::format("the database {} cannot be used: {}; name a place that can be written to "
+                        "with --db-path or WATTWISE_DB",
+                        path_, why.message())};
   }
 
   /// A database of another program is not ours to add tables to.
@@ -275,6 +304,7 @@ class DuckDbStore final : public Store {
     if (!database_) database_.emplace(WATTWISE_TRY(Database::start(api_)));
     auto lock = env_.lock_file(path_ + ".lock", patience);
     busy_ = !lock && lock.error().code() == ErrorCode::kUnavailable;
+    if (!lock && !busy_) return cannot_write(lock.error());
     if (!lock) return std::move(lock).error().with_context("waiting for the database");
     WATTWISE_TRY(check_not_open_here());
     const auto done = [&]() -> Result<void> {
@@ -318,10 +348,28 @@ Result<std::string> default_path(const Env& env) {
                "there is no place for the database: set HOME or WATTWISE_DB, or pass --db-path");
 }
 
+/// The database's path; a file cannot have one below it.
+Result<std::string> path_of(const Env& env, const StoreOptions& options) {
+  std::string path = options.path.empty() ? WATTWISE_TRY(default_path(env)) : options.path;
+  std::string above = parent_path(path);
+  while (!env.stat(above) && above != "/" && above != ".") above = parent_path(above);
+  const auto there = env.stat(above);
+  if (!there || there->is_directory) return path;
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("the database {} cannot lie below {}, which is no folder; name another "
+                           "place with --db-path",
+                           path, above));
+}
+
 }  // namespace
 
+Result<bool> store_exists(const Env& env, const StoreOptions& options) {
+  const std::string path = WATTWISE_TRY(path_of(env, options));
+  return env.stat(path).has_value() || env.stat(path + kJournalFolder).has_value();
+}
+
 Result<std::unique_ptr<Store>> open_store(Env& env, const StoreOptions& options) {
-  const std::string path = options.path.empty() ? WATTWISE_TRY(default_path(env)) : options.path;
+  const std::string path = WATTWISE_TRY(path_of(env, options));
   const DuckDbApi* api = WATTWISE_TRY(load_duckdb(env, options.duckdb_library));
   auto store = std::make_unique<DuckDbStore>(env, *api, path);
   WATTWISE_TRY(store->start(options.retention_days));

@@ -20,7 +20,7 @@ struct Preparation {
   std::string output_path;  ///< absolute; "" for a failed one
   std::string deployment_target;
   std::string power_profile;
-  std::string status;      ///< "ready" or "failed"
+  std::string status;      ///< "ready", "failed", or "not_found": failed, as there was no file
   std::string error;       ///< one line, if failed
   double finished_at = 0;  ///< seconds since the epoch
   Json record;
@@ -63,6 +63,11 @@ struct ModelSummary {
   double total_inference_time_seconds = 0;
   std::optional<double> average_ms, p50_ms, p99_ms;
   std::optional<double> last_used_at;
+
+  /// Whether it was ever prepared, loaded or run with success.
+  bool is_deployed() const {
+    return last_load || inference_count > 0 || (preparation && preparation->status != "failed");
+  }
 };
 
 /// The database of one file: history of preparations, loads, inferences and events.
@@ -82,7 +87,7 @@ class Store {
   /// Moves what this process has journalled into the database, or leaves it to others that use the
   /// database now. Reads always do so, for all processes.
   virtual Result<void> flush() = 0;
-  /// Newest first by use. Drains first.
+  /// Newest first by use, without paths at which no file has been found. Drains first.
   virtual Result<std::vector<ModelSummary>> models() = 0;
   /// One model; kNotFound names the nearest known path.
   virtual Result<ModelSummary> model(const std::string& path) = 0;
@@ -98,8 +103,12 @@ struct StoreOptions {
   double retention_days = std::numeric_limits<double>::infinity();  ///< older rows go at opening
 };
 
-/// Opens or creates the database. kUnsupported for a file of a newer version and kCorrupt for a
-/// damaged one; the file is left as it was.
+/// Whether anything has been recorded there yet. Creates nothing.
+Result<bool> store_exists(const Env& env, const StoreOptions& options);
+
+/// Opens or creates the database. kUnsupported for a file of a newer version, kCorrupt for a
+/// damaged one and kInvalidArgument for what is no file; all are left as they were, with nothing
+/// beside them.
 Result<std::unique_ptr<Store>> open_store(Env& env, const StoreOptions& options);
 
 }  // namespace wattwise::store

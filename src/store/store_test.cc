@@ -178,5 +178,53 @@ TEST_F(StoreTest, AJournalWhoseProcessLivesIsNotRemoved) {
   EXPECT_TRUE(system_env().list_directory(path() + ".journal")->empty());
 }
 
+TEST_F(StoreTest, WhatIsNoDatabaseGetsNothingBesideIt) {
+  ASSERT_TRUE(write_file_atomically(system_env(), path(), "# a text\n"));
+  const auto text = open_store(system_env(), {path(), "", {}});
+  ASSERT_FALSE(text.has_value());
+  EXPECT_EQ(text.error().code(), ErrorCode::kCorrupt);
+  EXPECT_EQ(*system_env().list_directory(folder_), std::vector<std::string>{"test.duckdb"});
+  const auto folder = open_store(system_env(), {folder_, "", {}});
+  ASSERT_FALSE(folder.has_value());
+  EXPECT_EQ(folder.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_FALSE(system_env().stat(folder_ + ".lock").has_value());
+}
+
+TEST_F(StoreTest, APlaceThatCannotBeWrittenSaysWhatToDo) {
+  const auto store = open_store(system_env(), {path() + "/below/a/file", "", {}});
+  EXPECT_TRUE(store.has_value()) << "folders are made";
+  const StoreOptions below{path() + "/below/a/file/x/y", "", {}};
+  const StoreOptions closed{"/proc/wattwise/test.duckdb", "", {}};
+  for (const auto& [options, code] :
+       {std::pair(below, ErrorCode::kInvalidArgument), {closed, ErrorCode::kIo}}) {
+    const auto refused = open_store(system_env(), options);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), code);
+    EXPECT_NE(refused.error().message().find("--db-path"), std::string::npos);
+  }
+  EXPECT_FALSE(store_exists(system_env(), below).has_value());
+}
+
+TEST_F(StoreTest, ExistsOnceSomethingIsRecorded) {
+  EXPECT_FALSE(*store_exists(system_env(), {path(), "", {}}));
+  open();
+  EXPECT_TRUE(*store_exists(system_env(), {path(), "", {}}));
+}
+
+TEST_F(StoreTest, APathWithoutAFileIsKeptButIsNoModel) {
+  auto store = open();
+  const auto failed = [](const char* model, const char* status) {
+    return Preparation{model, "", "ANDROID", "BALANCED", status, "no", 5, nullptr};
+  };
+  ASSERT_TRUE(store->add(failed("/none.onnx", "not_found")));
+  ASSERT_TRUE(store->add(failed("/broken.onnx", "failed")));
+  const auto models = store->models();
+  ASSERT_TRUE(models.has_value());
+  ASSERT_EQ(models->size(), 1U);
+  EXPECT_EQ((*models)[0].model_path, "/broken.onnx");
+  EXPECT_FALSE((*models)[0].is_deployed());
+  EXPECT_EQ(store->preparations(10)->size(), 2U);
+}
+
 }  // namespace
 }  // namespace wattwise::store

@@ -26,7 +26,8 @@ std::string describe_model(const Json& model) {
 
 std::string describe_all(const Json& status) {
   Lines lines;
-  for (const char* key : {"deployment_target", "power_profile", "deployed_models_count"}) {
+  for (const char* key :
+       {"deployment_target", "power_profile", "deployed_models_count", "failed_models_count"}) {
     lines.add(key, readable(status[key]));
   }
   for (const auto& [part, state] : status["device_state"].items()) lines.add(part, readable(state));

@@ -2,7 +2,7 @@
 -- One row per model path, the most recently used first: newest preparation and load, statistics.
 WITH seen AS (
   SELECT CASE WHEN output_path <> '' THEN output_path ELSE model_path END AS model_path,
-         finished_at AS seen_at FROM preparations
+         finished_at AS seen_at FROM preparations WHERE status <> 'not_found'
   UNION ALL SELECT model_path, loaded_at FROM loads
   UNION ALL SELECT model_path, finished_at FROM inferences
 ), paths AS (
@@ -16,7 +16,7 @@ WITH seen AS (
   FROM inferences GROUP BY model_path
 ), prepared AS (
   SELECT *, CASE WHEN output_path <> '' THEN output_path ELSE model_path END AS subject
-  FROM preparations
+  FROM preparations WHERE status <> 'not_found'
   QUALIFY row_number() OVER (PARTITION BY subject ORDER BY finished_at DESC) = 1
 ), loaded AS (
   SELECT * FROM loads

@@ -13,6 +13,7 @@ import numpy
 
 from . import _libraries, _native
 from ._enums import DeploymentTarget, PowerProfile
+from .errors import InvalidArgumentError
 from .model import LoadedModel
 
 Path = str | os.PathLike[str]
@@ -30,13 +31,41 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, (PowerProfile, DeploymentTarget)):
         return str(value.value)
-    return os.fspath(value)
+    text = os.fspath(value)
+    if not isinstance(text, str):
+        raise TypeError(f"{value!r} is bytes: pass a str, or os.fsdecode() of it")
+    return text
+
+
+def _path(value: Any) -> str:
+    if value is None:
+        raise TypeError("the path of the model is None: pass a str or a path")
+    return _text(value)
+
+
+def _callable(value: Any, name: str) -> Any:
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be callable, it is {value!r}")
+    return value
 
 
 def _value(value: Any) -> Any:
     if isinstance(value, (str, os.PathLike)):
         return os.fspath(value)
-    return numpy.ascontiguousarray(value)
+    array = numpy.ascontiguousarray(_check_loops(value))
+    if array.dtype == object and not all(isinstance(item, str) for item in array.flat):
+        raise ValueError("the inputs hold objects that are neither numbers nor texts")
+    return array
+
+
+def _check_loops(value: Any, around: tuple[int, ...] = ()) -> Any:
+    """A list that holds itself has no end."""
+    if isinstance(value, (list, tuple)):
+        if id(value) in around:
+            raise ValueError("the inputs hold a list that holds itself")
+        for item in value:
+            _check_loops(item, (*around, id(value)))
+    return value
 
 
 def _is_numbers(value: Any) -> bool:
@@ -49,9 +78,20 @@ def _inputs(inputs: Any) -> Any:
     """A single value, a map of names, or a list of those (a batch), as the extension takes them."""
     if isinstance(inputs, Mapping):
         return [(str(name), _value(value)) for name, value in inputs.items()]
+    _check_loops(inputs)
     if isinstance(inputs, (list, tuple)) and not _is_numbers(inputs):
         return {"batch": [_inputs(item) for item in inputs]}
     return [("", _value(inputs))]
+
+
+def _check_finite(updates: Any, key: str = "") -> None:
+    """JSON has no NaN and no infinity."""
+    if isinstance(updates, Mapping):
+        for name, value in updates.items():
+            _check_finite(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(updates, float) and not math.isfinite(updates):
+        raise InvalidArgumentError(f"the setting {key} cannot be {updates}: pass a number, or None "
+                                   "where the setting may be unset")
 
 
 def _samples(data: Any) -> list[Any]:
@@ -109,7 +149,7 @@ class PowerEfficientDeployment:
             "onnxruntime_library": _libraries.onnxruntime_library(),
             "duckdb_library": _libraries.duckdb_library(),
         }
-        self._native = _native.Deployment(options, _log, progress)
+        self._native = _native.Deployment(options, _log, _callable(progress, "progress"))
 
     def prepare_model_for_deployment(
             self, model_path: Path, output_path: Path | None = None,
@@ -126,7 +166,7 @@ class PowerEfficientDeployment:
         if evaluation is not None:
             raise NotImplementedError("this version has no task metrics; leave evaluation out")
         options = {
-            "model_path": _text(model_path), "output_path": _text(output_path),
+            "model_path": _path(model_path), "output_path": _text(output_path),
             "model_type": _text(model_type), "quantization_method": _text(quantization_method),
             "dry_run": dry_run, "bundle": bundle, "fixed_inputs": _fixed(fix_inputs),
         }
@@ -141,13 +181,13 @@ class PowerEfficientDeployment:
         `model` in the result is a `LoadedModel`, or what the loader returned.
         """
         loader = None
-        if model_loader is not None:
+        if _callable(model_loader, "model_loader") is not None:
             def loader(resolved: str) -> Any:
                 return model_loader(resolved, **options)
         elif options:
             raise TypeError(f"load_model() got an unexpected option {next(iter(options))!r}; "
                             "options are for a model_loader")
-        text, handle = self._native.load(_text(model_path), loader)
+        text, handle = self._native.load(_path(model_path), loader)
         result = json.loads(text)
         result["power_metrics"] = _with_nan(result["power_metrics"])
         result["model"] = self._own_handle(result) if handle is None else handle
@@ -162,8 +202,8 @@ class PowerEfficientDeployment:
         `inputs` is an array, a text, the path of an image, sound or array file, a map of those by
         input name or kind (image, text, audio), or a list of those: a batch.
         """
-        path = _text(model_path)
-        if inference_handler is not None:
+        path = _path(model_path)
+        if _callable(inference_handler, "inference_handler") is not None:
             def handler(model: Any) -> Any:
                 model = self.load_model(path)["model"] if model is None else model
                 return inference_handler(model, inputs, **options)
@@ -179,10 +219,11 @@ class PowerEfficientDeployment:
 
     def unload_model(self, model_path: Path) -> bool:
         """True if it was loaded."""
-        return self._native.unload(_text(model_path))
+        return self._native.unload(_path(model_path))
 
     def update_config(self, updates: Mapping[str, Any]) -> dict[str, Any]:
         """Folds a map of settings in; returns the whole configuration."""
+        _check_finite(updates)
         return json.loads(self._native.update_config(json.dumps(updates)))
 
     def get_deployment_status(self, model_path: Path | None = None) -> dict[str, Any]:
@@ -208,17 +249,17 @@ class PowerEfficientDeployment:
 
         `fix_inputs` is as in `prepare_model_for_deployment`.
         """
-        options = {"model_path": _text(model_path), "output_path": _text(output_path),
+        options = {"model_path": _path(model_path), "output_path": _text(output_path),
                    "dry_run": dry_run, "fixed_inputs": _fixed(fix_inputs)}
         return json.loads(self._native.optimize(options, _samples(samples)))
 
     def inspect_model(self, model_path: Path) -> dict[str, Any]:
         """A model's ports, operators, parameters, MACs and bytes."""
-        return json.loads(self._native.inspect(_text(model_path)))
+        return json.loads(self._native.inspect(_path(model_path)))
 
     def compare_models(self, first_path: Path, second_path: Path) -> dict[str, Any]:
         """Outputs' SQNR and cosine, sizes, load and interleaved CPU times of two models."""
-        return json.loads(self._native.compare(_text(first_path), _text(second_path)))
+        return json.loads(self._native.compare(_path(first_path), _path(second_path)))
 
     def diagnose(self) -> dict[str, Any]:
         """What this machine can measure, what is missing and what would unlock it."""

@@ -17,6 +17,17 @@ struct PowerEfficientDeployment::State {
   std::unique_ptr<deploy::Context> context;
 };
 
+namespace {
+
+/// An empty path would mean the current folder.
+Result<void> check_path(const std::string& path) {
+  if (!path.empty()) return {};
+  return Error(ErrorCode::kInvalidArgument,
+               "the path of the model is empty; name an ONNX file or a model folder");
+}
+
+}  // namespace
+
 Result<PowerEfficientDeployment> PowerEfficientDeployment::create(DeploymentOptions options) {
   auto context = WATTWISE_TRY(deploy::Context::create(system_env(), std::move(options)));
   return PowerEfficientDeployment(std::make_unique<State>(State{std::move(context)}));
@@ -36,29 +47,34 @@ PowerEfficientDeployment::~PowerEfficientDeployment() {
 
 Result<PrepareResult> PowerEfficientDeployment::prepare_model_for_deployment(
     const PrepareOptions& options) {
+  WATTWISE_TRY(check_path(options.model_path));
   return deploy::prepare(*state_->context, options);
 }
 
 Result<LoadResult> PowerEfficientDeployment::load_model(const LoadOptions& options) {
+  WATTWISE_TRY(check_path(options.model_path));
   return deploy::load(*state_->context, options);
 }
 
 Result<InferenceResult> PowerEfficientDeployment::run_inference(const std::string& model_path,
                                                                 const InferenceInputs& inputs) {
+  WATTWISE_TRY(check_path(model_path));
   return deploy::infer(*state_->context, model_path, inputs);
 }
 
 Result<InferenceResult> PowerEfficientDeployment::run_inference(const std::string& model_path,
                                                                 const InferenceHandler& handler) {
+  WATTWISE_TRY(check_path(model_path));
   return deploy::infer_with_handler(*state_->context, model_path, handler);
 }
 
 Result<bool> PowerEfficientDeployment::unload_model(const std::string& model_path) {
+  WATTWISE_TRY(check_path(model_path));
   return deploy::unload(*state_->context, model_path);
 }
 
 Result<std::string> PowerEfficientDeployment::update_config(std::string_view json_patch) {
-  Json patch = WATTWISE_TRY(parse_json(json_patch, "the configuration update"));
+  Json patch = WATTWISE_TRY(parse_json_argument(json_patch, "the configuration update"));
   const auto resolved = WATTWISE_TRY(state_->context->update({"update_config", std::move(patch)}));
   return write_json(resolved.document, 2);
 }
@@ -92,6 +108,7 @@ Result<ThermalStatus> PowerEfficientDeployment::check_thermal_status() {
 }
 
 Result<std::string> PowerEfficientDeployment::optimize_model(const OptimizeOptions& options) {
+  WATTWISE_TRY(check_path(options.model_path));
   auto document = deploy::optimize_model(*state_->context, options);
   if (!document) {
     return std::move(document).error().with_context("optimizing " + options.model_path);
@@ -100,6 +117,7 @@ Result<std::string> PowerEfficientDeployment::optimize_model(const OptimizeOptio
 }
 
 Result<std::string> PowerEfficientDeployment::inspect_model(const std::string& model_path) {
+  WATTWISE_TRY(check_path(model_path));
   const Json document = WATTWISE_TRY(deploy::inspect_model(*state_->context, model_path));
   return write_json(document, 2);
 }
@@ -107,6 +125,8 @@ Result<std::string> PowerEfficientDeployment::inspect_model(const std::string& m
 Result<std::string> PowerEfficientDeployment::compare_models(
     const std::string& first_path, const std::string& second_path,
     const std::vector<InferenceInputs>& samples) {
+  WATTWISE_TRY(check_path(first_path));
+  WATTWISE_TRY(check_path(second_path));
   const Json document =
       WATTWISE_TRY(deploy::compare_models(*state_->context, first_path, second_path, samples));
   return write_json(document, 2);

@@ -16,10 +16,10 @@ bool is_name_character(char c) {
          c == '/';
 }
 
-/// Collects the numbers of nested arrays and their shape; false if they are ragged.
+/// Collects the numbers or texts of nested arrays and their shape; false if they are ragged.
 bool flatten(const Json& json, size_t depth, std::vector<int64_t>& shape,
              std::vector<Json>& numbers) {
-  if (json.is_number()) {
+  if (json.is_number() || json.is_string()) {
     numbers.push_back(json);
     return depth == shape.size();
   }
@@ -32,12 +32,23 @@ bool flatten(const Json& json, size_t depth, std::vector<int64_t>& shape,
 }
 
 Result<InputValue> parse_array(const std::string& text) {
-  const Json json = WATTWISE_TRY(parse_json(text, fmt::format("the input {}", text)));
+  const Json json = WATTWISE_TRY(parse_json_argument(text, fmt::format("the input {}", text)));
   std::vector<int64_t> shape;
   std::vector<Json> numbers;
-  if (!flatten(json, 0, shape, numbers)) {
-    return Error(ErrorCode::kInvalidArgument,
-                 fmt::format("the input {} is no regular array of numbers", text));
+  const bool regular = flatten(json, 0, shape, numbers);
+  const auto texts = std::count_if(numbers.begin(), numbers.end(),
+                                   [](const Json& item) { return item.is_string(); });
+  if (!regular || (texts > 0 && texts < static_cast<int64_t>(numbers.size()))) {
+    return Error(
+        ErrorCode::kInvalidArgument,
+        fmt::format("the input {} is no regular array of numbers or of texts; write it like [[1, "
+                    "2], [3, 4]] or [\"a\", \"b\"]",
+                    text));
+  }
+  if (texts > 0) {
+    Tensor tensor{DataType::kString, shape, {}, {}};
+    for (const Json& item : numbers) tensor.strings.push_back(item.get<std::string>());
+    return InputValue(std::move(tensor));
   }
   const bool whole = std::all_of(numbers.begin(), numbers.end(),
                                  [](const Json& number) { return number.is_number_integer(); });

@@ -12,7 +12,7 @@ namespace wattwise::cli {
 
 /// Command-line inputs: each "NAME=VALUE" (NAME a word of letters, digits, '_', '.', ':' or '/')
 /// or a bare VALUE, which may stand alone only. A value is a text, a file's path, or a JSON array
-/// of numbers such as [1, 2, 3], taken as int64 if all are whole, else as float.
+/// of numbers such as [1, 2, 3], taken as int64 if all are whole, else as float, or of texts.
 Result<InferenceInputs> parse_inputs(const std::vector<std::string>& words);
 
 /// Words of the form NAME=VALUE, as values by name; `option` is what they were given to.

@@ -103,6 +103,12 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
+std::vector<std::string> subcommand_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
 /// What is wrong with the words, with the nearest known one for a mistyped command or option.
 std::string explain_usage(CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   const auto chosen = app.get_subcommands();
@@ -127,7 +133,21 @@ std::string explain_usage(CLI::App& app, const CLI::ParseError& error, int argc,
     }
   }
   if (chosen.empty()) return fmt::format("a command is needed: {}.", join(commands, ", "));
+  if (const auto inner = subcommand_names(scope); !inner.empty()) {
+    const std::string name = scope.get_name();
+    char** end = argv + argc;
+    char** given = std::find(argv, end, name);
+    char** extra = std::find_if(given == end ? end : given + 1, end,
+                                [](const char* word) { return word[0] != '-'; });
+    return extra == end
+               ? fmt::format("{} needs one of these after it: {}.", name, join(inner, ", "))
+               : fmt::format("{} has no \"{}\".{}", name, *extra, suggestion(*extra, inner));
+  }
   std::string message = error.what();
+  constexpr std::string_view kMissing = ": 1 required TEXT missing";
+  if (message.ends_with(kMissing)) {
+    message = message.substr(0, message.size() - kMissing.size()) + " needs a value";
+  }
   return message.ends_with('.') ? message : message + ".";
 }
 

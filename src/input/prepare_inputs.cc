@@ -103,6 +103,12 @@ Feed feed_texts(const FeedContext& context, const PortInfo* port,
 Feed feed_tensor(const FeedContext& context, const PortInfo* port, const Tensor& array) {
   if (!port) port = only_port(context);
   if (array.type == DataType::kString && !(port && port->type == DataType::kString)) {
+    if (!find_text_ports(context.ports).ids) {
+      return Error(ErrorCode::kInvalidArgument,
+                   fmt::format("an array of texts cannot be fed to this model: pass numbers; it "
+                               "takes {}",
+                               describe_ports(context.ports)));
+    }
     return feed_texts(context, port, array.strings);
   }
   if (!port) port = WATTWISE_TRY(choose_port(context, array));

@@ -68,6 +68,11 @@ Error unknown_kind(const std::string& path) {
 Result<std::optional<FileKind>> identify_file(const Env& env, const std::string& text) {
   if (!may_be_path(text)) return std::optional<FileKind>();
   const auto info = env.stat(text);
+  const bool meant_as_path = names_a_file(text) || text.find('/') != std::string::npos;
+  if (info && info->is_directory && meant_as_path) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("the input {} is a folder: name a file in it", text));
+  }
   if (!info || info->is_directory) {
     if (!names_a_file(text)) return std::optional<FileKind>();
     return Error(ErrorCode::kNotFound,
@@ -79,7 +84,10 @@ Result<std::optional<FileKind>> identify_file(const Env& env, const std::string&
                    [&](const Signature& candidate) { return matches(candidate, bytes.as_text()); });
   if (signature != kSignatures.end()) return std::optional(signature->kind);
   // A word that happens to be a file's name is still a text.
-  const bool meant_as_path = names_a_file(text) || text.find('/') != std::string::npos;
+  if (meant_as_path && bytes.empty()) {
+    return Error(ErrorCode::kCorrupt,
+                 fmt::format("the input {} is an empty file: write it again", text));
+  }
   if (meant_as_path) return unknown_kind(text);
   return std::optional<FileKind>();
 }

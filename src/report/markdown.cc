@@ -1,17 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <cctype>
+
 #include "core/text.h"
 #include "report/formats.h"
 
 namespace wattwise::report {
 namespace {
 
-/// Text that Markdown must not take for its own signs.
+bool is_word(std::string_view text, size_t at) {
+  return at < text.size() && std::isalnum(static_cast<unsigned char>(text[at])) != 0;
+}
+
+/// Text that Markdown must not take for its own signs. An underscore within a word is none, and
+/// some are only at the start.
 std::string escaped(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    if (std::string_view("\\`*_{}[]<>|#").find(c) != std::string_view::npos) out += '\\';
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool inside = c == '_' && i > 0 && is_word(text, i - 1) && is_word(text, i + 1);
+    const bool sign = std::string_view("\\`*_[<|").find(c) != std::string_view::npos;
+    const bool first = i == 0 && std::string_view("#>+-").find(c) != std::string_view::npos;
+    if ((sign && !inside) || first) out += '\\';
     out += c == '\n' ? ' ' : c;
   }
   return out;

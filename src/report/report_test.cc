@@ -57,6 +57,15 @@ TEST(Report, MarkdownEscapesTableSigns) {
   EXPECT_NE(text->find("x\\|y.onnx"), std::string::npos);
 }
 
+TEST(Report, MarkdownEscapesOnlyWhatItWouldTakeForASign) {
+  ReportData data = sample();
+  data.models[0].path = "/m/a_b-{1}.onnx";
+  data.recommendations = {{"_so_ it is", "a*b > c"}};
+  const auto text = render(data, "markdown", metrics());
+  EXPECT_NE(text->find("/m/a_b-{1}.onnx"), std::string::npos);
+  EXPECT_NE(text->find("\\_so\\_ it is: a\\*b > c"), std::string::npos);
+}
+
 TEST(Report, LimitsThatFiguresExceedAreNamed) {
   ReportData data = sample();
   const auto titles = [&] {

@@ -219,10 +219,19 @@ def test_command_line_keeps_state_between_processes(tmp_path):
     refused = run("prepar")
     assert refused.returncode == 2
     assert 'Did you mean "prepare"?' in refused.stderr
-    failed = run("prepare", "--model-path", str(tmp_path / "none.onnx"))
-    assert failed.returncode == 3
+    missing = run("prepare", "--model-path", str(tmp_path / "none.onnx"))
+    assert missing.returncode == 3
+    assert missing.stderr.count("\n") == 1
+    assert json.loads(run("--json", "status").stdout)["deployed_models"] == {}
+    assert run("status", "--model-path", str(tmp_path / "none.onnx")).returncode == 3
+    (tmp_path / "broken.onnx").write_bytes(b"\x08\x07garbage")
+    failed = run("prepare", "--model-path", str(tmp_path / "broken.onnx"))
+    assert failed.returncode == 5
     assert failed.stderr.count("\n") == 1
-    assert json.loads(run("--json", "status").stdout)["deployed_models_count"] == 1
+    status = json.loads(run("--json", "status").stdout)
+    assert status["deployed_models_count"] == 0
+    assert status["failed_models_count"] == 1
+    assert [model["status"] for model in status["deployed_models"].values()] == ["failed"]
     report = run("report", "--format", "markdown", "--output", str(tmp_path / "report.md"))
     assert report.returncode == 0
     assert "failed" in (tmp_path / "report.md").read_text()

@@ -45,6 +45,16 @@ std::string describe(const InferenceResult& result, bool explain) {
   return lines.to_string() + (explain ? show_decisions(result.decisions) : "");
 }
 
+/// "E=mc2 is famous" reads like the value of an input E.
+Error with_hint(Error error, const std::vector<std::string>& words) {
+  const bool unknown_name = error.message().starts_with("the model has no input \"");
+  if (!unknown_name || words.size() != 1 || words[0].find('=') == std::string::npos) return error;
+  Error hinted(error.code(), fmt::format("{}. If all of it is a text, write \"text={}\"",
+                                         error.message(), words[0]));
+  for (const std::string& where : error.context()) hinted = std::move(hinted).with_context(where);
+  return hinted;
+}
+
 Result<Output> run(const Arguments& arguments, Invocation& invocation) {
   InferenceInputs inputs = WATTWISE_TRY(parse_inputs(arguments.inputs));
   if (arguments.batch_size > 1) {
@@ -57,7 +67,9 @@ Result<Output> run(const Arguments& arguments, Invocation& invocation) {
     invocation.options.config_patches.emplace_back("--batch-size", write_json(patch));
   }
   auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
-  auto result = WATTWISE_TRY(deployment.run_inference(arguments.model_path, inputs));
+  auto first = deployment.run_inference(arguments.model_path, inputs);
+  if (!first) return with_hint(std::move(first).error(), arguments.inputs);
+  InferenceResult result = std::move(*first);
   for (int64_t i = 1; i < arguments.repeat; ++i) {
     result = WATTWISE_TRY(deployment.run_inference(arguments.model_path, inputs));
   }
@@ -75,8 +87,7 @@ Action declare_inference(CLI::App& command) {
       .add_option("--input", arguments->inputs,
                   "VALUE or NAME=VALUE, where VALUE is a text, a file (.npy, .npz, image, .wav) or "
                   "a JSON array; may be repeated")
-      ->allow_extra_args(false)  // else CLI11 takes an array apart
-      ->required();
+      ->allow_extra_args(false);  // else CLI11 takes an array apart
   command
       .add_option("--batch-size", arguments->batch_size, "run the input this often in one batch")
       ->check(CLI::Range(int64_t{1}, kMostRuns));

@@ -64,9 +64,8 @@ std::string describe(const Json& model, bool explain) {
 
 Action declare_inspect(CLI::App& command) {
   auto model_path = std::make_shared<std::string>();  // shared by the bindings and the action
-  command.add_option("model,--model-path", *model_path, "ONNX file or model folder")
-      ->required()
-      ->option_text("TEXT, with or without its name REQUIRED");
+  command.add_option("model", *model_path, "ONNX file or model folder");
+  command.add_option("--model-path", *model_path, "the same by name");
   return [model_path](Invocation& invocation) -> Result<Output> {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.inspect_model(*model_path));

@@ -15,6 +15,7 @@ struct Arguments {
   PrepareOptions prepare;
   std::vector<std::string> samples;
   std::vector<std::string> fixed_inputs;
+  bool no_bundle = false;
 };
 
 std::string describe_accuracy(const Accuracy& accuracy) {
@@ -77,6 +78,7 @@ std::string describe(const PrepareResult& result, bool explain) {
 
 Result<Output> run(const Arguments& arguments, Invocation& invocation) {
   PrepareOptions options = arguments.prepare;
+  options.bundle = !arguments.no_bundle;
   for (const std::string& sample : arguments.samples) {
     options.samples.push_back(WATTWISE_TRY(parse_inputs({sample})));
   }
@@ -109,7 +111,7 @@ Action declare_prepare(CLI::App& command) {
                   "may be repeated")
       ->allow_extra_args(false);
   command.add_flag("--dry-run", arguments->prepare.dry_run, "decide and report, write nothing");
-  command.add_flag("!--no-bundle", arguments->prepare.bundle, "write the model only, no bundle");
+  command.add_flag("--no-bundle", arguments->no_bundle, "write the model only, no bundle");
   return [arguments](Invocation& invocation) { return run(*arguments, invocation); };
 }
 

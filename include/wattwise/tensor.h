@@ -93,9 +93,11 @@ struct Tensor {
 
   /// The elements as T. Precondition: sizeof(T) fits `type`.
   template <typename T>
-  std::span<const T> values() const {
+  std::span<const T> values() const& {
     return {reinterpret_cast<const T*>(data.data()), data.size() / sizeof(T)};
   }
+  template <typename T>
+  std::span<const T> values() const&& = delete;  // the elements would outlive their tensor
 };
 
 /// A float tensor that owns a copy of `values`.

@@ -250,7 +250,8 @@ Result<std::string> hand_over_weights(model::Model& model, OrtSessionOptions* op
   for (model::Constant& constant : model.graph.initializers) {
     if (constant.data.size() < kLargeConstantBytes) continue;
     holdings.weights.push_back(constant.data);
-    holdings.values.push_back(WATTWISE_TRY(wrap_tensor(constant.tensor(), constant.name)));
+    holdings.values.push_back(
+        WATTWISE_TRY(wrap_tensor(constant.tensor_as_stored(), constant.name)));
     values.push_back(holdings.values.back().get());
     names.push_back(constant.name);
   }

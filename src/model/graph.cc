@@ -6,9 +6,17 @@
 
 namespace wattwise::model {
 
-int64_t Constant::element_count() const { return tensor().element_count(); }
+int64_t Constant::element_count() const { return tensor_as_stored().element_count(); }
 
-Tensor Constant::tensor() const { return {type, shape, data, strings}; }
+Tensor Constant::tensor() const {
+  const auto alignment = static_cast<uintptr_t>(data_type_bits(type).value_or(8) / 8);
+  if (alignment < 2 || reinterpret_cast<uintptr_t>(data.data()) % alignment == 0) {
+    return tensor_as_stored();
+  }
+  return {type, shape, Bytes::copy_of(data.view()), strings};
+}
+
+Tensor Constant::tensor_as_stored() const { return {type, shape, data, strings}; }
 
 Constant make_constant(std::string name, const Tensor& tensor) {
   Constant constant;

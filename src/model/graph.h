@@ -35,8 +35,11 @@ struct Constant {
   UnknownFields unknown;
 
   int64_t element_count() const;
-  /// As a Tensor sharing the bytes.
+  /// As a Tensor whose elements can be read: it shares the bytes unless they lie where no element
+  /// of their type may (files do not align them), and owns a copy then.
   Tensor tensor() const;
+  /// As a Tensor that shares the bytes wherever they lie, for those who only pass it on.
+  Tensor tensor_as_stored() const;
 };
 
 /// A Constant from a tensor, sharing its bytes.

@@ -128,7 +128,19 @@ TEST(Model, LargeConstantsMayLieInAFileBesideTheModel) {
   ASSERT_TRUE(save(env, model, "/m/model.onnx", "model.data").has_value());
   const auto again = load(env, "/m/model.onnx");
   ASSERT_TRUE(again.has_value()) << again.error().to_string();
-  EXPECT_EQ(again->graph.initializers[1].tensor().values<float>()[999], 2.5F);
+  const Tensor weights = again->graph.initializers[1].tensor();
+  EXPECT_EQ(weights.values<float>()[999], 2.5F);
+}
+
+TEST(Model, ElementsCanBeReadWhereverTheFileHasThem) {
+  Constant constant = make_float_constant("w", {2}, std::vector<float>{1.5F, -2});
+  std::string shifted = "?" + std::string(constant.data.as_text());
+  constant.data = Bytes::own(std::move(shifted)).slice(1, 8);
+  const Tensor tensor = constant.tensor();
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(tensor.data.data()) % alignof(float), 0u);
+  EXPECT_EQ(tensor.values<float>()[0], 1.5F);
+  EXPECT_EQ(tensor.values<float>()[1], -2.0F);
+  EXPECT_EQ(constant.tensor_as_stored().data.data(), constant.data.data());
 }
 
 TEST(Model, DataFilesOutsideTheFolderAreRefused) {

@@ -13,7 +13,8 @@ namespace {
 
 template <typename T>
 std::vector<Element> read_elements(const model::Constant& constant) {
-  const auto values = constant.tensor().values<T>();
+  const Tensor tensor = constant.tensor();
+  const auto values = tensor.values<T>();
   return {values.begin(), values.end()};
 }
 

@@ -56,7 +56,8 @@ namespace {
 
 template <typename T>
 bool all_equal(const model::Constant& constant, double number) {
-  const auto values = constant.tensor().values<T>();
+  const Tensor tensor = constant.tensor();
+  const auto values = tensor.values<T>();
   return std::all_of(values.begin(), values.end(),
                      [&](T value) { return static_cast<double>(value) == number; });
 }

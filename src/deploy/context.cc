@@ -132,18 +132,24 @@ Result<store::Store*> Context::store() {
 }
 
 Result<store::Store*> Context::store_to_read() {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!store_ && !WATTWISE_TRY(store::store_exists(env_, store_options()))) {
-      return static_cast<store::Store*>(nullptr);
-    }
+  const std::lock_guard lock(mutex_);
+  if (store_) return store_.get();
+  store::StoreOptions options = store_options();
+  options.reads_at_once = true;
+  if (!WATTWISE_TRY(store::store_exists(env_, options))) {
+    return static_cast<store::Store*>(nullptr);
   }
-  return store();
+  store_ = WATTWISE_TRY(store::open_store(env_, options));
+  return store_.get();
 }
 
 store::StoreOptions Context::store_options() const {
-  return {options_.db_path, options_.duckdb_library, logger_,
-          resolved_.config.monitoring.retention_days};
+  store::StoreOptions options;
+  options.path = options_.db_path;
+  options.duckdb_library = options_.duckdb_library;
+  options.logger = logger_;
+  options.retention_days = resolved_.config.monitoring.retention_days;
+  return options;
 }
 
 Result<void> Context::close_store() {

@@ -60,21 +60,24 @@ ModelSummary read_summary(const std::vector<Cell>& row) {
 
 class DuckDbStore final : public Store {
  public:
-  DuckDbStore(Env& env, const DuckDbApi& api, std::string path)
-      : env_(env), api_(api), path_(std::move(path)), folder_(path_ + kJournalFolder) {}
+  DuckDbStore(Env& env, const DuckDbApi& api, std::string path, double retention_days)
+      : env_(env),
+        api_(api),
+        path_(std::move(path)),
+        folder_(path_ + kJournalFolder),
+        retention_days_(retention_days) {}
 
   ~DuckDbStore() override {
     // What cannot be moved now stays in the journal and is moved by whoever opens the store next.
     [[maybe_unused]] const auto ignored = flush();
   }
 
-  /// Creates the file or checks what is there, and removes rows that are older than `days`.
-  Result<void> start(double days) {
+  /// Creates the file or checks what is there, unless the first use is to do so.
+  Result<void> start(bool leave_it_to_first_use) {
     WATTWISE_TRY(check_file());
     if (auto made = env_.create_directories(parent_path(path_)); !made)
       return cannot_write(made.error());
-    return unless_busy(with_database(
-        [&](Database& database) { return forget_older_than(database, days); }, kWritersPatience));
+    return leave_it_to_first_use ? Result<void>() : take_in();
   }
 
   Result<void> add(const Preparation& row) override { return append("preparations", to_row(row)); }
@@ -82,11 +85,7 @@ class DuckDbStore final : public Store {
   Result<void> add(const Inference& row) override { return append("inferences", to_row(row)); }
   Result<void> add(const Event& row) override { return append("events", to_row(row)); }
 
-  Result<void> flush() override {
-    if (!has_pending()) return {};
-    return unless_busy(
-        with_database([](Database&) -> Result<void> { return {}; }, kWritersPatience));
-  }
+  Result<void> flush() override { return has_pending() ? take_in() : Result<void>(); }
 
   Result<std::vector<ModelSummary>> models() override {
     std::vector<ModelSummary> out;
@@ -137,9 +136,17 @@ class DuckDbStore final : public Store {
     return journal_->append(table, row);
   }
 
-  Result<void> forget_older_than(Database& database, double days) {
-    if (!std::isfinite(days)) return {};
-    const double limit = env_.wall_now().count() - days * 86400;
+  /// Moves all journals into the database, unless others use it now.
+  Result<void> take_in() {
+    const auto done = with_database([](Database&) -> Result<void> { return {}; }, kWritersPatience);
+    return busy_ ? Result<void>() : done;
+  }
+
+  /// Removes rows that are too old, once.
+  Result<void> forget(Database& database) {
+    if (!std::isfinite(retention_days_) || forgotten_) return {};
+    forgotten_ = true;
+    const double limit = env_.wall_now().count() - retention_days_ * 86400;
     for (const auto& [table, time] : {std::pair("inferences", "finished_at"),
                                       {"loads", "loaded_at"},
                                       {"events", "happened_at"},
@@ -268,11 +275,6 @@ class DuckDbStore final : public Store {
     return {};
   }
 
-  /// Success where the only trouble was that others use the database now.
-  Result<void> unless_busy(Result<void> done) const {
-    return busy_ ? Result<void>() : std::move(done);
-  }
-
   /// DuckDB opens a file whose end is missing and fails, or overwrites, when it gets there. A whole
   /// one has three headers and then blocks, at least those that are in use.
   Result<void> check_whole(Database& database) const {
@@ -313,6 +315,7 @@ class DuckDbStore final : public Store {
       WATTWISE_TRY(database_->run("BEGIN TRANSACTION"));
       WATTWISE_TRY(migrate(*database_));
       WATTWISE_TRY(drain_all(*database_));
+      WATTWISE_TRY(forget(*database_));
       WATTWISE_TRY(work(*database_));
       WATTWISE_TRY(database_->run("COMMIT"));
       return remove_dead(*database_);
@@ -328,11 +331,13 @@ class DuckDbStore final : public Store {
   const DuckDbApi& api_;
   std::string path_;
   std::string folder_;
+  double retention_days_;
   std::mutex mutex_;  // guards what follows, and keeps one database open at a time
   std::unique_ptr<Journal> journal_;
   std::optional<Database> database_;
-  bool busy_ = false;     // the last try found the database in use by others
-  bool pending_ = false;  // the journal holds records that the database may lack
+  bool forgotten_ = false;  // rows that were too old at the first use are gone
+  bool busy_ = false;       // the last try found the database in use by others
+  bool pending_ = false;    // the journal holds records that the database may lack
   std::vector<DeadJournal> dead_;
 };
 
@@ -371,8 +376,8 @@ Result<bool> store_exists(const Env& env, const StoreOptions& options) {
 Result<std::unique_ptr<Store>> open_store(Env& env, const StoreOptions& options) {
   const std::string path = WATTWISE_TRY(path_of(env, options));
   const DuckDbApi* api = WATTWISE_TRY(load_duckdb(env, options.duckdb_library));
-  auto store = std::make_unique<DuckDbStore>(env, *api, path);
-  WATTWISE_TRY(store->start(options.retention_days));
+  auto store = std::make_unique<DuckDbStore>(env, *api, path, options.retention_days);
+  WATTWISE_TRY(store->start(options.reads_at_once));
   return std::unique_ptr<Store>(std::move(store));
 }
 

@@ -72,7 +72,7 @@ struct ModelSummary {
 
 /// The database of one file: history of preparations, loads, inferences and events.
 /// Writes go to a journal of this process first (append, no lock wait); they enter the DuckDB file
-/// in short transactions under a sidecar lock, when the journal is old or large enough, on
+/// in short transactions under a sidecar lock, on
 /// flush() and when the store closes if no one else is using the file just then, and before reads.
 /// Nothing is lost if a process dies: the next
 /// one to open the store drains what it left. Several processes may use one file at once.
@@ -100,7 +100,8 @@ struct StoreOptions {
   std::string path;            ///< "" for $WATTWISE_DB, else the XDG data folder
   std::string duckdb_library;  ///< "" for the one already in the process, the bundled, the system's
   Logger logger;
-  double retention_days = std::numeric_limits<double>::infinity();  ///< older rows go at opening
+  double retention_days = std::numeric_limits<double>::infinity();  ///< older rows go at first use
+  bool reads_at_once = false;  ///< a read follows, which opens the file and tells its errors
 };
 
 /// Whether anything has been recorded there yet. Creates nothing.

@@ -167,6 +167,8 @@ int run_command_line(std::vector<std::string> words) {
 }  // namespace wattwise::python
 
 NB_MODULE(_native, m) {
+  // What a script that ends with an exception still holds is no leak of ours to tell its user of.
+  nb::set_leak_warnings(false);
   using wattwise::python::Deployment;
   nb::class_<Deployment>(m, "Deployment")
       .def(nb::init<const nb::dict&, const nb::object&, const nb::object&>(), nb::arg("options"),

@@ -8,8 +8,8 @@
 namespace wattwise::optimize {
 namespace {
 
-constexpr std::array<std::string_view, 8> kZeroKeepingMaps = {
-    "Relu", "LeakyRelu", "Tanh", "Elu", "Abs", "Neg", "HardSwish", "Identity"};
+constexpr std::array<std::string_view, 9> kZeroKeepingMaps = {
+    "Relu", "LeakyRelu", "Tanh", "Elu", "Abs", "Neg", "HardSwish", "Sqrt", "Identity"};
 constexpr std::array<std::string_view, 2> kOtherMaps = {"Sigmoid", "HardSigmoid"};
 constexpr std::array<std::string_view, 4> kPools = {"MaxPool", "AveragePool", "GlobalAveragePool",
                                                     "GlobalMaxPool"};

@@ -18,6 +18,9 @@ constexpr double kUnblockedDepthwise = 12;
 // A convolution as matrix product, with blocks of 16 and smaller ones:
 constexpr double kUnblockedWide = 1.45;
 constexpr double kUnblocked = 1.15;
+// The same on planes of few places, which fill only a part of the product's columns:
+constexpr double kUnblockedNarrow = 2.4;
+constexpr int64_t kNarrow = 8;
 // Per element read, with blocks of kWide; smaller blocks compute more slowly but move as fast:
 constexpr double kReorder = 40;    // out of the blocked layout, for a convolution of few channels
 constexpr double kRoundTrip = 50;  // out and back around another node
@@ -25,6 +28,8 @@ constexpr double kConcat = 10;     // inside the blocked layout
 constexpr int64_t kWide = 16;
 
 constexpr double kTrusted = 0.95;
+/// What a size that is not known counts as.
+constexpr int64_t kFreeSize = 4;
 
 bool is_convolution(const ChannelNode& node) {
   return node.role == ChannelRole::kConv || node.role == ChannelRole::kDepthwise;
@@ -38,8 +43,9 @@ struct Channels {
 /// One node's work at one place of the plane, before and after.
 class NodeCost {
  public:
-  NodeCost(ChannelRegions& regions, const ChannelNode& node, int64_t block)
+  NodeCost(ChannelRegions& regions, const ChannelNode& node, int64_t block, int64_t places)
       : block_(block),
+        places_(places),
         role_(node.role),
         real_{regions.real(node.data[0]), regions.real(node.output())},
         padded_{regions.padded(node.data[0]), regions.padded(node.output())} {}
@@ -94,7 +100,10 @@ class NodeCost {
     }
     return 0;
   }
-  double unblocked() const { return block_ >= kWide ? kUnblockedWide : kUnblocked; }
+  double unblocked() const {
+    if (places_ <= kNarrow) return kUnblockedNarrow;
+    return block_ >= kWide ? kUnblockedWide : kUnblocked;
+  }
   double move(double cost, int64_t channels) const {
     return cost * static_cast<double>(channels * block_) / static_cast<double>(kWide);
   }
@@ -104,15 +113,17 @@ class NodeCost {
   int64_t filled(int64_t channels) const { return (channels + block_ - 1) / block_ * block_; }
 
   int64_t block_;
+  int64_t places_;
   ChannelRole role_;
   Channels real_;
   Channels padded_;
 };
 
-/// Places of the output's plane; a free size counts as one.
-double places(const model::ShapeTable& shapes, const std::string& value) {
+/// Places of the output's plane; who leaves a size free feeds more than one place.
+int64_t places_of(const model::ShapeTable& shapes, const std::string& value) {
   const std::vector<int64_t>& shape = shapes.at(value).shape;
-  return static_cast<double>(std::max<int64_t>(shape[2], 1) * std::max<int64_t>(shape[3], 1));
+  const auto counted = [](int64_t size) { return size < 0 ? kFreeSize : size; };
+  return counted(shape[2]) * counted(shape[3]);
 }
 
 int64_t kernel_of(const GraphEditor& graph, const ChannelNode& node) {
@@ -136,12 +147,13 @@ std::unordered_map<std::string, PaddingCost> padding_costs(ChannelRegions& regio
   std::unordered_map<std::string, bool> made_here;
   for (const ChannelNode& node : regions.nodes()) {
     PaddingCost& cost = costs[regions.region(node)];
-    const NodeCost one(regions, node, block);
+    const int64_t places = places_of(shapes, node.output());
+    const NodeCost one(regions, node, block, places);
     const bool blocked = made_here[node.data[0]];
     made_here[node.output()] = true;
     const int64_t kernel = kernel_of(graph, node);
     const auto kernel_size = static_cast<double>(kernel);
-    const double area = places(shapes, node.output());
+    const auto area = static_cast<double>(places);
     cost.breaks += one.cured(blocked) ? 1 : 0;
     cost.work_before += area * one.before(kernel_size, blocked);
     cost.work_after += area * one.after(kernel_size, blocked);

@@ -127,6 +127,8 @@ class Maker {
   Made reshaped(const Made& x);
   Made cut(const Made& x);
   Made padded(const Made& x);
+  Made picked(const Made& x);
+  Made reduced(const Made& x);
   Made nothing(const Made& x);
   Made again(const Made& x);
   Made branches(const Made& x);
@@ -179,7 +181,9 @@ Made Maker::activation(const Made& x) {
 
 Made Maker::spelled_out(const Made& x) {
   const int64_t last = static_cast<int64_t>(x.shape.size()) - 1;
-  switch (dice_.below(5)) {
+  switch (dice_.below(6)) {
+    case 5:
+      return {node("Pow", {node("Sigmoid", {x.name}), scalar(2)}), x.shape};
     case 0: {  // hard swish
       const std::string gate = clip(node("Add", {x.name, scalar(3)}), 0, 6);
       if (dice_.one_in(2)) return {node("Div", {node("Mul", {x.name, gate}), scalar(6)}), x.shape};
@@ -197,8 +201,10 @@ Made Maker::spelled_out(const Made& x) {
     }
     default: {  // layer normalization
       if (x.shape.back() < 2) return activation(x);
-      const std::string mean = node("ReduceMean", {x.name}, {{"axes", Shape{last}}});
-      const std::string centred = node("Sub", {x.name, mean});
+      // Behind a Cast the runtime makes a kernel of it that it does not have.
+      const std::string turned = node("Neg", {x.name});
+      const std::string mean = node("ReduceMean", {turned}, {{"axes", Shape{last}}});
+      const std::string centred = node("Sub", {turned, mean});
       const std::string square = node("Pow", {centred, scalar(2)});
       const std::string variance = node("ReduceMean", {square}, {{"axes", Shape{last}}});
       const std::string deviation = node("Sqrt", {node("Add", {variance, scalar(0.01F)})});
@@ -223,11 +229,11 @@ Made Maker::together(const Made& x) {
 
 Made Maker::convolution(const Made& x) {
   const size_t spatial = x.shape.size() - 2;
-  if (x.shape.size() < 3 || channels(x) < 1 || channels(x) > 32) return activation(x);
+  if (x.shape.size() < 3 || channels(x) < 1 || channels(x) > 64) return activation(x);
   const int64_t kernel = dice_.one_in(2) ? 1 : 3;
   const bool depthwise = dice_.one_in(4);
   const bool transposed = !depthwise && dice_.one_in(5);
-  const int64_t out = depthwise ? channels(x) : 1 + dice_.below(12);
+  const int64_t out = depthwise ? channels(x) : dice_.one_in(4) ? int64_t{64} : 1 + dice_.below(12);
   Shape weights = {out, depthwise ? 1 : channels(x)};
   if (transposed) std::swap(weights[0], weights[1]);
   for (size_t i = 0; i < spatial; ++i) weights.push_back(kernel);
@@ -378,6 +384,35 @@ Made Maker::padded(const Made& x) {
   return {with_integers("Pad", x, "pads", pads, 11), shape};
 }
 
+/// One index of an axis, with the axis put back.
+Made Maker::picked(const Made& x) {
+  const int64_t axis = dice_.below(static_cast<int64_t>(x.shape.size()));
+  Shape shape = x.shape;
+  int64_t& size = shape[static_cast<size_t>(axis)];
+  const int64_t index = size < 1 ? 0 : dice_.below(size) - (dice_.one_in(3) ? size : 0);
+  size = 1;
+  const std::string row = node(
+      "Gather", {x.name, put(model::make_int64_constant(dice_.name("i"), {}, std::array{index}))},
+      {{"axis", axis}});
+  return {with_integers("Unsqueeze", {row, {}}, "axes", {axis}, 13), shape};
+}
+
+/// Reduced along one axis, which may be put back.
+Made Maker::reduced(const Made& x) {
+  static const std::array ops = {"ReduceMean", "ReduceMax", "ReduceMin", "ReduceL2"};
+  const int64_t axis = dice_.below(static_cast<int64_t>(x.shape.size()));
+  const std::string op = ops[static_cast<size_t>(dice_.below(4))];
+  Shape shape = x.shape;
+  shape[static_cast<size_t>(axis)] = 1;
+  const bool keeps = dice_.one_in(3) || shape.size() < 2;
+  const std::string made =
+      node(op, {x.name}, {{"axes", Shape{axis}}, {"keepdims", int64_t{keeps}}});
+  if (keeps) return {made, shape};
+  if (dice_.one_in(2)) return {with_integers("Unsqueeze", {made, {}}, "axes", {axis}, 13), shape};
+  shape.erase(shape.begin() + axis);
+  return {made, shape};
+}
+
 Made Maker::nothing(const Made& x) {
   switch (dice_.below(6)) {
     case 0:
@@ -456,12 +491,12 @@ Made Maker::elementwise(const Made& x) {
 
 void Maker::grow(int64_t steps, bool may_branch) {
   using Step = Made (Maker::*)(const Made&);
-  static constexpr std::array<Step, 17> kSteps = {
+  static constexpr std::array<Step, 19> kSteps = {
       &Maker::affine,        &Maker::affine,   &Maker::activation,  &Maker::spelled_out,
       &Maker::together,      &Maker::together, &Maker::convolution, &Maker::convolution,
       &Maker::normalization, &Maker::pooling,  &Maker::product,     &Maker::layout,
       &Maker::reshaped,      &Maker::reshaped, &Maker::cut,         &Maker::padded,
-      &Maker::nothing};
+      &Maker::nothing,       &Maker::picked,   &Maker::reduced};
   for (int64_t i = 0; i < steps; ++i) {
     const Made x = dice_.one_in(4) ? pick() : last();
     if (dice_.one_in(12)) {

@@ -98,6 +98,8 @@ TEST_F(RandomModels, AnswerAsBeforeAfterEveryPassAndAllTogether) {
       ASSERT_TRUE(outcome) << row.name << ", seed " << seed << ": " << outcome.error().to_string();
       if (outcome->changed == 0) continue;
       ++changed[std::string(row.name)];
+      // Passes leave what became dead to the last one; some of the runtime's fusions trip over it.
+      model::remove_unused(copy.graph);
       EXPECT_EQ(objection(copy, *expected), "") << row.name << ", seed " << seed;
     }
     model::Model copy = model::clone(model);

@@ -7,7 +7,8 @@
 // Exact: none of them moves an element. The shape of y must be known but for one size, which is
 // written as -1, and hold no 0; or the last node must be a Reshape to such a constant. Also taken
 // out, whatever the sizes: Flatten of a matrix, Reshape(x, Shape(x)), and a Squeeze and an
-// Unsqueeze of the same axes. The first nodes stay if someone else reads them.
+// Unsqueeze of the same axes; two Squeezes, or two Unsqueezes, of constant axes become one. The
+// first nodes stay if someone else reads them.
 #include <algorithm>
 #include <array>
 
@@ -73,6 +74,20 @@ bool asks_for_own_shape(const GraphEditor& graph, const model::Node& node, const
   return open <= 1;
 }
 
+/// The axes that two Unsqueezes in a row add, or two Squeezes take away, at once; counted on the
+/// side that has all of them. `outer` is the node on that side: the second Unsqueeze, the first
+/// Squeeze. Each part of `inner` is counted without those.
+std::vector<int64_t> united_axes(std::vector<int64_t> outer, const std::vector<int64_t>& inner) {
+  std::sort(outer.begin(), outer.end());
+  std::vector<int64_t> all = outer;
+  for (int64_t axis : inner) {
+    for (const int64_t taken : outer) axis += taken <= axis ? 1 : 0;
+    all.push_back(axis);
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
 class Merger {
  public:
   Merger(GraphEditor& graph, const ShapeFacts& facts) : graph_(graph), facts_(facts) {}
@@ -83,7 +98,7 @@ class Merger {
     model::Node* first = graph_.producer(node.inputs[0]);
     if (!first || !only_reshapes(*first)) return 0;
     const auto shape = wanted_shape(graph_, node, facts_);
-    if (!shape) return 0;
+    if (!shape) return unite(*first, node) ? 1 : 0;
     reshape_at_once(node, first->inputs[0], *shape);
     return 1;
   }
@@ -95,6 +110,34 @@ class Merger {
     if (first && takes_back(graph_, *first, node)) return first->inputs[0];
     if (keeps_shape(node)) return input;
     return std::nullopt;
+  }
+
+  /// Axes of an Unsqueeze or Squeeze from the start; absent where they are not known.
+  std::optional<Sizes> axes_from_start(const model::Node& node) const {
+    auto axes = integers_of(graph_, node, "axes", 1);
+    const auto rank = facts_.rank(node.is("Squeeze") ? node.inputs[0] : node.outputs[0]);
+    if (!axes || axes->empty() || !rank) return std::nullopt;
+    for (int64_t& axis : *axes) axis = from_start(axis, *rank);
+    return axes;
+  }
+
+  bool unite(const model::Node& first, model::Node& second) {
+    const bool removes = first.is("Squeeze") && second.is("Squeeze");
+    if (!removes && !(first.is("Unsqueeze") && second.is("Unsqueeze"))) return false;
+    const auto a = axes_from_start(first);
+    const auto b = axes_from_start(second);
+    if (!a || !b) return false;
+    const Sizes axes = removes ? united_axes(*a, *b) : united_axes(*b, *a);
+    if (second.attribute("axes")) {
+      second.set_attribute("axes", axes);
+      graph_.set_inputs(second, {first.inputs[0]});
+    } else {
+      const std::string constant =
+          graph_.add_constant(second.outputs[0] + "_axes",
+                              make_int64_tensor({static_cast<int64_t>(axes.size())}, axes));
+      graph_.set_inputs(second, {first.inputs[0], constant});
+    }
+    return true;
   }
 
   bool keeps_shape(const model::Node& node) const {

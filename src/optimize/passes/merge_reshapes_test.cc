@@ -55,13 +55,46 @@ TEST(MergeReshapes, WorksOnAttributesAndConstantNodes) {
 
 TEST(MergeReshapes, KeepsShapesWithTwoFreeSizes) {
   ModelBuilder b(13);
-  b.input("x", {-1, -1, 4});
+  b.input("x", {-1, 1, -1});
   b.integers("axis", {1}, {0});
-  b.integers("last", {1}, {4});
+  b.integers("middle", {1}, {2});
   b.node("Unsqueeze", {"x", "axis"}, "a");
-  b.node("Unsqueeze", {"a", "last"}, "y");
+  b.node("Squeeze", {"a", "middle"}, "y");
   b.output("y");
   EXPECT_EQ(run_pass("merge_reshapes", b.model(), {2, 3}).outcome.changed, 0);
+}
+
+TEST(MergeReshapes, UnitesAxesWhereSizesAreFree) {
+  ModelBuilder b(13);
+  b.input("x", {-1, -1, 4});
+  b.integers("outer", {2}, {0, -2});
+  b.integers("inner", {2}, {1, 3});
+  b.node("Unsqueeze", {"x", "inner"}, "a");  // [-1, 1, -1, 1, 4]
+  b.node("Unsqueeze", {"a", "outer"}, "u");  // [1, -1, 1, -1, 1, 1, 4]
+  b.node("Relu", {"u"}, "r");
+  b.node("Squeeze", {"r", "outer"}, "s");
+  b.node("Squeeze", {"s", "inner"}, "t");
+  b.node("Neg", {"t"}, "y");
+  b.output("y");
+  const auto result = run_all_passes(b.model(), {2, 3});
+  EXPECT_EQ(count_nodes(result.model, "Unsqueeze"), 1);
+  EXPECT_EQ(count_nodes(result.model, "Squeeze"), 1);
+}
+
+TEST(MergeReshapes, UnitesAxesThatAreAttributes) {
+  ModelBuilder b(11);
+  b.input("x", {-1, -1, 4});
+  b.node("Unsqueeze", {"x"}, "a", {{"axes", Ints{1}}});
+  b.node("Unsqueeze", {"a"}, "u", {{"axes", Ints{0, 1}}});
+  b.node("Relu", {"u"}, "y");
+  b.output("y");
+  const auto result = run_pass("merge_reshapes", b.model(), {2, 3});
+  EXPECT_EQ(result.outcome.changed, 1);
+  for (const model::Node& node : result.model.graph.nodes) {
+    if (node.is("Unsqueeze") && node.inputs[0] == "x" && node.outputs[0] == "u") {
+      EXPECT_EQ(node.ints_or_empty("axes"), (Ints{0, 1, 3}));
+    }
+  }
 }
 
 TEST(MergeReshapes, LeavesTheFirstToItsOtherReaders) {

@@ -10,6 +10,7 @@
 #include "callbacks.h"
 #include "cli/run.h"
 #include "errors.h"
+#include "sample_data.h"
 #include "wattwise/deployment.h"
 
 namespace nb = nanobind;
@@ -40,13 +41,7 @@ DeploymentOptions to_options(const nb::dict& given, const std::shared_ptr<Callba
   return options;
 }
 
-std::vector<InferenceInputs> to_samples(const nb::list& given) {
-  std::vector<InferenceInputs> samples;
-  for (const nb::handle sample : given) samples.push_back(to_inputs(nb::borrow(sample)));
-  return samples;
-}
-
-PrepareOptions to_prepare_options(const nb::dict& given, const nb::list& samples) {
+PrepareOptions to_prepare_options(const nb::dict& given, const nb::object& data) {
   PrepareOptions options;
   options.model_path = text(given, "model_path");
   options.output_path = text(given, "output_path");
@@ -55,7 +50,7 @@ PrepareOptions to_prepare_options(const nb::dict& given, const nb::list& samples
   options.dry_run = nb::cast<bool>(given["dry_run"]);
   options.bundle = nb::cast<bool>(given["bundle"]);
   options.fixed_inputs = fixed_inputs(given);
-  options.samples = to_samples(samples);
+  options.calibration_data = to_sample_data(data);
   return options;
 }
 
@@ -63,7 +58,7 @@ PrepareOptions to_prepare_options(const nb::dict& given, const nb::list& samples
 Result<std::any> call_back(const nb::object& argument, const nb::object& callback) {
   std::any result;
   if (Callbacks::guard([&] { result = hold(callback(argument)); })) return result;
-  return Error(ErrorCode::kExhausted, "a callback raised an exception");
+  return callback_failed();
 }
 
 class Deployment {
@@ -72,8 +67,8 @@ class Deployment {
       : callbacks_(std::make_shared<Callbacks>(log, progress)),
         deployment_(unwrap(PowerEfficientDeployment::create(to_options(options, callbacks_)))) {}
 
-  std::string prepare(const nb::dict& given, const nb::list& samples) {
-    const PrepareOptions options = to_prepare_options(given, samples);
+  std::string prepare(const nb::dict& given, const nb::object& data) {
+    const PrepareOptions options = to_prepare_options(given, data);
     return to_json(
         callbacks_->call([&] { return deployment_.prepare_model_for_deployment(options); }));
   }
@@ -124,13 +119,13 @@ class Deployment {
   std::string thermal() {
     return to_json(callbacks_->call([&] { return deployment_.check_thermal_status(); }));
   }
-  std::string optimize(const nb::dict& given, const nb::list& samples) {
+  std::string optimize(const nb::dict& given, const nb::object& data) {
     OptimizeOptions options;
     options.model_path = text(given, "model_path");
     options.output_path = text(given, "output_path");
     options.dry_run = nb::cast<bool>(given["dry_run"]);
     options.fixed_inputs = fixed_inputs(given);
-    options.samples = to_samples(samples);
+    options.data = to_sample_data(data);
     return callbacks_->call([&] { return deployment_.optimize_model(options); });
   }
   std::string inspect(const std::string& path) {
@@ -173,7 +168,7 @@ NB_MODULE(_native, m) {
   nb::class_<Deployment>(m, "Deployment")
       .def(nb::init<const nb::dict&, const nb::object&, const nb::object&>(), nb::arg("options"),
            nb::arg("log"), nb::arg("progress").none())
-      .def("prepare", &Deployment::prepare)
+      .def("prepare", &Deployment::prepare, nb::arg("given"), nb::arg("data").none())
       .def("load", &Deployment::load, nb::arg("model_path"), nb::arg("loader").none())
       .def("run", &Deployment::run)
       .def("run_handler", &Deployment::run_handler)
@@ -182,7 +177,7 @@ NB_MODULE(_native, m) {
       .def("status", &Deployment::status)
       .def("report", &Deployment::report)
       .def("thermal", &Deployment::thermal)
-      .def("optimize", &Deployment::optimize)
+      .def("optimize", &Deployment::optimize, nb::arg("given"), nb::arg("data").none())
       .def("inspect", &Deployment::inspect)
       .def("compare", &Deployment::compare)
       .def("diagnose", &Deployment::diagnose)

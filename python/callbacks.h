@@ -13,6 +13,9 @@
 
 namespace wattwise::python {
 
+/// What C++ sees of an exception, which Callbacks keeps.
+inline Error callback_failed() { return {ErrorCode::kExhausted, "a callback raised an exception"}; }
+
 /// What crosses from C++ into Python while a call is under way. Log records are queued without the
 /// GIL by whatever thread logs, and handed to Python's `logging` by the calling thread when it next
 /// holds the GIL: at each progress report and at the end of the call. An exception of a Python

@@ -10,11 +10,11 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "wattwise/config.h"
 #include "wattwise/result.h"
+#include "wattwise/sample.h"
 #include "wattwise/types.h"
 
 namespace wattwise {
@@ -42,15 +42,6 @@ struct DeploymentOptions {
   ProgressCallback progress;
 };
 
-/// A named input: a tensor, a text, or the path of an image, sound or array file.
-using InputValue = std::variant<Tensor, std::string>;
-/// Inputs of one inference. The name is an input's, a kind (image, text, audio), or "" when there
-/// is only one. Several entries in `batch` run as one batch.
-struct InferenceInputs {
-  std::vector<std::pair<std::string, InputValue>> values;
-  std::vector<InferenceInputs> batch;
-};
-
 /// How and on what a prepared model was compared with the float model.
 struct Accuracy {
   std::string compared_by;  ///< "decision agreement on logits", "cosine of output"
@@ -74,8 +65,9 @@ struct PrepareOptions {
   std::string output_path;               ///< "": beside the input, <stem>_<profile>_optimized.onnx
   std::string model_type;                ///< "": inferred
   std::string quantization_method;       ///< "": the configuration's preferred_method
-  std::vector<InferenceInputs> samples;  ///< for the comparison; empty: random inputs
+  std::vector<InferenceInputs> samples;  ///< for the comparison; empty: some of calibration_data
   std::string sample_source;             ///< says in the result where the samples came from
+  SampleData calibration_data = {};      ///< real inputs; without any, random ones are compared
   bool dry_run = false;                  ///< decide and report, but write nothing
   bool bundle = true;                    ///< also write the target's bundle beside the model
   /// Inputs that become constants, and free dimensions that get a size, by name: {"sr", "8000"}.
@@ -86,7 +78,8 @@ struct PrepareOptions {
 struct OptimizeOptions {
   std::string model_path;                ///< an ONNX file or a Hugging Face folder
   std::string output_path;               ///< "": beside the input, <stem>_optimized.onnx
-  std::vector<InferenceInputs> samples;  ///< for the comparison; empty: random inputs
+  std::vector<InferenceInputs> samples;  ///< for the comparison; empty: some of data
+  SampleData data = {};                  ///< real inputs; without any, random ones are compared
   bool dry_run = false;                  ///< rewrite and compare, but write nothing
   std::map<std::string, std::string> fixed_inputs = {};  ///< as in PrepareOptions
 };

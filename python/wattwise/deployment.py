@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy
@@ -94,15 +94,17 @@ def _check_finite(updates: Any, key: str = "") -> None:
                                    "where the setting may be unset")
 
 
-def _samples(data: Any) -> list[Any]:
-    """Calibration data: a file, a folder of files, or an iterable of inputs."""
+def _data(data: Any, name: str) -> Any:
+    """Samples as the extension takes them: nothing, a path, or (what starts a pass, whether it
+    does so once only). A pass gives (inputs, labels)."""
     if data is None:
-        return []
+        return None
     if isinstance(data, (str, os.PathLike)):
-        path = os.fspath(data)
-        names = sorted(os.listdir(path)) if os.path.isdir(path) else [""]
-        return [_inputs(os.path.join(path, name) if name else path) for name in names]
-    return [_inputs(sample) for sample in data]
+        return _text(data)
+    if isinstance(data, Mapping) or not hasattr(data, "__iter__"):
+        raise TypeError(f"{name} must be a path or an iterable with an item for each sample, it is "
+                        f"a {type(data).__name__}")
+    return lambda: ((_inputs(sample), []) for sample in data), isinstance(data, Iterator)
 
 
 def _fixed(inputs: Mapping[str, Any] | None) -> dict[str, str]:
@@ -158,8 +160,10 @@ class PowerEfficientDeployment:
             bundle: bool = True, fix_inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Optimizes, quantizes, verifies and packages a model. Returns the prepare result.
 
-        `calibration_data` is an iterable of inputs, a file or a folder of files; here it serves
-        the comparison with the float model. `evaluation` is not supported by this version.
+        `calibration_data` is a folder or a file of samples (docs/formats/datasets.md), or an
+        iterable of inputs, of which one at a time is in memory; an iterator, which can be read
+        only once, is kept in a temporary folder. Some of it, evenly spread, serves the comparison
+        with the float model. `evaluation` is not supported by this version.
         `fix_inputs` maps inputs to values that they then have for good, or names of free
         dimensions to sizes: `{"sr": 8000}`.
         """
@@ -170,7 +174,8 @@ class PowerEfficientDeployment:
             "model_type": _text(model_type), "quantization_method": _text(quantization_method),
             "dry_run": dry_run, "bundle": bundle, "fixed_inputs": _fixed(fix_inputs),
         }
-        result = json.loads(self._native.prepare(options, _samples(calibration_data)))
+        data = _data(calibration_data, "calibration_data")
+        result = json.loads(self._native.prepare(options, data))
         result["power_efficiency_metrics"] = _with_nan(result["power_efficiency_metrics"])
         return result
 
@@ -247,11 +252,12 @@ class PowerEfficientDeployment:
                        fix_inputs: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Runs the exact passes alone and writes the float model; says what each pass did.
 
-        `fix_inputs` is as in `prepare_model_for_deployment`.
+        `samples` and `fix_inputs` are as `calibration_data` and `fix_inputs` of
+        `prepare_model_for_deployment`.
         """
         options = {"model_path": _path(model_path), "output_path": _text(output_path),
                    "dry_run": dry_run, "fixed_inputs": _fixed(fix_inputs)}
-        return json.loads(self._native.optimize(options, _samples(samples)))
+        return json.loads(self._native.optimize(options, _data(samples, "samples")))
 
     def inspect_model(self, model_path: Path) -> dict[str, Any]:
         """A model's ports, operators, parameters, MACs and bytes."""

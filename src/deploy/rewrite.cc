@@ -164,6 +164,7 @@ Result<Json> optimize_model(Context& context, const OptimizeOptions& options) {
   PrepareOptions reading;
   reading.model_path = options.model_path;
   reading.samples = options.samples;
+  reading.calibration_data = options.data;
   reading.fixed_inputs = options.fixed_inputs;
   const std::string input =
       absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));

@@ -51,19 +51,6 @@ std::set<std::string> batch_names(const std::vector<PortInfo>& ports) {
   return names;
 }
 
-/// The inputs that samples are for: the session's, as far as the model still has them and with the
-/// sizes that it gives them.
-std::vector<PortInfo> ports_of(const SampleSource& source) {
-  const std::vector<PortInfo> left = model::input_ports(source.model);
-  std::vector<PortInfo> ports;
-  for (const PortInfo& port : source.session.inputs()) {
-    const auto same = [&](const PortInfo& other) { return other.name == port.name; };
-    const auto it = std::find_if(left.begin(), left.end(), same);
-    if (it != left.end()) ports.push_back(*it);
-  }
-  return ports;
-}
-
 Result<std::vector<TensorMap>> run_all(const SampleSource& source,
                                        const std::vector<TensorMap>& inputs) {
   std::vector<TensorMap> outputs;
@@ -80,7 +67,7 @@ Result<std::vector<TensorMap>> run_all(const SampleSource& source,
 }
 
 Result<Samples> random_samples(const SampleSource& source) {
-  const std::vector<PortInfo> ports = ports_of(source);
+  const std::vector<PortInfo> ports = sample_ports(source.model, source.session);
   std::optional<Error> first_failure;
   for (const engine::InputGuess& guess : plausible_inputs(source.model)) {
     Samples samples{{}, {}, "random inputs"};
@@ -99,6 +86,17 @@ Result<Samples> random_samples(const SampleSource& source) {
 }
 
 }  // namespace
+
+std::vector<PortInfo> sample_ports(const model::Model& model, const engine::Session& session) {
+  const std::vector<PortInfo> left = model::input_ports(model);
+  std::vector<PortInfo> ports;
+  for (const PortInfo& port : session.inputs()) {
+    const auto same = [&](const PortInfo& other) { return other.name == port.name; };
+    const auto it = std::find_if(left.begin(), left.end(), same);
+    if (it != left.end()) ports.push_back(*it);
+  }
+  return ports;
+}
 
 std::vector<engine::InputGuess> plausible_inputs(const model::Model& model) {
   const std::vector<PortInfo> ports = model::input_ports(model);
@@ -141,7 +139,7 @@ namespace {
 Result<Samples> run_samples(const Env& env, const SampleSource& float_model,
                             const std::vector<InferenceInputs>& raw, std::string source) {
   Samples samples{{}, {}, std::move(source)};
-  const std::vector<PortInfo> ports = ports_of(float_model);
+  const std::vector<PortInfo> ports = sample_ports(float_model.model, float_model.session);
   std::vector<Decision> ignored;  // conversions of samples do not concern the result
   for (const InferenceInputs& sample : raw) {
     samples.inputs.push_back(
@@ -157,10 +155,27 @@ Result<Samples> built_in_samples(const Env& env, const SampleSource& float_model
   return run_samples(env, float_model, raw, fmt::format("{} built-in sentences", raw.size()));
 }
 
+/// Accuracy is compared on real inputs, but not on all of them: the float model's answers are kept.
+constexpr size_t kComparedSamples = 32;
+
+Result<Samples> spread_samples(const SampleSource& float_model) {
+  auto spread = WATTWISE_TRY(float_model.reader->spread(kComparedSamples));
+  Samples samples{{},
+                  {},
+                  fmt::format("{} of {} samples from {}", spread.samples.size(), spread.total,
+                              float_model.reader->source())};
+  for (PreparedSample& sample : spread.samples) {
+    samples.inputs.push_back(std::move(sample.tensors));
+  }
+  samples.outputs = WATTWISE_TRY(run_all(float_model, samples.inputs));
+  return samples;
+}
+
 }  // namespace
 
 Result<Samples> make_samples(const Env& env, const SampleSource& float_model,
                              const PrepareOptions& options) {
+  if (options.samples.empty() && float_model.reader) return spread_samples(float_model);
   if (options.samples.empty()) {
     if (!float_model.preprocessor.tokenizer) return random_samples(float_model);
     // A tokenizer may lie beside a model that takes no text.

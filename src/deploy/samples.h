@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "deploy/sample_reader.h"
 #include "engine/session.h"
 #include "input/preprocessor.h"
 #include "model/graph.h"
@@ -25,8 +26,15 @@ struct SampleSource {
   const engine::Session& session;
   const input::Preprocessor& preprocessor;
   TensorMap fixed = {};
+  const SampleReader* reader = nullptr;  ///< of the caller's data, if there is any
 };
-/// The caller's inputs as tensors, run through the float model; without any, sentences for a model
+
+/// The inputs that samples are for: the session's, as far as the model still has them and with the
+/// sizes that it gives them.
+std::vector<PortInfo> sample_ports(const model::Model& model, const engine::Session& session);
+
+/// The caller's inputs as tensors, run through the float model: the samples, else up to 32 spread
+/// evenly over the data. Without any, sentences for a model
 /// with a tokenizer, else random inputs of a size that the model accepts (found by trying).
 Result<Samples> make_samples(const Env& env, const SampleSource& source,
                              const PrepareOptions& options);

@@ -72,8 +72,14 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
   float_options.prepack = false;  // few runs: a second copy of the weights would not pay
   // By its path: the runtime reads the file itself, so that the mapped pages stay untouched.
   const auto session = WATTWISE_TRY(engine::open_session(runtime, env, source.path, float_options));
+  if (options.calibration_data.is_given()) {
+    source.calibration = WATTWISE_TRY(
+        SampleReader::open(env, {sample_ports(source.model, *session), source.preprocessor},
+                           options.calibration_data));
+  }
+  const SampleReader* reader = source.calibration ? &*source.calibration : nullptr;
   source.samples = WATTWISE_TRY(
-      make_samples(env, {source.model, *session, source.preprocessor, fixed}, options));
+      make_samples(env, {source.model, *session, source.preprocessor, fixed, reader}, options));
   source.inputs = inputs_of(session->inputs(), source.samples.inputs.front());
   env.release_pages(source.model.source);
   return source;

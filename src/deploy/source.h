@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,9 @@ struct Source {
   int64_t size_bytes = 0;
   input::Preprocessor preprocessor;
   Samples samples;
-  engine::InputGuess inputs;        ///< sizes and values that costs refer to
-  std::vector<Decision> decisions;  ///< inputs that were fixed
+  engine::InputGuess inputs;                     ///< sizes and values that costs refer to
+  std::vector<Decision> decisions;               ///< inputs that were fixed
+  std::optional<SampleReader> calibration = {};  ///< the caller's data, if there is any
 };
 
 /// Reads a model and runs it as it is, fed with the values of fixed inputs, which are constants in

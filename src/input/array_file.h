@@ -20,7 +20,14 @@ Result<Tensor> parse_npy(const Bytes& bytes, const std::string& source);
 /// A NumPy .npz file (stored or deflated): name -> array.
 Result<TensorMap> read_npz(const Env& env, const std::string& path);
 
-/// Writes an .npy file (version 1, row-major) atomically. kUnsupported for types NumPy lacks.
+/// An .npy file (version 1, row-major) as bytes; `path` names it in errors. kUnsupported for types
+/// that NumPy lacks.
+Result<std::string> format_npy(const std::string& path, const Tensor& tensor);
+
+/// Writes an .npz file (stored), in place: for folders that no one else looks into.
+Result<void> write_npz(Env& env, const std::string& path, const TensorMap& arrays);
+
+/// Writes an .npy file atomically. kUnsupported for types NumPy lacks.
 Result<void> write_npy(Env& env, const std::string& path, const Tensor& tensor);
 
 }  // namespace wattwise::input

@@ -302,7 +302,7 @@ Result<Tensor> read_npy(const Env& env, const std::string& path) {
   return parse_npy(WATTWISE_TRY(env.map_file(path)), path);
 }
 
-Result<void> write_npy(Env& env, const std::string& path, const Tensor& tensor) {
+Result<std::string> format_npy(const std::string& path, const Tensor& tensor) {
   const auto row = std::find_if(kTypes.begin(), kTypes.end(),
                                 [&](const TypeRow& type) { return type.type == tensor.type; });
   if (row == kTypes.end()) {
@@ -310,10 +310,13 @@ Result<void> write_npy(Env& env, const std::string& path, const Tensor& tensor) 
                  fmt::format("cannot write {}: .npy has no elements of type {}; cast them first",
                              path, data_type_name(tensor.type)));
   }
-  const std::string header = make_header(*row, tensor.shape);
+  return make_header(*row, tensor.shape) + std::string(tensor.data.as_text());
+}
+
+Result<void> write_npy(Env& env, const std::string& path, const Tensor& tensor) {
+  const std::string content = WATTWISE_TRY(format_npy(path, tensor));
   AtomicFile file = WATTWISE_TRY(AtomicFile::create(env, path));
-  WATTWISE_TRY(file.append(std::as_bytes(std::span(header))));
-  WATTWISE_TRY(file.append(tensor.data.view()));
+  WATTWISE_TRY(file.append(std::as_bytes(std::span(content))));
   return file.commit();
 }
 

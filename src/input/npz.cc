@@ -82,7 +82,76 @@ Result<zip_stat_t> stat_entry(zip_t* archive, int64_t index, const std::string& 
   return info;
 }
 
+struct SourceCloser {
+  void operator()(zip_source_t* source) const { zip_source_free(source); }
+};
+using Source = std::unique_ptr<zip_source_t, SourceCloser>;
+
+Error cannot_write(const std::string& path, const std::string& why) {
+  return {ErrorCode::kIo, fmt::format("cannot write {}: {}", path, why)};
+}
+
+/// Everything that was written to a source in memory.
+Result<std::string> read_source(zip_source_t* source, const std::string& path) {
+  zip_stat_t info;
+  zip_stat_init(&info);
+  if (zip_source_stat(source, &info) != 0 || zip_source_open(source) != 0) {
+    return cannot_write(path, zip_error_strerror(zip_source_error(source)));
+  }
+  std::string bytes(info.size, '\0');
+  const zip_int64_t count = zip_source_read(source, bytes.data(), bytes.size());
+  zip_source_close(source);
+  if (count != static_cast<zip_int64_t>(bytes.size())) return cannot_write(path, "it is cut off");
+  return bytes;
+}
+
+/// Adds one entry; `content` must stay where it is until the archive is closed.
+Result<void> add_entry(zip_t* archive, const std::string& name, const std::string& content,
+                       const std::string& path) {
+  zip_source_t* entry = zip_source_buffer(archive, content.data(), content.size(), 0);
+  const std::string entry_name = name + std::string(kSuffix);
+  const zip_int64_t index =
+      entry ? zip_file_add(archive, entry_name.c_str(), entry, ZIP_FL_ENC_UTF_8) : -1;
+  if (index < 0) {
+    zip_source_free(entry);
+    return cannot_write(path, zip_strerror(archive));
+  }
+  zip_set_file_compression(archive, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
+  return {};
+}
+
+/// The archive as bytes.
+Result<std::string> format_npz(const std::string& path, const TensorMap& arrays) {
+  zip_error_t error;
+  zip_error_init(&error);
+  const Source target(zip_source_buffer_create(nullptr, 0, 0, &error));
+  if (!target) return cannot_write(path, take_message(error));
+  zip_source_keep(target.get());  // one for the archive, one for reading what it wrote
+  Archive archive(zip_open_from_source(target.get(), ZIP_TRUNCATE, &error));
+  if (!archive) {
+    zip_source_free(target.get());
+    return cannot_write(path, take_message(error));
+  }
+  zip_error_fini(&error);
+  std::vector<std::string> contents;
+  contents.reserve(arrays.size());
+  for (const auto& [name, array] : arrays) {
+    contents.push_back(WATTWISE_TRY(format_npy(path, array)));
+    WATTWISE_TRY(add_entry(archive.get(), name, contents.back(), path));
+  }
+  if (zip_close(archive.get()) != 0) return cannot_write(path, zip_strerror(archive.get()));
+  static_cast<void>(archive.release());  // closed
+  return read_source(target.get(), path);
+}
+
 }  // namespace
+
+Result<void> write_npz(Env& env, const std::string& path, const TensorMap& arrays) {
+  const std::string bytes = WATTWISE_TRY(format_npz(path, arrays));
+  const auto file = WATTWISE_TRY(env.create_file(path));
+  WATTWISE_TRY(file->append(std::as_bytes(std::span(bytes))));
+  return file->close();
+}
 
 Result<TensorMap> read_npz(const Env& env, const std::string& path) {
   const Bytes bytes = WATTWISE_TRY(env.map_file(path));

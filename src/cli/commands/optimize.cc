@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "cli/command.h"
-#include "cli/parse_input.h"
+#include "cli/sample_options.h"
 #include "cli/show.h"
 #include "core/text.h"
 
@@ -13,8 +13,7 @@ namespace {
 
 struct Arguments {
   OptimizeOptions optimize;
-  std::vector<std::string> samples;
-  std::vector<std::string> fixed_inputs;
+  SampleOptions samples;
 };
 
 std::string describe_passes(const Json& passes) {
@@ -69,22 +68,16 @@ Action declare_optimize(CLI::App& command) {
       ->required();
   command.add_option("--output-path", arguments->optimize.output_path,
                      "default: <stem>_optimized.onnx beside the input");
-  command
-      .add_option("--sample", arguments->samples,
-                  "an input to verify with: text or a file; may be repeated")
-      ->allow_extra_args(false);
-  command
-      .add_option("--fix-input", arguments->fixed_inputs,
-                  "NAME=VALUE: an input that becomes a constant, or a dimension that gets a size; "
-                  "may be repeated")
-      ->allow_extra_args(false);
+  command.add_option("--data", arguments->optimize.data.path,
+                     "real inputs to compare on: a folder, a text file, or an array file");
+  add_sample_option(command, arguments->samples);
+  add_fix_input_option(command, arguments->samples,
+                       "an input that becomes a constant, or a dimension that gets a size");
   command.add_flag("--dry-run", arguments->optimize.dry_run, "rewrite and report, write nothing");
   return [arguments](Invocation& invocation) -> Result<Output> {
     OptimizeOptions options = arguments->optimize;
-    for (const std::string& sample : arguments->samples) {
-      options.samples.push_back(WATTWISE_TRY(parse_inputs({sample})));
-    }
-    options.fixed_inputs = WATTWISE_TRY(parse_assignments(arguments->fixed_inputs, "--fix-input"));
+    options.samples = WATTWISE_TRY(parse_samples(arguments->samples));
+    options.fixed_inputs = WATTWISE_TRY(parse_fixed_inputs(arguments->samples));
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.optimize_model(options));
     const Json document = WATTWISE_TRY(parse_json(json, "the result"));

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "cli/command.h"
-#include "cli/parse_input.h"
+#include "cli/sample_options.h"
 #include "cli/show.h"
 #include "core/text.h"
 
@@ -13,8 +13,7 @@ namespace {
 
 struct Arguments {
   PrepareOptions prepare;
-  std::vector<std::string> samples;
-  std::vector<std::string> fixed_inputs;
+  SampleOptions samples;
   bool no_bundle = false;
 };
 
@@ -79,10 +78,8 @@ std::string describe(const PrepareResult& result, bool explain) {
 Result<Output> run(const Arguments& arguments, Invocation& invocation) {
   PrepareOptions options = arguments.prepare;
   options.bundle = !arguments.no_bundle;
-  for (const std::string& sample : arguments.samples) {
-    options.samples.push_back(WATTWISE_TRY(parse_inputs({sample})));
-  }
-  options.fixed_inputs = WATTWISE_TRY(parse_assignments(arguments.fixed_inputs, "--fix-input"));
+  options.samples = WATTWISE_TRY(parse_samples(arguments.samples));
+  options.fixed_inputs = WATTWISE_TRY(parse_fixed_inputs(arguments.samples));
   auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
   const auto result = WATTWISE_TRY(deployment.prepare_model_for_deployment(options));
   WATTWISE_TRY(deployment.cleanup());
@@ -101,15 +98,11 @@ Action declare_prepare(CLI::App& command) {
                      "text, vision, audio or llm; inferred if left out");
   command.add_option("--quantization-method", arguments->prepare.quantization_method,
                      "auto, none, fp16, dynamic, weight_only, int8 or int4");
-  command
-      .add_option("--sample", arguments->samples,
-                  "an input to verify with: text or a file; may be repeated")
-      ->allow_extra_args(false);
-  command
-      .add_option("--fix-input", arguments->fixed_inputs,
-                  "NAME=VALUE: an input that becomes a constant, or a dimension that gets a size; "
-                  "may be repeated")
-      ->allow_extra_args(false);
+  command.add_option("--calibration-data", arguments->prepare.calibration_data.path,
+                     "real inputs: a folder, a text file with one a line, or an array file");
+  add_sample_option(command, arguments->samples);
+  add_fix_input_option(command, arguments->samples,
+                       "an input that becomes a constant, or a dimension that gets a size");
   command.add_flag("--dry-run", arguments->prepare.dry_run, "decide and report, write nothing");
   command.add_flag("--no-bundle", arguments->no_bundle, "write the model only, no bundle");
   return [arguments](Invocation& invocation) { return run(*arguments, invocation); };

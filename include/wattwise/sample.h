@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "wattwise/result.h"
+#include "wattwise/tensor.h"
+
+namespace wattwise {
+
+/// A named input: a tensor, a text, or the path of an image, sound or array file.
+using InputValue = std::variant<Tensor, std::string>;
+/// Inputs of one inference. The name is an input's, a kind (image, text, audio), or "" when there
+/// is only one. Several entries in `batch` run as one batch.
+struct InferenceInputs {
+  std::vector<std::pair<std::string, InputValue>> values;
+  std::vector<InferenceInputs> batch;
+};
+
+/// One of many samples.
+struct Sample {
+  InferenceInputs inputs;
+  /// What is right, one number for each decision of the model (usually one, the class); empty where
+  /// that is not known.
+  std::vector<double> labels = {};
+};
+/// Gives one sample after the other; absent at the end.
+using SampleStream = std::function<Result<std::optional<Sample>>()>;
+
+/// Many samples, of which one at a time is in memory.
+struct SampleData {
+  std::string path;  ///< a folder or file (docs/formats/datasets.md); "" where `start` is set
+  /// Starts a pass over all samples, the same ones every time; called on the caller's thread.
+  std::function<Result<SampleStream>()> start = {};
+  /// Whether `start` works a single time only: the samples are then kept in a temporary folder.
+  bool once = false;
+
+  bool is_given() const { return start || !path.empty(); }
+};
+
+}  // namespace wattwise

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "wattwise/deployment.h"
+
+namespace wattwise::cli {
+
+/// Options that several commands have: what a model is fed with.
+struct SampleOptions {
+  std::vector<std::string> samples;       ///< words of --sample
+  std::vector<std::string> fixed_inputs;  ///< words of --fix-input
+};
+
+/// Declares --sample. `options` must live as long as `command`.
+void add_sample_option(CLI::App& command, SampleOptions& options);
+/// Declares --fix-input, with what it does to the model.
+void add_fix_input_option(CLI::App& command, SampleOptions& options, const std::string& effect);
+
+/// What the words of --sample mean.
+Result<std::vector<InferenceInputs>> parse_samples(const SampleOptions& options);
+/// What the words of --fix-input mean: values by name.
+Result<std::map<std::string, std::string>> parse_fixed_inputs(const SampleOptions& options);
+
+}  // namespace wattwise::cli

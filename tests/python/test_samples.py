@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real inputs for a preparation: from files and from what Python iterates over."""
+import numpy
+import pytest
+from tiny_model import tiny_model
+
+from power_efficient_deployment import PowerEfficientDeployment
+
+
+@pytest.fixture
+def deployment(tmp_path):
+    """A deployment with a database of its own."""
+    with PowerEfficientDeployment(db_path=tmp_path / "test.duckdb") as made:
+        yield made
+
+
+@pytest.fixture
+def model(tmp_path):
+    """The path of a small model: x [n, 4] to y [n, 2]."""
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny_model())
+    return path
+
+
+def compared_on(deployment, model, data):
+    """What a preparation with this data says that it was compared on."""
+    result = deployment.prepare_model_for_deployment(
+        model, quantization_method="none", calibration_data=data, bundle=False, dry_run=True)
+    return result["accuracy"]["data"]
+
+
+def test_a_folder_and_a_file_of_samples(deployment, model, tmp_path):
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    for index in range(3):
+        numpy.savez(folder / f"{index}.npz", x=numpy.ones((1, 4), numpy.float32))
+    assert compared_on(deployment, model, folder) == f"3 of 3 samples from {folder}"
+    rows = tmp_path / "rows.npy"
+    numpy.save(rows, numpy.ones((50, 4), numpy.float32))
+    assert compared_on(deployment, model, str(rows)) == f"32 of 50 samples from {rows}"
+
+
+def test_iterables_are_read_one_at_a_time(deployment, model):
+    alive = []
+
+    class Counted(numpy.ndarray):
+        """An array that tells when it goes."""
+
+        def __del__(self):
+            alive.pop()
+
+    most = 0
+
+    def samples(count):
+        nonlocal most
+        for _ in range(count):
+            alive.append(1)
+            most = max(most, len(alive))
+            yield {"x": numpy.ones((1, 4), numpy.float32).view(Counted)}
+
+    data = compared_on(deployment, model, samples(400))
+    assert data == "32 of 400 samples from the caller"
+    assert most < 40, "an iterator's samples must not pile up"
+    assert compared_on(deployment, model, [[1.0, 2.0, 3.0, 4.0]] * 2).startswith("2 of 2 samples")
+
+
+def test_data_that_cannot_work_is_refused(deployment, model):
+    with pytest.raises(TypeError, match="calibration_data must be a path or an iterable"):
+        compared_on(deployment, model, {"x": numpy.ones((8, 4))})
+    with pytest.raises(TypeError, match="it is a int"):
+        compared_on(deployment, model, 3)
+    with pytest.raises(ValueError, match="there are no samples"):
+        compared_on(deployment, model, [])
+    with pytest.raises(ValueError, match="preparing sample 2 from the caller"):
+        compared_on(deployment, model, [numpy.ones((1, 4)), numpy.ones((1, 5))])
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        compared_on(deployment, model, "nowhere")
+
+    def broken():
+        yield numpy.ones((1, 4))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        compared_on(deployment, model, broken())
+
+
+def test_fixed_inputs(deployment, model, tmp_path):
+    fixed = tmp_path / "fixed.onnx"
+    done = deployment.optimize_model(model, fixed, fix_inputs={"n": 2})
+    assert done["decisions"][0]["action"] == "fix_input"
+    assert deployment.inspect_model(fixed)["inputs"][0]["shape"] == [2, 4]
+    with pytest.raises(ValueError, match="neither an input nor a free dimension"):
+        deployment.optimize_model(model, fixed, fix_inputs={"m": 2})

@@ -17,6 +17,7 @@ struct QuantizationConfig {
   std::string fallback_method = "weight_only";
   std::string objective = "energy";
   double max_accuracy_drop_percent = 1;
+  std::string weight_only_arithmetic = "integer";
 };
 
 struct HardwareAccelerationConfig {

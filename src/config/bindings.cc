@@ -35,6 +35,8 @@ constexpr std::array kBindings = {
     bind<&Config::quantization, &QuantizationConfig::objective>("quantization", "objective"),
     bind<&Config::quantization, &QuantizationConfig::max_accuracy_drop_percent>(
         "quantization", "max_accuracy_drop_percent"),
+    bind<&Config::quantization, &QuantizationConfig::weight_only_arithmetic>(
+        "quantization", "weight_only_arithmetic"),
     bind<&Config::hardware_acceleration, &HardwareAccelerationConfig::enabled>(
         "hardware_acceleration", "enabled"),
     bind<&Config::hardware_acceleration, &HardwareAccelerationConfig::prefer_dedicated_accelerator>(

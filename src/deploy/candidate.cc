@@ -16,10 +16,15 @@ namespace {
 
 /// Whether the method did what it is named after, and not only what other methods do as well.
 bool deserves_its_name(const quantize::MethodRow& row, const quantize::MethodOutcome& outcome) {
-  return std::any_of(outcome.applied.begin(), outcome.applied.end(),
-                     [&](const AppliedOptimization& item) {
-                       return row.essential.empty() || item.name == row.essential;
-                     });
+  return std::any_of(
+      outcome.applied.begin(), outcome.applied.end(),
+      [&](const AppliedOptimization& item) { return item.name.starts_with(row.essential); });
+}
+
+/// What is written small has short names too; those of activations stay, for comparisons.
+void shorten_names(Candidate& candidate) {
+  const int64_t count = model::shorten_names(candidate.model);
+  if (count > 0) candidate.outcome.applied.push_back({"shorten_constant_names", count});
 }
 
 Result<Candidate> make_candidate(Context& context, const CandidateSource& source,
@@ -27,12 +32,15 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   const auto* row = WATTWISE_TRY(quantize::find_method(method));
   Candidate candidate{method, {}, {}, 0, model::clone(source.optimized)};
   const Progress progress = context.progress();
-  candidate.outcome = WATTWISE_TRY(row->run(candidate.model, {source.shapes, progress}));
+  candidate.outcome = WATTWISE_TRY(
+      row->run(candidate.model, {source.shapes, progress, context.resolved().config.quantization}));
   if (method != "none" && !deserves_its_name(*row, candidate.outcome)) {
-    return Error(ErrorCode::kUnsupported,
-                 fmt::format("nothing in this model can be quantized that way{}",
-                             row->essential.empty() ? "" : ": no MatMul has a constant matrix"));
+    return Error(
+        ErrorCode::kUnsupported,
+        fmt::format("nothing in this model can be quantized that way{}",
+                    row->essential.empty() ? "" : ": no MatMul or LSTM has constant weights"));
   }
+  if (method != "none") shorten_names(candidate);
   WATTWISE_TRY(model::verify(candidate.model));
   WATTWISE_TRY(model::save(context.env(), candidate.model, staged_path));
   context.env().release_pages(candidate.model.source);

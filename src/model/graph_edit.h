@@ -46,6 +46,11 @@ Result<void> sort_nodes(Graph& graph);
 /// Removes nodes, initializers and `Constant` nodes that nothing reads; returns how many.
 int64_t remove_unused(Graph& graph);
 
+/// Gives constants, and values made of constants alone, names of a few letters and takes the names
+/// of nodes away; values that depend on an input keep theirs, by which models are compared. Returns
+/// how many values it renamed. Does nothing to a model with annotations, which may tell of names.
+int64_t shorten_names(Model& model);
+
 /// Checks names and order: every input defined before use, no value made twice, opsets imported,
 /// constants as large as their shapes say. kCorrupt with the place.
 Result<void> verify(const Model& model);

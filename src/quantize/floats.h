@@ -26,6 +26,9 @@ class Floats {
   const FileFloat* data() const { return first_; }
   size_t size() const { return size_; }
   float operator[](size_t i) const { return first_[i]; }
+  Floats subspan(size_t offset, size_t count) const {
+    return Floats(std::as_bytes(std::span(first_ + offset, count)));
+  }
   const FileFloat* begin() const { return first_; }
   const FileFloat* end() const { return first_ + size_; }
 

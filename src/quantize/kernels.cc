@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <limits>
 
+#include "quantize/fit_int8.h"
+
 namespace wattwise::quantize {
 namespace {
 
@@ -106,13 +108,15 @@ std::vector<float> pair_errors(Floats weights, std::span<const float> scales, si
 /// Between keeping every weight and keeping every pair, the scales with the least squared error.
 std::vector<float> best_pair_scales(Floats weights, size_t rows, size_t columns) {
   const ScaleBounds bounds = scale_bounds(weights, rows, columns);
-  std::vector<float> best = bounds.exact;
+  std::vector<float> best(columns);
+  std::transform(bounds.exact.begin(), bounds.exact.end(), best.begin(), scale_of_16_bits);
   if (bounds.safe == bounds.exact) return best;
   std::vector<float> least = pair_errors(weights, best, rows);
   for (const float share : {0.25F, 0.5F, 0.75F, 1.0F}) {
     std::vector<float> scales(columns);
     for (size_t c = 0; c < columns; ++c) {
-      scales[c] = bounds.exact[c] + share * (bounds.safe[c] - bounds.exact[c]);
+      const float scale = bounds.exact[c] + share * (bounds.safe[c] - bounds.exact[c]);
+      scales[c] = scale_of_16_bits(scale);
     }
     const std::vector<float> errors = pair_errors(weights, scales, rows);
     for (size_t c = 0; c < columns; ++c) {

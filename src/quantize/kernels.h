@@ -27,7 +27,8 @@ Int8Weights quantize_int8(Floats weights, const ChannelLayout& layout);
 /// int8 per column of [rows, columns], safe for processors that add two products of unsigned by
 /// signed bytes in 16 saturating bits (VPMADDUBSW): neighbours of equal sign along the rows, at 2i
 /// and 2i+1, have |a| + |b| <= 128. The scale of a column is the best of five, by squared error,
-/// between the one that keeps its largest weight and the one that keeps its largest pair.
+/// between the one that keeps its largest weight and the one that keeps its largest pair, each
+/// rounded to 16 bits.
 Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns);
 /// Pairs that break the rule.
 int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t columns);

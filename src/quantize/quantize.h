@@ -18,6 +18,7 @@ namespace wattwise::quantize {
 struct MethodContext {
   const model::ShapeTable& shapes;
   const Progress& progress;
+  QuantizationConfig config = {};
 };
 
 /// What a method did to the model.
@@ -33,8 +34,8 @@ struct MethodRow {
   std::string_view name;
   std::string_view description;
   std::string_view scheme;  ///< for quantization_details
-  /// Name of the change in `applied` that makes the result deserve the method's name; without it
-  /// the model has nothing for this method. "" where any change does.
+  /// How the names of those changes in `applied` begin that make the result deserve the method's
+  /// name; without one the model has nothing for this method. "" where any change does.
   std::string_view essential;
   int weight_bits;  ///< 32 for none
   bool needs_calibration;

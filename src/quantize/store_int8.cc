@@ -2,13 +2,19 @@
 #include "quantize/store_int8.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "optimize/graph_editor.h"
+#include "quantize/fit_int8.h"
+#include "quantize/store_half.h"
 
 namespace wattwise::quantize {
 namespace {
 
 constexpr int64_t kOnnxFloat = 1;
+/// Scales for parts of 128 weights cost as many bytes as 0.125 bits more for each weight, and a bit
+/// is worth 6 dB.
+constexpr double kWorthItsBytesDb = 0.75;
 
 using optimize::make_node;
 
@@ -24,12 +30,63 @@ size_t channel_axis(const Weight& weight) {
   return 0;
 }
 
-ChannelLayout layout_along(const Weight& weight, size_t axis) {
-  ChannelLayout layout;
+/// How a weight is cut for storing: what the kernel sees, and the shapes of what is kept.
+struct Form {
+  PartedLayout layout;
+  std::vector<int64_t> shape;        ///< of the integers
+  std::vector<int64_t> scale_shape;  ///< of the scales, which multiply them
+};
+
+Form form_along(const Weight& weight, size_t axis) {
+  Form form{{}, weight.constant.shape, std::vector<int64_t>(weight.rank(), 1)};
+  ChannelLayout& layout = form.layout.channels;
   layout.channels = weight.dim(axis);
   for (size_t i = 0; i < axis; ++i) layout.outer *= weight.dim(i);
   for (size_t i = axis + 1; i < weight.rank(); ++i) layout.inner *= weight.dim(i);
-  return layout;
+  form.scale_shape[axis] = static_cast<int64_t>(layout.channels);
+  return form;
+}
+
+/// The same with several scales for each channel; absent where its weights do not lie in a row or a
+/// column or cannot be cut evenly.
+std::optional<Form> parted(const Form& whole) {
+  const ChannelLayout& layout = whole.layout.channels;
+  if (layout.outer > 1 && layout.inner > 1) return std::nullopt;
+  const Parts parts = parts_of(std::max(layout.outer, layout.inner));
+  if (parts.count == 1) return std::nullopt;
+  const auto count = static_cast<int64_t>(parts.count);
+  const auto size = static_cast<int64_t>(parts.size);
+  const auto channels = static_cast<int64_t>(layout.channels);
+  if (layout.inner > 1) {
+    return Form{{1, {1, layout.channels * parts.count, parts.size}},
+                {channels * count, size},
+                {channels * count, 1}};
+  }
+  return Form{{parts.count, {parts.size, layout.channels, 1}},
+              {count, size, channels},
+              {count, 1, channels}};
+}
+
+/// The form that costs least: parts where they gain `worth_db` over one scale for each channel.
+struct Fitting {
+  Form form;
+  FittedInt8 fitted;
+};
+
+Fitting fit(const Weight& weight, double worth_db) {
+  Fitting whole{form_along(weight, channel_axis(weight)), {}};
+  whole.fitted = fit_int8(weight.values(), whole.form.layout);
+  const std::optional<Form> form = parted(whole.form);
+  if (!form) return whole;
+  Fitting parts{*form, fit_int8(weight.values(), form->layout)};
+  return parts.fitted.sqnr_db() >= whole.fitted.sqnr_db() + worth_db ? parts : whole;
+}
+
+Tensor tensor_of(std::vector<int64_t> shape, const Int8Weights& quantized) {
+  return {DataType::kInt8,
+          std::move(shape),
+          Bytes::copy_of(std::span<const int8_t>(quantized.values)),
+          {}};
 }
 
 }  // namespace
@@ -51,38 +108,40 @@ std::string layer_name(const Weight& weight) {
 }
 
 Tensor int8_tensor(const Weight& weight, const Int8Weights& quantized) {
-  return {DataType::kInt8,
-          weight.constant.shape,
-          Bytes::copy_of(std::span<const int8_t>(quantized.values)),
-          {}};
+  return tensor_of(weight.constant.shape, quantized);
 }
 
 LayerQuantization store_int8(const Weight& weight, ModelEdits& edits) {
-  const size_t axis = channel_axis(weight);
-  const ChannelLayout layout = layout_along(weight, axis);
-  const Int8Weights quantized = quantize_int8(weight.values(), layout);
-  std::vector<int64_t> scale_shape(weight.rank(), 1);
-  scale_shape[axis] = static_cast<int64_t>(layout.channels);
-  const std::string values = edits.add_constant(weight, "_int8", int8_tensor(weight, quantized));
+  const auto [form, fitted] = fit(weight, kWorthItsBytesDb);
+  const bool is_parted = form.shape != weight.constant.shape;
+  const std::string values =
+      edits.add_constant(weight, "_int8", tensor_of(form.shape, fitted.quantized));
   const std::string scale =
-      edits.add_constant(weight, "_scale", make_float_tensor(scale_shape, quantized.scales));
+      add_floats(weight, {"_scale", form.scale_shape, fitted.quantized.scales}, edits);
   const std::string wide = edits.unique(weight.name + "_float");
   model::Node cast = make_node("Cast", {values}, wide);
   cast.set_attribute("to", kOnnxFloat);
   edits.add_first(weight, std::move(cast));
-  edits.add_first(weight, make_node("Mul", {wide, scale}, weight.name));
+  const std::string product = is_parted ? edits.unique(weight.name + "_parts") : weight.name;
+  edits.add_first(weight, make_node("Mul", {wide, scale}, product));
+  if (is_parted) {
+    const auto& shape = weight.constant.shape;
+    const std::string whole = edits.add_constant(
+        weight, "_shape", make_int64_tensor({static_cast<int64_t>(shape.size())}, shape));
+    edits.add_first(weight, make_node("Reshape", {product, whole}, weight.name));
+  }
   edits.remove_constant(weight);
-  return {layer_name(weight), weight.name, "int8 per channel, stored only",
-          static_cast<int64_t>(weight.values().size()),
-          weight_sqnr_db(weight.values(), quantized, layout)};
+  return {layer_name(weight), weight.name,
+          is_parted ? "int8 in parts of a channel, stored only" : "int8 per channel, stored only",
+          static_cast<int64_t>(weight.values().size()), fitted.sqnr_db()};
 }
 
 LayerQuantization store_int8_rows(const Weight& weight, ModelEdits& edits) {
-  const ChannelLayout layout{1, weight.dim(0), weight.dim(1)};
-  const Int8Weights quantized = quantize_int8(weight.values(), layout);
-  const std::string values = edits.add_constant(weight, "_int8", int8_tensor(weight, quantized));
-  const std::string scale = edits.add_constant(
-      weight, "_scale", make_float_tensor({weight.constant.shape[0], 1}, quantized.scales));
+  const FittedInt8 fitted = fit_int8(weight.values(), {1, {1, weight.dim(0), weight.dim(1)}});
+  const std::string values =
+      edits.add_constant(weight, "_int8", int8_tensor(weight, fitted.quantized));
+  const std::string scale =
+      add_floats(weight, {"_scale", {weight.constant.shape[0], 1}, fitted.quantized.scales}, edits);
   for (const WeightReader& reader : weight.readers) {
     const std::string& ids = reader.node->inputs[1];
     const std::string& output = reader.node->outputs[0];
@@ -97,31 +156,19 @@ LayerQuantization store_int8_rows(const Weight& weight, ModelEdits& edits) {
   }
   edits.remove_constant(weight);
   return {layer_name(weight), weight.name, "int8 per row",
-          static_cast<int64_t>(weight.values().size()),
-          weight_sqnr_db(weight.values(), quantized, layout)};
+          static_cast<int64_t>(weight.values().size()), fitted.sqnr_db()};
 }
 
-void count_applied(MethodOutcome& outcome, std::string_view name, size_t count) {
-  auto& applied = outcome.applied;
-  auto it = std::find_if(applied.begin(), applied.end(),
-                         [&](const AppliedOptimization& item) { return item.name == name; });
-  if (it == applied.end()) it = applied.insert(it, {std::string(name), 0});
-  it->node_count += static_cast<int64_t>(count);
-}
-
-Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext& context,
-                                       const WeightMethod& method) {
-  MethodOutcome outcome;
-  const std::vector<Weight> weights = find_weights(model, outcome.decisions);
-  ModelEdits edits(model);
-  for (size_t i = 0; i < weights.size(); ++i) {
-    WATTWISE_TRY(
-        report_progress(context.progress, "quantizing weights",
-                        0.3 + 0.3 * static_cast<double>(i) / static_cast<double>(weights.size())));
-    outcome.layers.push_back(method.quantize_one(weights[i], edits, outcome));
+LayerQuantization store_weight(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
+  if (weight.is_delicate && fits_half(weight)) {
+    count_applied(outcome, "fp16_stored_weights", weight.readers.size());
+    outcome.decisions.push_back({"store_fp16", weight.name,
+                                 "what int8 loses here would add up in the state of the recurrent "
+                                 "layers, which hold a third of the weights or more"});
+    return store_half(weight, edits);
   }
-  edits.apply();
-  return outcome;
+  count_applied(outcome, "int8_stored_weights", weight.readers.size());
+  return store_int8(weight, edits);
 }
 
 }  // namespace wattwise::quantize

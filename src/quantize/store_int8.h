@@ -2,13 +2,18 @@
 #pragma once
 
 #include "quantize/kernels.h"
+#include "quantize/quantize_weights.h"
 #include "quantize/weights.h"
 
 namespace wattwise::quantize {
 
-/// Stores a weight as int8 with a scale per channel and unpacks it by `Cast x scale`, which a
-/// runtime folds when it loads the model: a quarter of the bytes at float speed. Needs opset 7.
+/// Stores a weight as int8 with a scale per channel, or several where these are worth their bytes,
+/// and unpacks it by `Cast x scale`, which a runtime folds when it loads the model: a quarter of
+/// the bytes at float speed. Needs opset 7.
 LayerQuantization store_int8(const Weight& weight, ModelEdits& edits);
+
+/// The same, or 16 bits where the weight is delicate; counts the readers in `outcome`.
+LayerQuantization store_weight(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome);
 
 /// Stores a 2-D table that only `Gather` (axis 0) reads as int8 with a scale per row; rows are
 /// unpacked after they are gathered. Precondition: is_embedding(weight).
@@ -23,18 +28,5 @@ std::string layer_name(const Weight& weight);
 
 /// int8 values as a tensor of the weight's shape.
 Tensor int8_tensor(const Weight& weight, const Int8Weights& quantized);
-
-/// Runs `quantize_one` over all weights, reports progress, and applies the edits.
-struct WeightMethod {
-  std::string_view name;
-  /// The layer's record, and how many nodes were touched through `applied`.
-  LayerQuantization (*quantize_one)(const Weight& weight, ModelEdits& edits,
-                                    MethodOutcome& outcome);
-};
-Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext& context,
-                                       const WeightMethod& method);
-
-/// Adds `count` to the entry of this name.
-void count_applied(MethodOutcome& outcome, std::string_view name, size_t count);
 
 }  // namespace wattwise::quantize

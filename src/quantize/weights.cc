@@ -2,14 +2,14 @@
 #include "quantize/weights.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "model/walk.h"
 
 namespace wattwise::quantize {
 namespace {
 
-/// Smaller constants, and vectors of any size, are biases, scales and shapes; quantizing them saves
-/// nothing.
+/// Smaller constants are shapes, scales and short biases; packing them saves nothing.
 constexpr size_t kMinWeightBytes = 1024;
 
 bool is_output(const model::Graph& graph, const std::string& name) {
@@ -42,18 +42,26 @@ bool Weight::only_read_by(std::string_view op, size_t slot) const {
   });
 }
 
-std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& decisions) {
-  const model::ConstantIndex index(model.graph);
+namespace {
+
+/// A vector has all its elements along one axis.
+bool is_vector(const model::Constant& constant) {
+  return std::any_of(constant.shape.begin(), constant.shape.end(),
+                     [&](int64_t size) { return size == constant.element_count(); });
+}
+
+/// All float constants of 1 kB and more for which `wanted` holds and that no graph puts out.
+std::vector<Weight> collect(const model::ConstantIndex& index, model::Model& model,
+                            const std::function<bool(const model::Constant&)>& wanted) {
   const auto owner = owners(index);
-  report_left_alone(index, decisions);
   std::vector<Weight> weights;
   std::unordered_map<const model::Constant*, size_t> position;
   model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
     for (const model::Node& node : graph.nodes) {
       for (size_t slot = 0; slot < node.inputs.size(); ++slot) {
         model::Constant* constant = index.find(graph, node.inputs[slot]);
-        if (!constant || constant->type != DataType::kFloat || constant->shape.size() < 2 ||
-            constant->data.size() < kMinWeightBytes) {
+        if (!constant || constant->type != DataType::kFloat ||
+            constant->data.size() < kMinWeightBytes || !wanted(*constant)) {
           continue;
         }
         const auto [at, added] = position.emplace(constant, weights.size());
@@ -62,12 +70,31 @@ std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& dec
       }
     }
   });
+  return weights;
+}
+
+bool is_output(const Weight& weight) { return is_output(*weight.graph, weight.name); }
+
+}  // namespace
+
+std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& decisions) {
+  const model::ConstantIndex index(model.graph);
+  report_left_alone(index, decisions);
+  std::vector<Weight> weights = collect(index, model, [](const model::Constant& constant) {
+    return constant.shape.size() >= 2 && !is_vector(constant);
+  });
   std::erase_if(weights, [&](const Weight& weight) {
-    if (!is_output(*weight.graph, weight.name)) return false;
+    if (!is_output(weight)) return false;
     decisions.push_back({"keep_float", weight.name, "it is an output of its graph"});
     return true;
   });
   return weights;
+}
+
+std::vector<Weight> find_vectors(model::Model& model) {
+  std::vector<Weight> vectors = collect(model::ConstantIndex(model.graph), model, is_vector);
+  std::erase_if(vectors, [](const Weight& vector) { return is_output(vector); });
+  return vectors;
 }
 
 std::string ModelEdits::add_constant(const Weight& weight, std::string_view suffix,

@@ -27,6 +27,7 @@ struct Weight {
   std::string name;          ///< of the value
   model::Constant constant;  ///< shares the bytes
   std::vector<WeightReader> readers;
+  bool is_delicate = false;  ///< what 8 bits lose of it would add up
 
   Floats values() const { return Floats(constant.data.view()); }
   size_t dim(size_t axis) const { return static_cast<size_t>(constant.shape[axis]); }
@@ -36,9 +37,12 @@ struct Weight {
 };
 
 /// All float constants of rank 2 or more and 1 kB or more that nodes read, in every graph, in order
-/// of first use. A decision tells of each large constant that must stay as it is (an output, a
-/// default input, a type other than float).
+/// of first use, but those with all their elements along one axis. A decision tells of each large
+/// constant that must stay as it is (an output, a default input, a type other than float).
 std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& decisions);
+
+/// The others of that size: float constants with all their elements along one axis.
+std::vector<Weight> find_vectors(model::Model& model);
 
 /// Edits that are collected first and applied together, so that nodes and constants stay where they
 /// are while methods look at them.

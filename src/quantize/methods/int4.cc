@@ -59,11 +59,10 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
     count_applied(outcome, kInt4MatMul, weight.readers.size());
     return multiply_nbits(weight, edits);
   }
-  count_applied(outcome, "int8_stored_weights", weight.readers.size());
   outcome.decisions.push_back({"quantize_int8", weight.name,
                                "4-bit blocks exist for MatMul only; " +
                                    weight.readers.front().node->op_type + " reads this weight"});
-  return store_int8(weight, edits);
+  return store_weight(weight, edits, outcome);
 }
 
 }  // namespace

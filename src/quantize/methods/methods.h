@@ -7,7 +7,7 @@
 namespace wattwise::quantize {
 
 /// Changes after which methods are called what they are.
-inline constexpr std::string_view kDynamicMatMul = "dynamic_int8_matmul";
+inline constexpr std::string_view kDynamic = "dynamic_int8";  ///< _matmul and _lstm
 inline constexpr std::string_view kInt4MatMul = "int4_matmul";
 
 Result<MethodOutcome> run_none(model::Model& model, const MethodContext& context);

@@ -1,87 +1,140 @@
 // SPDX-License-Identifier: Apache-2.0
 // int8 weights, float activations.
 //
-//   MatMul(x, W)   becomes  MatMul(x, DequantizeLinear(W8, scale per column)), which ONNX Runtime
-//                  runs as an 8-bit product, where the operator set has it (13 and later, to which
-//                  an older model is raised if it can be);
 //   Gather(W, i)   gathers int8 rows and unpacks them;
-//   any other      reads W through Cast x scale, folded when the model is loaded.
-#include <fmt/format.h>
-
+//   MatMul(x, W)   becomes MatMulNBits(x, W8, scales), an operator of ONNX Runtime that rounds
+//                  blocks of 64 activations to 8 bits and adds up in integers, unless the
+//                  configuration's weight_only_arithmetic is "float";
+//   any other      reads W through Cast x scale, folded when the model is loaded: float arithmetic
+//                  at float speed.
 #include <algorithm>
 
-#include "optimize/raise_opset.h"
+#include "optimize/graph_editor.h"
+#include "quantize/fit_int8.h"
 #include "quantize/methods/methods.h"
+#include "quantize/store_half.h"
 #include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
 namespace {
 
-constexpr int64_t kPerAxisDequantize = 13;
+/// What the operator multiplies at a time.
+constexpr size_t kBlock = 64;
+/// Weights that share a scale where one for each column is not enough.
+constexpr size_t kPart = 2 * kBlock;
+/// Parts for a column must halve the noise.
+constexpr double kHalfNoiseDb = 3;
+/// int8 activations inside the operator.
+constexpr int64_t kInt8Accumulation = 4;
+/// Operator set that has Expand.
+constexpr int64_t kFirstWithExpand = 8;
+/// The operator's zero point where it is given none.
+constexpr int kMiddle = 128;
 
-LayerQuantization dequantize_before_matmul(const Weight& weight, ModelEdits& edits) {
-  const ChannelLayout layout{weight.dim(0), weight.dim(1), 1};
-  const Int8Weights quantized = quantize_int8(weight.values(), layout);
-  const std::string values = edits.add_constant(weight, "_int8", int8_tensor(weight, quantized));
-  const std::string scale = edits.add_constant(
-      weight, "_scale", make_float_tensor({weight.constant.shape[1]}, quantized.scales));
-  model::Node node;
-  node.name = edits.unique(weight.name + "_DequantizeLinear");
-  node.op_type = "DequantizeLinear";
-  node.inputs = {values, scale};
-  node.outputs = {weight.name};
-  node.set_attribute("axis", int64_t{1});
-  edits.add_first(weight, std::move(node));
-  edits.remove_constant(weight);
-  return {layer_name(weight), weight.name, "int8 per column",
-          static_cast<int64_t>(weight.values().size()),
-          weight_sqnr_db(weight.values(), quantized, layout)};
+/// The scales of a matrix: one for each column, or for each part of it where that pays.
+FittedInt8 fit_matrix(const Weight& weight) {
+  const size_t rows = weight.dim(0);
+  const size_t columns = weight.dim(1);
+  FittedInt8 whole = fit_int8(weight.values(), {1, {rows, columns, 1}});
+  if (rows % kPart != 0 || rows == kPart) return whole;
+  FittedInt8 parts = fit_int8(weight.values(), {rows / kPart, {kPart, columns, 1}});
+  return parts.sqnr_db() >= whole.sqnr_db() + kHalfNoiseDb ? parts : whole;
 }
 
-template <bool kDequantize>
+/// The integers in the operator's order: [columns, blocks, kBlock], unsigned.
+Tensor packed_values(const Weight& weight, const Int8Weights& quantized) {
+  const size_t rows = weight.dim(0);
+  const size_t columns = weight.dim(1);
+  const size_t blocks = (rows + kBlock - 1) / kBlock;
+  std::vector<uint8_t> packed(columns * blocks * kBlock, kMiddle);
+  for (size_t row = 0; row < rows; ++row) {
+    for (size_t column = 0; column < columns; ++column) {
+      packed[column * blocks * kBlock + row] =
+          static_cast<uint8_t>(quantized.values[row * columns + column] + kMiddle);
+    }
+  }
+  return {DataType::kUint8,
+          {weight.constant.shape[1], static_cast<int64_t>(blocks), int64_t{kBlock}},
+          Bytes::copy_of(std::span<const uint8_t>(packed)),
+          {}};
+}
+
+/// One scale for each block of each column, spread by nodes that a runtime folds when it loads the
+/// model; the file keeps one for each part. Returns the name to read them by.
+std::string add_scales(const Weight& weight, const Int8Weights& quantized, ModelEdits& edits) {
+  const auto columns = weight.constant.shape[1];
+  const int64_t parts = static_cast<int64_t>(quantized.scales.size()) / columns;
+  const auto blocks = static_cast<int64_t>((weight.dim(0) + kBlock - 1) / kBlock);
+  std::vector<float> by_column(quantized.scales.size());
+  for (int64_t part = 0; part < parts; ++part) {
+    for (int64_t column = 0; column < columns; ++column) {
+      by_column[column * parts + part] = quantized.scales[part * columns + column];
+    }
+  }
+  const std::string scales = add_floats(weight, {"_scale", {columns, parts, 1}, by_column}, edits);
+  if (blocks == 1) return scales;
+  const std::vector<int64_t> target = {columns, parts, blocks / parts};
+  const std::string shape = edits.add_constant(weight, "_blocks", make_int64_tensor({3}, target));
+  const std::string spread = edits.unique(weight.name + "_scales");
+  model::Node expand = optimize::make_node("Expand", {scales, shape}, spread);
+  edits.add_first(weight, std::move(expand));
+  return spread;
+}
+
+LayerQuantization multiply_nbits(const Weight& weight, ModelEdits& edits) {
+  const FittedInt8 fitted = fit_matrix(weight);
+  const std::string values =
+      edits.add_constant(weight, "_int8", packed_values(weight, fitted.quantized));
+  const std::string scales = add_scales(weight, fitted.quantized, edits);
+  for (const WeightReader& reader : weight.readers) {
+    model::Node node = *reader.node;
+    node.op_type = "MatMulNBits";
+    node.domain = "com.microsoft";
+    node.inputs = {reader.node->inputs[0], values, scales};
+    node.set_attribute("K", weight.constant.shape[0]);
+    node.set_attribute("N", weight.constant.shape[1]);
+    node.set_attribute("bits", int64_t{8});
+    node.set_attribute("block_size", static_cast<int64_t>(kBlock));
+    node.set_attribute("accuracy_level", kInt8Accumulation);
+    edits.replace(reader, {std::move(node)});
+  }
+  edits.remove_constant(weight);
+  const bool is_parted = fitted.quantized.scales.size() > weight.dim(1);
+  return {layer_name(weight), weight.name, is_parted ? "int8 in blocks of 128" : "int8 per column",
+          static_cast<int64_t>(weight.values().size()), fitted.sqnr_db()};
+}
+
+template <bool kIntegers>
 LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
   if (is_embedding(weight)) {
     count_applied(outcome, "int8_embedding", weight.readers.size());
     return store_int8_rows(weight, edits);
   }
-  if (kDequantize && is_matrix(weight)) {
+  if (kIntegers && is_matrix(weight)) {
     count_applied(outcome, "int8_matmul_weights", weight.readers.size());
-    return dequantize_before_matmul(weight, edits);
+    return multiply_nbits(weight, edits);
   }
-  count_applied(outcome, "int8_stored_weights", weight.readers.size());
-  return store_int8(weight, edits);
-}
-
-/// Raises an older model in which matrices would gain by it, and says so. True if the model has
-/// DequantizeLinear by channel then.
-Result<bool> reach_dequantize(model::Model& model, const MethodContext& context,
-                              std::vector<Decision>& decisions) {
-  const int64_t before = model.opset("");
-  if (before >= kPerAxisDequantize) return true;
-  std::vector<Decision> told_later;
-  const std::vector<Weight> weights = find_weights(model, told_later);
-  if (std::none_of(weights.begin(), weights.end(), is_matrix)) return false;
-  const auto raised = optimize::raise_opset(model, kPerAxisDequantize, context.shapes);
-  if (!raised) {
-    decisions.push_back({"refuse", "raise_opset", raised.error().to_string()});
-    return false;
-  }
-  decisions.push_back(
-      {"raise_opset", "model",
-       fmt::format("from operator set {} to {}, which unpacks int8 matrices right before MatMul",
-                   before, kPerAxisDequantize)});
-  return true;
+  return store_weight(weight, edits, outcome);
 }
 
 }  // namespace
 
 Result<MethodOutcome> run_weight_only(model::Model& model, const MethodContext& context) {
-  std::vector<Decision> decisions;
-  const bool dequantizes = WATTWISE_TRY(reach_dequantize(model, context, decisions));
+  const bool in_integers =
+      context.config.weight_only_arithmetic == "integer" && model.opset("") >= kFirstWithExpand;
   const WeightMethod method = {"weight_only",
-                               dequantizes ? quantize_one<true> : quantize_one<false>};
+                               in_integers ? quantize_one<true> : quantize_one<false>};
   MethodOutcome outcome = WATTWISE_TRY(quantize_weights(model, context, method));
-  outcome.decisions.insert(outcome.decisions.begin(), decisions.begin(), decisions.end());
+  outcome.decisions.push_back(
+      {"compute", "weight_only",
+       in_integers ? "matrices multiply in integers, the rest in float"
+                   : "all arithmetic is in float; int8 is only how weights are stored"});
+  const auto multiplies = [](const AppliedOptimization& item) {
+    return item.name == "int8_matmul_weights";
+  };
+  if (std::any_of(outcome.applied.begin(), outcome.applied.end(), multiplies)) {
+    model.require_opset("com.microsoft", 1);
+  }
   return outcome;
 }
 

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "quantize/kernels.h"
+
+namespace wattwise::quantize {
+
+/// A row-major array seen as [parts, outer, channels, inner]: one scale per part and channel.
+struct PartedLayout {
+  size_t parts = 1;
+  ChannelLayout channels;
+};
+
+/// int8 weights and what rounding cost.
+struct FittedInt8 {
+  Int8Weights quantized;
+  double signal = 0;  ///< sum of the squared weights
+  double noise = 0;   ///< sum of the squared errors
+  double sqnr_db() const { return decibels(signal, noise); }
+};
+
+/// Symmetric int8 as quantize_int8, with the scale of each channel that loses least: of eight from
+/// the one that keeps its largest weight down to 0.72 of it, the one with the least squared error;
+/// what lies beyond is cut off. Scales are values that 16 bits hold, if they are not too small.
+FittedInt8 fit_int8(Floats weights, const PartedLayout& layout);
+
+/// The nearest scale that 16 bits hold; `scale` itself where they would keep less than 6 bits of
+/// it.
+float scale_of_16_bits(float scale);
+
+/// How the weights that share an output channel are parted: each part of consecutive ones has a
+/// scale of its own.
+struct Parts {
+  size_t count = 1;  ///< 1: the channel is not parted
+  size_t size = 0;   ///< weights in each
+};
+/// Parts of about 128 weights: as many as divide `length` evenly into parts of 64 to 191.
+Parts parts_of(size_t length);
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "quantize/weights.h"
+
+namespace wattwise::quantize {
+
+/// What a method does with weights. Each function returns the layer's record and counts in
+/// `outcome.applied` how many nodes it touched.
+struct WeightMethod {
+  std::string_view name;
+  LayerQuantization (*quantize_one)(const Weight& weight, ModelEdits& edits,
+                                    MethodOutcome& outcome);
+  /// For both weights of an `LSTM`, each read by nothing else; null: they are as any other.
+  LayerQuantization (*quantize_lstm)(const Weight& input, const Weight& recurrence,
+                                     ModelEdits& edits, MethodOutcome& outcome) = nullptr;
+};
+
+/// Runs the method over all weights, stores long vectors in 16 bits, reports progress, and applies
+/// the edits.
+Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext& context,
+                                       const WeightMethod& method);
+
+/// Adds `count` to the entry of this name.
+void count_applied(MethodOutcome& outcome, std::string_view name, size_t count);
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/store_half.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/half.h"
+#include "optimize/graph_editor.h"
+#include "quantize/kernels.h"
+#include "quantize/store_int8.h"
+
+namespace wattwise::quantize {
+namespace {
+
+using optimize::make_node;
+
+constexpr int64_t kOnnxFloat = 1;
+/// Fewer floats than this cost less than the Cast that would unpack them.
+constexpr size_t kWorthACast = 64;
+constexpr double kFaithfulDb = 60;
+
+/// Operators that take a vector as a plain operand. Those that a runtime looks for with constants
+/// beside them, such as QuantizeLinear, keep theirs.
+constexpr std::array<std::string_view, 8> kVectorReaders = {
+    "Add", "Conv", "ConvTranspose", "Gemm", "GRU", "LayerNormalization", "LSTM", "Mul"};
+
+bool is_read_plainly(const Weight& weight) {
+  return std::all_of(weight.readers.begin(), weight.readers.end(), [](const WeightReader& reader) {
+    return reader.node->is_standard() && std::find(kVectorReaders.begin(), kVectorReaders.end(),
+                                                   reader.node->op_type) != kVectorReaders.end();
+  });
+}
+
+struct Halves {
+  std::vector<Half> values;
+  double sqnr_db;
+};
+
+Halves to_halves(Floats values) {
+  Halves out{std::vector<Half>(values.size()), 0};
+  double signal = 0;
+  double noise = 0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    out.values[i] = to_half(values[i]);
+    const float error = values[i] - to_float(out.values[i]);
+    signal += values[i] * values[i];
+    noise += error * error;
+  }
+  out.sqnr_db = decibels(signal, noise);
+  return out;
+}
+
+Tensor half_tensor(std::vector<int64_t> shape, const std::vector<Half>& halves) {
+  return {DataType::kFloat16, std::move(shape), Bytes::copy_of(std::span<const Half>(halves)), {}};
+}
+
+model::Node cast_to_float(const std::string& from, const std::string& to) {
+  model::Node cast = make_node("Cast", {from}, to);
+  cast.set_attribute("to", kOnnxFloat);
+  return cast;
+}
+
+}  // namespace
+
+bool fits_half(const Weight& weight) {
+  const auto values = weight.values();
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return std::fabs(value) < kHalfOverflow; });
+}
+
+LayerQuantization store_half(const Weight& weight, ModelEdits& edits) {
+  const Halves halves = to_halves(weight.values());
+  const std::string stored =
+      edits.add_constant(weight, "_fp16", half_tensor(weight.constant.shape, halves.values));
+  edits.add_first(weight, cast_to_float(stored, weight.name));
+  edits.remove_constant(weight);
+  return {layer_name(weight), weight.name, "fp16, stored only",
+          static_cast<int64_t>(weight.values().size()), halves.sqnr_db};
+}
+
+size_t store_half_vectors(model::Model& model, ModelEdits& edits) {
+  size_t count = 0;
+  for (const Weight& vector : find_vectors(model)) {
+    if (!is_read_plainly(vector) || !fits_half(vector) ||
+        to_halves(vector.values()).sqnr_db < kFaithfulDb) {
+      continue;
+    }
+    store_half(vector, edits);
+    count += vector.readers.size();
+  }
+  return count;
+}
+
+std::string add_floats(const Weight& weight, const FloatArray& array, ModelEdits& edits) {
+  std::vector<Half> halves(array.values.size());
+  std::transform(array.values.begin(), array.values.end(), halves.begin(), to_half);
+  const bool exact = std::equal(halves.begin(), halves.end(), array.values.begin(),
+                                [](Half half, float value) { return to_float(half) == value; });
+  if (!exact || halves.size() < kWorthACast) {
+    return edits.add_constant(weight, array.suffix, make_float_tensor(array.shape, array.values));
+  }
+  const std::string stored = edits.add_constant(weight, std::string(array.suffix) + "_fp16",
+                                                half_tensor(array.shape, halves));
+  std::string wide = edits.unique(weight.name + std::string(array.suffix));
+  edits.add_first(weight, cast_to_float(stored, wide));
+  return wide;
+}
+
+}  // namespace wattwise::quantize

@@ -56,31 +56,6 @@ TEST(Parity, EveryPassLeavesTheOutputsAsTheyWere) {
   }
 }
 
-TEST(WeightOnly, RaisesAnOldModelWithMatricesAndSaysSo) {
-  model::Model model = text_like();
-  model.opset_imports = {{"", 11}};
-  model::Model raised = model::clone(model);
-  const auto row = find_method("weight_only");
-  ASSERT_TRUE(row.has_value());
-  const auto outcome = (*row)->run(raised, {kNoShapes, kNoProgress});
-  ASSERT_TRUE(outcome.has_value());
-  EXPECT_EQ(raised.opset(""), 13);
-  ASSERT_FALSE(outcome->decisions.empty());
-  EXPECT_EQ(outcome->decisions.front().action, "raise_opset");
-  const auto compared = measure::compare_outputs(run(model), run(raised));
-  ASSERT_TRUE(compared.has_value());
-  EXPECT_GE(compared->front().cosine, 0.999);
-
-  model.graph.nodes.push_back(
-      model::make_node("BatchNormalization", {"y", "w1", "w1", "w1", "w1"}, "z"));
-  model.graph.nodes.back().set_attribute("spatial", int64_t{0});
-  model.opset_imports = {{"", 8}};
-  const auto refused = (*row)->run(model, {kNoShapes, kNoProgress});
-  ASSERT_TRUE(refused.has_value());
-  EXPECT_EQ(model.opset(""), 8);
-  EXPECT_EQ(refused->decisions.front().action, "refuse");
-}
-
 TEST(Parity, EveryMethodStaysWithinItsBoundAndShrinksTheModel) {
   for (const model::Model& original : {text_like(), image_like()}) {
     const TensorMap expected = run(original);

@@ -59,6 +59,22 @@ Tensor packed_values(const Weight& weight, const Int8Weights& quantized) {
           {}};
 }
 
+/// A node that gives a value this shape, before all others; returns the name of what it makes.
+struct Shaping {
+  std::string op;
+  std::vector<int64_t> shape;
+};
+
+std::string spread_to(const Weight& weight, const std::string& value, const Shaping& shaping,
+                      ModelEdits& edits) {
+  const auto rank = static_cast<int64_t>(shaping.shape.size());
+  const std::string shape =
+      edits.add_constant(weight, "_blocks", make_int64_tensor({rank}, shaping.shape));
+  std::string made = edits.unique(weight.name + "_scales");
+  edits.add_first(weight, optimize::make_node(shaping.op, {value, shape}, made));
+  return made;
+}
+
 /// One scale for each block of each column, spread by nodes that a runtime folds when it loads the
 /// model; the file keeps one for each part. Returns the name to read them by.
 std::string add_scales(const Weight& weight, const Int8Weights& quantized, ModelEdits& edits) {
@@ -71,14 +87,14 @@ std::string add_scales(const Weight& weight, const Int8Weights& quantized, Model
       by_column[column * parts + part] = quantized.scales[part * columns + column];
     }
   }
-  const std::string scales = add_floats(weight, {"_scale", {columns, parts, 1}, by_column}, edits);
+  const std::vector<int64_t> stored =
+      parts == 1 ? std::vector{columns, int64_t{1}} : std::vector{columns, parts, int64_t{1}};
+  const std::string scales = add_floats(weight, {"_scale", stored, by_column}, edits);
   if (blocks == 1) return scales;
-  const std::vector<int64_t> target = {columns, parts, blocks / parts};
-  const std::string shape = edits.add_constant(weight, "_blocks", make_int64_tensor({3}, target));
-  const std::string spread = edits.unique(weight.name + "_scales");
-  model::Node expand = optimize::make_node("Expand", {scales, shape}, spread);
-  edits.add_first(weight, std::move(expand));
-  return spread;
+  std::vector<int64_t> target = stored;
+  target.back() = blocks / parts;
+  const std::string spread = spread_to(weight, scales, {"Expand", target}, edits);
+  return parts == 1 ? spread : spread_to(weight, spread, {"Reshape", {columns, blocks}}, edits);
 }
 
 LayerQuantization multiply_nbits(const Weight& weight, ModelEdits& edits) {

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/half.h"
+#include "engine/session.h"
+#include "measure/metrics.h"
+#include "model/graph_edit.h"
+#include "model/test_models.h"
+#include "model/walk.h"
+#include "quantize/fit_int8.h"
+#include "quantize/quantize.h"
+
+namespace wattwise::quantize {
+namespace {
+
+using model::make_float_constant;
+using model::random_floats;
+
+TensorMap run(const model::Model& model, bool flag = false) {
+  const auto runtime = engine::load_runtime(system_env(), {});
+  EXPECT_TRUE(runtime.has_value()) << runtime.error().to_string();
+  auto session = engine::open_session(*runtime, system_env(), model, "test", {});
+  EXPECT_TRUE(session.has_value()) << session.error().to_string();
+  auto inputs = engine::make_random_inputs((*session)->inputs(), {}, 3);
+  if (inputs->contains("flag")) {
+    (*inputs)["flag"] = {DataType::kBool, {}, Bytes::copy_of(std::span<const bool>(&flag, 1)), {}};
+  }
+  auto outputs = (*session)->run(*inputs);
+  EXPECT_TRUE(outputs.has_value()) << outputs.error().to_string();
+  return *outputs;
+}
+
+double cosine(const TensorMap& expected, const TensorMap& actual) {
+  const auto compared = measure::compare_outputs(expected, actual);
+  EXPECT_TRUE(compared.has_value());
+  return compared->front().cosine;
+}
+
+struct Made {
+  model::Model model;
+  MethodOutcome outcome;
+};
+
+Made make(const model::Model& original, std::string_view method,
+          const QuantizationConfig& config = {}) {
+  const model::ShapeTable no_shapes;
+  const Progress no_progress;
+  Made made{model::clone(original), {}};
+  const auto row = find_method(method);
+  EXPECT_TRUE(row.has_value());
+  auto outcome = (*row)->run(made.model, {no_shapes, no_progress, config});
+  EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
+  made.outcome = *outcome;
+  EXPECT_TRUE(model::verify(made.model).has_value());
+  return made;
+}
+
+/// How many nodes of this kind the model has, inner graphs included.
+size_t count(const model::Model& model, std::string_view op_type) {
+  size_t found = 0;
+  model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
+    for (const model::Node& node : graph.nodes) found += node.op_type == op_type;
+  });
+  return found;
+}
+
+int64_t applied(const Made& made, std::string_view name) {
+  for (const AppliedOptimization& item : made.outcome.applied) {
+    if (item.name == name) return item.node_count;
+  }
+  return 0;
+}
+
+TEST(FitInt8, LosesNoMoreThanTheLargestWeightsScaleAndKeepsScalesIn16Bits) {
+  auto weights = random_floats(32 * 100, 7);
+  for (float& weight : weights) weight = weight * weight * weight;  // long tails
+  for (const ChannelLayout& layout :
+       {ChannelLayout{1, 32, 100}, ChannelLayout{100, 32, 1}, ChannelLayout{4, 8, 100}}) {
+    const FittedInt8 fitted = fit_int8(weights, {1, layout});
+    EXPECT_GE(fitted.sqnr_db(),
+              weight_sqnr_db(weights, quantize_int8(weights, layout), layout) - 0.01);
+    EXPECT_NEAR(fitted.sqnr_db(), weight_sqnr_db(weights, fitted.quantized, layout), 1e-3);
+    for (const float scale : fitted.quantized.scales) {
+      EXPECT_EQ(to_float(to_half(scale)), scale);
+    }
+  }
+}
+
+TEST(FitInt8, CutsOffOneOutlierOfMany) {
+  std::vector<float> weights = random_floats(4000, 3);
+  weights[17] = 1.3F;
+  const FittedInt8 fitted = fit_int8(weights, {1, {1, 1, 4000}});
+  EXPECT_LT(fitted.quantized.scales[0], 1.25F / 127);
+  EXPECT_EQ(fitted.quantized.values[17], 127);
+}
+
+TEST(FitInt8, ScalesTooSmallFor16BitsStayAsTheyAre) {
+  EXPECT_EQ(scale_of_16_bits(1e-7F), 1e-7F);
+  EXPECT_EQ(scale_of_16_bits(0.1F), to_float(to_half(0.1F)));
+  EXPECT_EQ(scale_of_16_bits(1e6F), 1e6F);
+  const FittedInt8 zeros = fit_int8(std::vector<float>(8, 0), {1, {1, 2, 4}});
+  EXPECT_EQ(zeros.quantized.scales, (std::vector<float>{1, 1}));
+  EXPECT_EQ(zeros.noise, 0);
+}
+
+TEST(FitInt8, PartsDivideTheLengthEvenly) {
+  EXPECT_EQ(parts_of(1536).size, 128u);
+  EXPECT_EQ(parts_of(387).size, 129u);
+  EXPECT_EQ(parts_of(128).count, 2u);
+  EXPECT_EQ(parts_of(100).count, 1u);
+  EXPECT_EQ(parts_of(509).count, 1u) << "a prime";
+  for (size_t length = 1; length < 600; ++length) {
+    const Parts parts = parts_of(length);
+    EXPECT_EQ(parts.count * parts.size, length);
+  }
+}
+
+TEST(WeightOnly, ArithmeticIsTheUsersChoiceAndTold) {
+  const model::Model original = model::text_like();
+  QuantizationConfig config;
+  const Made integers = make(original, "weight_only", config);
+  EXPECT_EQ(count(integers.model, "MatMulNBits"), 2u);
+  config.weight_only_arithmetic = "float";
+  const Made floats = make(original, "weight_only", config);
+  EXPECT_EQ(count(floats.model, "MatMulNBits"), 0u);
+  EXPECT_EQ(count(floats.model, "MatMul"), 2u);
+  EXPECT_NE(integers.outcome.decisions.back().reason, floats.outcome.decisions.back().reason);
+  const TensorMap expected = run(original);
+  EXPECT_GT(cosine(expected, run(integers.model)), 0.999);
+  EXPECT_GE(cosine(expected, run(floats.model)), cosine(expected, run(integers.model)));
+}
+
+TEST(WeightOnly, ColumnsWithOutliersGetSeveralScales) {
+  model::Model original = model::dense_like(512, 16);
+  const auto precision = [](const Made& made) { return made.outcome.layers.front().precision; };
+  EXPECT_EQ(precision(make(original, "weight_only")), "int8 per column");
+  std::vector<float> weights = random_floats(512 * 16, 6);
+  for (size_t i = 0; i < 32 * 16; ++i) weights[i] *= 20;
+  original.graph.initializers[0] = make_float_constant("w", {512, 16}, weights);
+  const Made made = make(original, "weight_only");
+  EXPECT_EQ(precision(made), "int8 in blocks of 128");
+  EXPECT_GT(cosine(run(original), run(made.model)), 0.999);
+}
+
+TEST(WeightOnly, AnyDepthOfAMatrixIsPackedRight) {
+  for (const int64_t inputs : {20, 64, 100, 128, 130, 256}) {
+    const model::Model original = model::dense_like(inputs, 24);
+    const Made made = make(original, "weight_only");
+    EXPECT_EQ(count(made.model, "MatMulNBits"), 1u);
+    EXPECT_GT(cosine(run(original), run(made.model)), 0.999) << inputs;
+  }
+}
+
+TEST(WeightOnly, OldOperatorSetsKeepFloatArithmetic) {
+  model::Model original = model::dense_like(64, 16);
+  original.opset_imports = {{"", 7}};
+  const Made made = make(original, "weight_only");
+  EXPECT_EQ(count(made.model, "MatMulNBits"), 0u);
+  EXPECT_GT(cosine(run(original), run(made.model)), 0.999);
+}
+
+TEST(Vectors, LongOnesAreStoredIn16BitsShortOnesAndDelicateOnesAreNot) {
+  const Made made = make(model::dense_like(16, 300), "weight_only");
+  EXPECT_EQ(applied(made, "fp16_stored_vectors"), 1);
+  EXPECT_EQ(applied(make(model::dense_like(16, 200), "weight_only"), "fp16_stored_vectors"), 0);
+  model::Model tiny = model::dense_like(16, 300);  // values that 16 bits keep badly
+  std::vector<float> bias = random_floats(300, 7);
+  for (float& value : bias) value *= 1e-6F;
+  tiny.graph.initializers[1] = make_float_constant("b", {300}, bias);
+  EXPECT_EQ(applied(make(tiny, "weight_only"), "fp16_stored_vectors"), 0);
+}
+
+TEST(Lstm, DynamicRunsInIntegersInsideBranchesAndKeepsWhatFeedsItIn16Bits) {
+  const model::Model original = model::speech_like();
+  const Made made = make(original, "dynamic");
+  EXPECT_EQ(count(made.model, "DynamicQuantizeLSTM"), 2u);
+  EXPECT_EQ(count(made.model, "LSTM"), 0u);
+  EXPECT_EQ(applied(made, "dynamic_int8_lstm"), 2);
+  EXPECT_EQ(applied(made, "fp16_stored_weights"), 2);
+  for (const bool flag : {false, true}) {
+    EXPECT_GT(cosine(run(original, flag), run(made.model, flag)), 0.999);
+  }
+}
+
+TEST(Lstm, GatesObeyThePairRule) {
+  const Made made = make(model::speech_like(), "dynamic");
+  size_t gates = 0;
+  model::for_each_constant(
+      made.model.graph, [&](const model::Constant& constant, const model::Node*) {
+        if (constant.type != DataType::kInt8 || constant.shape.size() != 3) return;
+        ++gates;
+        const auto* values = reinterpret_cast<const int8_t*>(constant.data.data());
+        EXPECT_EQ(count_unsafe_pairs({values, constant.data.size()},
+                                     static_cast<size_t>(constant.shape[1]),
+                                     static_cast<size_t>(constant.shape[2])),
+                  0);
+      });
+  EXPECT_EQ(gates, 4u);
+}
+
+TEST(Lstm, WeightOnlyStoresItsWeightsAndComputesInFloat) {
+  const model::Model original = model::speech_like();
+  const Made made = make(original, "weight_only");
+  EXPECT_EQ(count(made.model, "LSTM"), 2u);
+  EXPECT_EQ(applied(made, "int8_stored_weights"), 4);
+  for (const bool flag : {false, true}) {
+    EXPECT_GT(cosine(run(original, flag), run(made.model, flag)), 0.999);
+  }
+}
+
+TEST(Lstm, WhatFeedsItIsInt8WhereItHoldsLittleOfTheModel) {
+  model::Model original = model::speech_like();
+  original.graph.initializers.push_back(
+      make_float_constant("big", {64, 8, 7, 7}, random_floats(64 * 8 * 49, 5)));
+  original.graph.inputs.push_back(model::make_value("i", DataType::kFloat, {1, 8, 9, 9}));
+  original.graph.outputs.push_back(model::make_value("o", DataType::kFloat, {1, 64, 3, 3}));
+  original.graph.nodes.push_back(model::make_node("Conv", {"i", "big"}, "o"));
+  EXPECT_EQ(applied(make(original, "dynamic"), "fp16_stored_weights"), 3);
+  original.graph.initializers[0] =
+      make_float_constant("big", {256, 8, 7, 7}, random_floats(256 * 8 * 49, 5));
+  original.graph.outputs[1] = model::make_value("o", DataType::kFloat, {1, 256, 3, 3});
+  EXPECT_EQ(applied(make(original, "dynamic"), "fp16_stored_weights"), 0);
+}
+
+TEST(ShortNames, RenameConstantsAndLeaveActivationsAndAnswers) {
+  for (const model::Model& original : {model::text_like(), model::speech_like()}) {
+    Made made = make(original, "weight_only");
+    const TensorMap expected = run(made.model);
+    EXPECT_GT(model::shorten_names(made.model), 0);
+    ASSERT_TRUE(model::verify(made.model).has_value());
+    EXPECT_EQ(cosine(expected, run(made.model)), 1);
+    std::vector<std::string> values;
+    model::for_each_graph(made.model.graph, [&](const model::Graph& graph, const std::string&) {
+      for (const model::Constant& constant : graph.initializers) {
+        EXPECT_LE(constant.name.size(), 2u);
+      }
+      for (const model::Node& node : graph.nodes) {
+        EXPECT_TRUE(node.name.empty());
+        values.insert(values.end(), node.outputs.begin(), node.outputs.end());
+      }
+    });
+    for (const model::Node& node : original.graph.nodes) {
+      if (node.op_type == "Constant") continue;
+      EXPECT_NE(std::find(values.begin(), values.end(), node.outputs[0]), values.end());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace wattwise::quantize

@@ -33,7 +33,7 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   Candidate candidate{method, {}, {}, 0, model::clone(source.optimized)};
   const Progress progress = context.progress();
   candidate.outcome = WATTWISE_TRY(
-      row->run(candidate.model, {source.shapes, progress, context.resolved().config.quantization}));
+      row->run(candidate.model, {source.shapes, progress, context.resolved().config.quantization, source.calibration}));
   if (method != "none" && !deserves_its_name(*row, candidate.outcome)) {
     return Error(
         ErrorCode::kUnsupported,

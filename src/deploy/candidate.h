@@ -26,6 +26,7 @@ struct CandidateSource {
   const model::Model& optimized;  ///< float model after the exact passes
   const model::ShapeTable& shapes;
   const Samples& samples;
+  const quantize::CalibrationData* calibration;  ///< null without
   int64_t original_size_bytes;
   std::string output_path;
 };

@@ -99,6 +99,16 @@ void describe_request(const PrepareOptions& options, const config::Resolved& res
   result.decisions.push_back({"infer_type", guess.type, guess.reason});
 }
 
+quantize::CalibrationData calibration_data(const std::shared_ptr<engine::Runtime>& runtime,
+                                           Env& env, const Samples& samples) {
+  return {runtime, env, [&samples]() -> quantize::SampleReader {
+            return [&samples, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
+              if (next == samples.inputs.size()) return std::optional<TensorMap>();
+              return std::optional(samples.inputs[next++]);
+            };
+          }};
+}
+
 Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& options) {
   Env& env = context.env();
   const Seconds start = env.monotonic_now();
@@ -120,8 +130,11 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, env, optimized, source.inputs));
   const auto plan =
       WATTWISE_TRY(quantize::plan(optimized, shapes, result.requested_quantization_method,
-                                  resolved.config.quantization, false));
-  const CandidateSource candidates{optimized, shapes, source.samples, source.size_bytes, output};
+                                  resolved.config.quantization, !options.samples.empty()));
+  const auto calibration = calibration_data(runtime, env, source.samples);
+  const CandidateSource candidates{
+      optimized,         shapes, source.samples, options.samples.empty() ? nullptr : &calibration,
+      source.size_bytes, output};
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
   describe_choice(choice, source, result);

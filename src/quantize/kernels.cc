@@ -183,9 +183,18 @@ Int8Weights quantize_int8(Floats weights, const ChannelLayout& layout) {
   return out;
 }
 
+std::vector<float> pair_scales(Floats weights, size_t rows, size_t columns) {
+  return best_pair_scales(weights, rows, columns);
+}
+
 Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns) {
+  return round_int8_pairs(weights, rows, pair_scales(weights, rows, columns));
+}
+
+Int8Weights round_int8_pairs(Floats weights, size_t rows, std::vector<float> scales) {
   Int8Weights out;
-  out.scales = best_pair_scales(weights, rows, columns);
+  out.scales = std::move(scales);
+  const size_t columns = out.scales.size();
   out.values.resize(weights.size());
   for (size_t row = 0; row < rows; row += 2) {
     const bool has_second = row + 1 < rows;

@@ -30,6 +30,10 @@ Int8Weights quantize_int8(Floats weights, const ChannelLayout& layout);
 /// between the one that keeps its largest weight and the one that keeps its largest pair, each
 /// rounded to 16 bits.
 Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns);
+/// The two halves of it: the scales, and rounding at given ones, which must not be smaller than a
+/// 127th of the column's largest weight.
+std::vector<float> pair_scales(Floats weights, size_t rows, size_t columns);
+Int8Weights round_int8_pairs(Floats weights, size_t rows, std::vector<float> scales);
 /// Pairs that break the rule.
 int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t columns);
 

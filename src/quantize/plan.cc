@@ -11,6 +11,8 @@ namespace {
 
 /// Share of the multiplications from which on matrix products decide the speed.
 constexpr double kDominantShare = 0.5;
+/// Share from which on nothing is left for ranges of convolutions.
+constexpr double kAlmostAll = 0.999;
 
 double matmul_share(const model::Inspection& inspection) {
   double matmul = 0;
@@ -31,9 +33,18 @@ void choose_smallest(Plan& plan) {
       {"reject", "dynamic", "stores 8 bits for each weight; 4 are tried first, then 8"});
 }
 
+/// With calibration data, convolutions gain by integers too.
+void choose_static(Plan& plan, std::string_view requested) {
+  plan.methods.emplace_back("static");
+  plan.decisions.push_back(
+      {"choose", "static",
+       fmt::format("{} -> there is calibration data, and convolutions to use it for", requested)});
+}
+
 void choose(Plan& plan, std::string_view requested, double share) {
   const bool dynamic = share >= kDominantShare;
-  plan.methods.push_back(dynamic ? "dynamic" : "weight_only");
+  plan.methods.emplace_back(dynamic ? "dynamic" : "weight_only");
+  if (plan.methods.size() > 1) return;
   const std::string why = fmt::format(
       "products with constant matrices are {:.0f} % of the multiplications", share * 100);
   plan.decisions.push_back(
@@ -58,24 +69,29 @@ Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
   Plan plan;
   if (requested == "static" && !has_calibration_data) {
     return Error(ErrorCode::kInvalidArgument,
-                 "static quantization needs calibration data, and this version has no static "
-                 "quantization yet; use dynamic, weight_only, int8 or int4");
+                 "static quantization needs calibration data: pass samples of the inputs that the "
+                 "application will give, or use dynamic, weight_only, int8 or int4");
   }
   if (requested == "auto" || requested == "int8") {
     const double share = matmul_share(model::inspect(model, shapes));
     if (requested == "auto" && config.objective == "size" && share > 0) {
       choose_smallest(plan);
     } else {
+      if (has_calibration_data && share < kAlmostAll) choose_static(plan, requested);
       choose(plan, requested, share);
     }
   } else {
     plan.methods.emplace_back(WATTWISE_TRY(find_method(requested))->name);
+    // Where ranges for the whole run do not pay, those of every run may.
+    if (requested == "static") plan.methods.emplace_back("dynamic");
   }
   if (plan.methods.front() == "none") return plan;
   const std::string fallback = config.fallback_method == "auto" || config.fallback_method == "int8"
                                    ? "weight_only"
                                    : config.fallback_method;
-  if (find_method(fallback)) {
+  if (fallback == "static" && !has_calibration_data) {
+    plan.decisions.push_back({"reject", fallback, "it needs calibration data"});
+  } else if (find_method(fallback)) {
     add_once(plan.methods, fallback);
   } else {
     plan.decisions.push_back({"reject", fallback, "this version has no such fallback method"});

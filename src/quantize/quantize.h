@@ -9,6 +9,7 @@
 
 #include "core/progress.h"
 #include "model/graph.h"
+#include "quantize/calibrate.h"
 #include "wattwise/config.h"
 #include "wattwise/types.h"
 
@@ -19,6 +20,7 @@ struct MethodContext {
   const model::ShapeTable& shapes;
   const Progress& progress;
   QuantizationConfig config = {};
+  const CalibrationData* calibration = nullptr;  ///< for methods that need it
 };
 
 /// What a method did to the model.

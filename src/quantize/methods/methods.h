@@ -8,10 +8,12 @@ namespace wattwise::quantize {
 
 /// Changes after which methods are called what they are.
 inline constexpr std::string_view kDynamic = "dynamic_int8";  ///< _matmul and _lstm
+inline constexpr std::string_view kStaticConvolution = "static_int8_convolution";
 inline constexpr std::string_view kInt4MatMul = "int4_matmul";
 
 Result<MethodOutcome> run_none(model::Model& model, const MethodContext& context);
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context);
+Result<MethodOutcome> run_static(model::Model& model, const MethodContext& context);
 Result<MethodOutcome> run_weight_only(model::Model& model, const MethodContext& context);
 Result<MethodOutcome> run_fp16(model::Model& model, const MethodContext& context);
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context);

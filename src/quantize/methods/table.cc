@@ -21,13 +21,18 @@ constexpr std::array kMethods = {
         "dynamic", "int8 weights, activations quantized at run time",
         "int8 weights per column, symmetric, pairs limited for 16-bit sums; uint8 activations",
         kDynamic, 8, false, 5e-3, run_dynamic},
+    MethodRow{
+        "static", "int8 weights and activations, ranges from calibration data",
+        "int8 weights per channel, symmetric, pairs limited for 16-bit sums; uint8 activations "
+        "per tensor",
+        kStaticConvolution, 8, true, 5e-3, run_static},
     MethodRow{"int4", "4-bit block weights, float activations",
               "4-bit weights in blocks of 32, asymmetric, rounded to nearest", kInt4MatMul, 4,
               false, 2e-2, run_int4},
 };
 
 /// Methods of the configuration that this version does not have.
-constexpr std::array<std::string_view, 2> kAbsent = {"static", "mixed"};
+constexpr std::array<std::string_view, 1> kAbsent = {"mixed"};
 
 }  // namespace
 

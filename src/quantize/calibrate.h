@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/progress.h"
+#include "engine/runtime.h"
+#include "model/graph.h"
+#include "quantize/ranges.h"
+#include "wattwise/result.h"
+#include "wattwise/types.h"
+
+namespace wattwise::quantize {
+
+/// The next sample's inputs, or nothing after the last one.
+using SampleReader = std::function<Result<std::optional<TensorMap>>()>;
+
+/// Representative inputs of the float model, read one at a time, and where it runs.
+struct CalibrationData {
+  std::shared_ptr<engine::Runtime> runtime;  // shared with the session made from it
+  Env& env;
+  std::function<SampleReader()> open;  ///< starts from the first sample again
+  std::string range_method = {};       ///< a row of range_methods(); "" for the first
+};
+
+using ActivationTable = std::map<std::string, ActivationStatistics>;
+
+/// Runs the model on every sample and gathers statistics of these float values of its main graph.
+/// Nothing else is computed than what they need. Memory does not grow with the number of samples.
+/// kInvalidArgument without samples.
+Result<ActivationTable> gather_activations(const model::Model& model,
+                                           const std::vector<std::string>& values,
+                                           const CalibrationData& data, const Progress& progress);
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/convolution_weights.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace wattwise::quantize {
+namespace {
+
+/// Half of what int32 holds; the other half is for the products, of which 2^15 x 127 x 255 fit.
+constexpr double kMostBias = 1 << 30;
+/// Steps that the bias of a channel without weights is kept in.
+constexpr double kBiasSteps = 1 << 20;
+
+/// Calls visit(index in the file, index in columns) for every weight.
+template <typename Visit>
+void for_each_weight(const ConvolutionShape& shape, const Visit& visit) {
+  size_t at = 0;
+  for (size_t out = 0; out < shape.outputs; ++out) {
+    for (size_t in = 0; in < shape.inputs; ++in) {
+      for (size_t tap = 0; tap < shape.taps; ++tap, ++at) {
+        visit(at, (tap * shape.inputs + in) * shape.outputs + out);
+      }
+    }
+  }
+}
+
+/// Scales that also let the bias fit.
+std::vector<float> scales_of(const std::vector<float>& columns, const ConvolutionShape& shape,
+                             const std::vector<float>& bias, double input_scale) {
+  const size_t rows = shape.inputs * shape.taps;
+  std::vector<float> scales = shape.depthwise
+                                  ? quantize_int8(columns, {rows, shape.outputs, 1}).scales
+                                  : pair_scales(columns, rows, shape.outputs);
+  for (size_t c = 0; c < bias.size(); ++c) {
+    const double magnitude = std::fabs(bias[c]);
+    double largest = 0;
+    for (size_t row = 0; row < rows; ++row) {
+      largest = std::max<double>(largest, std::fabs(columns[row * shape.outputs + c]));
+    }
+    if (largest == 0 && magnitude > 0) {
+      scales[c] = static_cast<float>(magnitude / kBiasSteps / input_scale);
+    }
+    scales[c] = std::max(scales[c], static_cast<float>(magnitude / kMostBias / input_scale));
+  }
+  return scales;
+}
+
+Int8Weights round_at(const std::vector<float>& columns, const ConvolutionShape& shape,
+                     std::vector<float> scales) {
+  if (!shape.depthwise) {
+    return round_int8_pairs(columns, shape.inputs * shape.taps, std::move(scales));
+  }
+  Int8Weights out;
+  out.values.resize(columns.size());
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const float q = std::nearbyint(columns[i] / scales[i % shape.outputs]);
+    out.values[i] = static_cast<int8_t>(std::clamp(q, -127.0F, 127.0F));
+  }
+  out.scales = std::move(scales);
+  return out;
+}
+
+std::vector<int32_t> integer_bias(const Int8Weights& columns, const std::vector<float>& bias,
+                                  const ConvolutionInput& input) {
+  const size_t outputs = columns.scales.size();
+  std::vector<double> sums(outputs);
+  for (size_t i = 0; i < columns.values.size(); ++i) sums[i % outputs] += columns.values[i];
+  std::vector<int32_t> out(outputs);
+  for (size_t c = 0; c < outputs; ++c) {
+    const double scale = columns.scales[c] * input.scale;
+    const double real = (bias.empty() ? 0.0 : bias[c]) + input.offset * sums[c] * columns.scales[c];
+    out[c] = static_cast<int32_t>(std::clamp(std::nearbyint(real / scale), -kMostBias, kMostBias));
+  }
+  return out;
+}
+
+}  // namespace
+
+ConvolutionShape convolution_shape(const model::Constant& weights, int64_t groups) {
+  ConvolutionShape shape;
+  shape.outputs = static_cast<size_t>(weights.shape[0]);
+  shape.inputs = static_cast<size_t>(weights.shape[1]);
+  for (size_t axis = 2; axis < weights.shape.size(); ++axis) {
+    shape.taps *= static_cast<size_t>(weights.shape[axis]);
+  }
+  shape.depthwise = shape.inputs == 1 && weights.shape[0] == groups;
+  return shape;
+}
+
+IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& shape,
+                                        const std::vector<float>& bias,
+                                        const ConvolutionInput& input) {
+  std::vector<float> columns(weights.size());
+  for_each_weight(shape, [&](size_t at, size_t column) { columns[column] = weights[at]; });
+  Int8Weights rounded = round_at(columns, shape, scales_of(columns, shape, bias, input.scale));
+  IntegerConvolution out;
+  out.bias = integer_bias(rounded, bias, input);
+  out.weights.values.resize(weights.size());
+  for_each_weight(
+      shape, [&](size_t at, size_t column) { out.weights.values[at] = rounded.values[column]; });
+  out.weights.scales = std::move(rounded.scales);
+  out.weight_sqnr_db =
+      weight_sqnr_db(weights, out.weights, {1, shape.outputs, shape.inputs * shape.taps});
+  return out;
+}
+
+int64_t count_unsafe_pairs(std::span<const int8_t> values, const ConvolutionShape& shape) {
+  if (shape.depthwise) return 0;
+  std::vector<int8_t> columns(values.size());
+  for_each_weight(shape, [&](size_t at, size_t column) { columns[column] = values[at]; });
+  return count_unsafe_pairs(columns, shape.inputs * shape.taps, shape.outputs);
+}
+
+}  // namespace wattwise::quantize

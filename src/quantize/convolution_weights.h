@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "model/graph.h"
+#include "quantize/floats.h"
+#include "quantize/kernels.h"
+
+namespace wattwise::quantize {
+
+/// Convolution weights [outputs, inputs of a group, taps...] as the kernels multiply them: one
+/// column per output, whose rows run over taps, and over input channels within a tap.
+struct ConvolutionShape {
+  size_t outputs = 0;
+  size_t inputs = 0;
+  size_t taps = 1;
+  /// One input and one output channel in each group: multiplied one by one, without pairs.
+  bool depthwise = false;
+};
+ConvolutionShape convolution_shape(const model::Constant& weights, int64_t groups);
+
+/// int8 weights and int32 bias of an integer convolution. y = scales[c] x input scale x sum.
+struct IntegerConvolution {
+  Int8Weights weights;  ///< in the order of the file
+  std::vector<int32_t> bias;
+  double weight_sqnr_db = 0;
+};
+
+/// What the convolution reads: x = scale (q - zero point) + offset.
+struct ConvolutionInput {
+  double scale = 1;
+  double offset = 0;  ///< goes into the bias, exactly where no zeros are padded
+};
+
+/// Quantizes weights within the pair rule of kernels.h and bias at scales[c] x input scale. A bias
+/// that int32 could not hold beside the products makes its channel's scale larger.
+/// `bias` is empty or has one number for each output.
+IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& shape,
+                                        const std::vector<float>& bias,
+                                        const ConvolutionInput& input);
+
+/// Pairs of such weights, [outputs, inputs, taps], that break the rule of kernels.h.
+int64_t count_unsafe_pairs(std::span<const int8_t> values, const ConvolutionShape& shape);
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measured with ONNX Runtime 1.32 on one core with AVX-512, from profiles of convolutional models
+// in float (blocked layout) and in 8 bits (channels last).
+#include "quantize/integer_cost.h"
+
+#include <array>
+
+namespace wattwise::quantize {
+namespace {
+
+/// ns a multiplication, ns an output, and ns a call.
+struct Rate {
+  double multiplication;
+  double output;
+  double call;
+  double of(const StepWork& work) const {
+    return multiplication * work.multiplications + output * work.outputs + call;
+  }
+};
+
+struct Row {
+  std::string_view op;
+  Rate float_rate;
+  Rate integer_rate;
+};
+
+constexpr Row kDenseConvolution = {"Conv", {0.0085, 0.05, 1500}, {0.0035, 0.12, 3000}};
+constexpr Row kDepthwiseConvolution = {"Conv", {0.012, 0.15, 1500}, {0.03, 0.12, 3000}};
+constexpr Row kElementwise = {"", {0, 0.08, 1000}, {0, 0.08, 1500}};
+
+constexpr std::array kRows = {
+    Row{"HardSigmoid", {0, 0.05, 0}, {0, 0.03, 1500}},
+    Row{"Relu", {0, 0.01, 0}, {0, 0.03, 1500}},
+    Row{"Clip", {0, 0.01, 0}, {0, 0.03, 1500}},
+    Row{"Sigmoid", {0, 0.4, 1000}, {0, 0.3, 1500}},
+    Row{"GlobalAveragePool", {0, 0.05, 1000}, {0, 0.05, 1500}},
+    Row{"Reshape", {0, 0.03, 1000}, {0, 0.01, 1000}},
+    Row{"Flatten", {0, 0.03, 1000}, {0, 0.01, 1000}},
+    Row{"Squeeze", {0, 0.03, 1000}, {0, 0.01, 1000}},
+    Row{"Unsqueeze", {0, 0.03, 1000}, {0, 0.01, 1000}},
+};
+
+}  // namespace
+
+StepCost step_cost(std::string_view op, const StepWork& work) {
+  const Row* found = &kElementwise;
+  for (const Row& row : kRows) {
+    if (row.op == op) found = &row;
+  }
+  if (op == "Conv") found = work.depthwise ? &kDepthwiseConvolution : &kDenseConvolution;
+  return {found->float_rate.of(work), found->integer_rate.of(work)};
+}
+
+double quantize_ns(double elements) { return 2000 + 0.2 * elements; }
+double dequantize_ns(double elements) { return 2000 + 0.2 * elements; }
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <limits>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/graph.h"
+#include "optimize/graph_editor.h"
+#include "quantize/ranges.h"
+#include "wattwise/types.h"
+
+namespace wattwise::quantize {
+
+/// How an operator works on 8-bit activations in ONNX Runtime's CPU provider.
+enum class IntegerForm {
+  kConvolution,  ///< QLinearConv: int8 weights, int32 bias
+  kArithmetic,   ///< an integer kernel of its own for one or more activations
+  kMove,         ///< moves elements: works on the bytes as they are
+  kView,         ///< affine and clipping: the same bytes, clipped and read with another scale
+};
+
+/// y = clip(scale * x + shift, low, high), scale > 0.
+struct View {
+  double scale = 1;
+  double shift = 0;
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+};
+
+/// One operator that may work on integers, with the Relu or Clip behind it that costs nothing then,
+/// because 8 bits saturate where they end.
+struct IntegerStep {
+  IntegerForm form;
+  model::Node* node;
+  std::vector<model::Node*> absorbed;
+  std::vector<std::string> inputs;  ///< the activations that it reads
+  std::string output;               ///< of the last absorbed node
+  View view;                        ///< of kView; otherwise what was absorbed
+  double float_ns = 0;              ///< estimated time in float arithmetic
+  double integer_ns = 0;
+};
+
+/// The steps that gain by integers, in the order of the graph.
+struct IntegerPlan {
+  std::vector<IntegerStep> steps;
+  std::vector<Decision> decisions;  ///< convolutions that stay in float, and why
+};
+
+/// Which operators of the main graph work on integers: those that together take least time, changes
+/// between float and integers included. Solved exactly, as a minimum cut, for the cost table of
+/// integer_cost.h. `shapes` tells the sizes that costs refer to.
+IntegerPlan plan_integers(optimize::GraphEditor& graph, const model::ShapeTable& shapes);
+
+}  // namespace wattwise::quantize

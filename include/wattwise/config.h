@@ -15,6 +15,7 @@ struct QuantizationConfig {
   bool enabled = true;
   std::string preferred_method = "auto";
   std::string fallback_method = "weight_only";
+  std::string calibration_method = "mse";
   std::string objective = "energy";
   double max_accuracy_drop_percent = 1;
   std::string weight_only_arithmetic = "integer";

@@ -32,6 +32,8 @@ constexpr std::array kBindings = {
                                                                        "preferred_method"),
     bind<&Config::quantization, &QuantizationConfig::fallback_method>("quantization",
                                                                       "fallback_method"),
+    bind<&Config::quantization, &QuantizationConfig::calibration_method>("quantization",
+                                                                         "calibration_method"),
     bind<&Config::quantization, &QuantizationConfig::objective>("quantization", "objective"),
     bind<&Config::quantization, &QuantizationConfig::max_accuracy_drop_percent>(
         "quantization", "max_accuracy_drop_percent"),

@@ -10,6 +10,7 @@
 #include "engine/session.h"
 #include "model/graph_edit.h"
 #include "model/save.h"
+#include "quantize/saturation.h"
 
 namespace wattwise::deploy {
 namespace {
@@ -27,6 +28,16 @@ void shorten_names(Candidate& candidate) {
   if (count > 0) candidate.outcome.applied.push_back({"shorten_constant_names", count});
 }
 
+/// No file is written whose answers depend on the processor's way of adding products.
+Result<void> check_saturation(model::Model& model) {
+  const auto found = quantize::find_saturating_weights(model);
+  if (found.empty()) return {};
+  return Error(
+      ErrorCode::kInternal,
+      fmt::format("{} int8 weights saturate on processors without VNNI; {} has {} such pairs",
+                  found.size(), found.front().name, found.front().pairs));
+}
+
 Result<Candidate> make_candidate(Context& context, const CandidateSource& source,
                                  const std::string& method, const std::string& staged_path) {
   const auto* row = WATTWISE_TRY(quantize::find_method(method));
@@ -42,6 +53,7 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   }
   if (method != "none") shorten_names(candidate);
   WATTWISE_TRY(model::verify(candidate.model));
+  WATTWISE_TRY(check_saturation(candidate.model));
   WATTWISE_TRY(model::save(context.env(), candidate.model, staged_path));
   context.env().release_pages(candidate.model.source);
   const auto info = context.env().stat(staged_path);

@@ -100,13 +100,16 @@ void describe_request(const PrepareOptions& options, const config::Resolved& res
 }
 
 quantize::CalibrationData calibration_data(const std::shared_ptr<engine::Runtime>& runtime,
-                                           Env& env, const Samples& samples) {
-  return {runtime, env, [&samples]() -> quantize::SampleReader {
+                                           Env& env, const Samples& samples,
+                                           const std::string& method) {
+  return {runtime, env,
+          [&samples]() -> quantize::SampleReader {
             return [&samples, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
               if (next == samples.inputs.size()) return std::optional<TensorMap>();
               return std::optional(samples.inputs[next++]);
             };
-          }};
+          },
+          method};
 }
 
 Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& options) {
@@ -131,7 +134,8 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   const auto plan =
       WATTWISE_TRY(quantize::plan(optimized, shapes, result.requested_quantization_method,
                                   resolved.config.quantization, !options.samples.empty()));
-  const auto calibration = calibration_data(runtime, env, source.samples);
+  const auto calibration = calibration_data(runtime, env, source.samples,
+                                            resolved.config.quantization.calibration_method);
   const CandidateSource candidates{
       optimized,         shapes, source.samples, options.samples.empty() ? nullptr : &calibration,
       source.size_bytes, output};

@@ -24,12 +24,13 @@ struct Row {
   Rate integer_rate;
 };
 
-constexpr Row kDenseConvolution = {"Conv", {0.0085, 0.05, 1500}, {0.0035, 0.12, 3000}};
-constexpr Row kDepthwiseConvolution = {"Conv", {0.012, 0.15, 1500}, {0.03, 0.12, 3000}};
-constexpr Row kElementwise = {"", {0, 0.08, 1000}, {0, 0.08, 1500}};
+constexpr Row kDenseConvolution = {"Conv", {0.0085, 0.05, 1500}, {0.0019, 0.1, 3000}};
+constexpr Row kDepthwiseConvolution = {"Conv", {0.011, 0.15, 1500}, {0.015, 0.09, 2000}};
+constexpr Row kElementwise = {"", {0, 0.08, 1000}, {0, 0.19, 1500}};
 
 constexpr std::array kRows = {
-    Row{"HardSigmoid", {0, 0.05, 0}, {0, 0.03, 1500}},
+    Row{"HardSigmoid", {0, 0.05, 0}, {0, 0.03, 1000}},
+    Row{"BatchNormalization", {0, 0.1, 1000}, {}},
     Row{"Relu", {0, 0.01, 0}, {0, 0.03, 1500}},
     Row{"Clip", {0, 0.01, 0}, {0, 0.03, 1500}},
     Row{"Sigmoid", {0, 0.4, 1000}, {0, 0.3, 1500}},

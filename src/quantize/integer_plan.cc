@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 
 #include "optimize/affine.h"
@@ -187,6 +188,8 @@ bool absorb(const Reading& reading, IntegerStep& step, const IntegerStep& next) 
   return true;
 }
 
+bool clips(const View& view) { return std::isfinite(view.low) || std::isfinite(view.high); }
+
 StepWork work_of(const Reading& reading, const IntegerStep& step) {
   StepWork work;
   work.outputs = reading.elements(step.node->outputs[0]);
@@ -216,7 +219,8 @@ std::vector<IntegerStep> read_steps(const Reading& reading) {
     }
     const StepCost cost = step_cost(node->op_type, work_of(reading, *step));
     step->float_ns = cost.float_ns;
-    step->integer_ns = cost.integer_ns;
+    const bool only_read_otherwise = step->form == IntegerForm::kView && !clips(step->view);
+    step->integer_ns = only_read_otherwise ? 0 : cost.integer_ns;
     maker[step->output] = steps.size();
     steps.push_back(std::move(*step));
   }

@@ -60,6 +60,7 @@ TEST(Parity, EveryMethodStaysWithinItsBoundAndShrinksTheModel) {
   for (const model::Model& original : {text_like(), image_like()}) {
     const TensorMap expected = run(original);
     for (const MethodRow& row : method_table()) {
+      if (row.needs_calibration) continue;  // has a test of its own, with data
       model::Model model = model::clone(original);
       const auto outcome = row.run(model, {kNoShapes, kNoProgress});
       ASSERT_TRUE(outcome.has_value()) << row.name;

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/convolution_weights.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/test_models.h"
+#include "quantize/saturation.h"
+
+namespace wattwise::quantize {
+namespace {
+
+using model::make_float_constant;
+using model::random_floats;
+
+const model::Constant& dense() {
+  static const auto constant = make_float_constant("w", {5, 6, 3, 3}, random_floats(270, 8));
+  return constant;
+}
+
+/// Sums of products as VPMADDUBSW makes them, two at a time in 16 saturating bits, or exactly.
+int32_t dot(const std::vector<uint8_t>& a, const std::vector<int8_t>& w, bool saturating) {
+  int32_t sum = 0;
+  for (size_t i = 0; i < a.size(); i += 2) {
+    int32_t pair = a[i] * w[i] + (i + 1 < a.size() ? a[i + 1] * w[i + 1] : 0);
+    if (saturating) pair = std::clamp(pair, -32768, 32767);
+    sum += pair;
+  }
+  return sum;
+}
+
+/// The row of one output as kernels read it: taps outside, input channels inside.
+std::vector<int8_t> row_of(const std::vector<int8_t>& values, const ConvolutionShape& shape,
+                           size_t output) {
+  std::vector<int8_t> row;
+  for (size_t tap = 0; tap < shape.taps; ++tap) {
+    for (size_t in = 0; in < shape.inputs; ++in) {
+      row.push_back(values[(output * shape.inputs + in) * shape.taps + tap]);
+    }
+  }
+  return row;
+}
+
+TEST(ConvolutionWeights, SixteenBitSumsAreExact) {
+  const ConvolutionShape shape = convolution_shape(dense(), 1);
+  const auto made = quantize_convolution(Floats(dense().data.view()), shape, {}, {});
+  EXPECT_EQ(count_unsafe_pairs(made.weights.values, shape), 0);
+  const auto free = quantize_int8(Floats(dense().data.view()), {1, 5, 54});
+  EXPECT_GT(count_unsafe_pairs(free.values, shape), 0) << "the rule has something to do";
+  int64_t wrong = 0;
+  for (size_t output = 0; output < shape.outputs; ++output) {
+    const auto row = row_of(made.weights.values, shape, output);
+    const auto free_row = row_of(free.values, shape, output);
+    for (uint32_t seed = 0; seed < 50; ++seed) {
+      std::vector<uint8_t> a;
+      for (const float x : random_floats(row.size(), seed)) {
+        a.push_back(seed == 0 ? 255 : static_cast<uint8_t>(std::fabs(x) * 255));
+      }
+      EXPECT_EQ(dot(a, row, true), dot(a, row, false));
+      wrong += dot(a, free_row, true) != dot(a, free_row, false);
+    }
+  }
+  EXPECT_GT(wrong, 0) << "the oracle sees what full ranges do";
+}
+
+TEST(ConvolutionWeights, DepthwiseKeepsTheFullRange) {
+  const auto weights = make_float_constant("w", {4, 1, 3, 3}, random_floats(36, 2));
+  const ConvolutionShape shape = convolution_shape(weights, 4);
+  EXPECT_TRUE(shape.depthwise);
+  const auto made = quantize_convolution(Floats(weights.data.view()), shape, {}, {});
+  EXPECT_EQ(made.weights.values, quantize_int8(Floats(weights.data.view()), {1, 4, 9}).values);
+  EXPECT_FALSE(convolution_shape(weights, 2).depthwise) << "two outputs a group are pairs";
+}
+
+TEST(ConvolutionWeights, ABiasThatInt32CannotHoldCoarsensItsChannelOnly) {
+  const ConvolutionShape shape = convolution_shape(dense(), 1);
+  const std::vector<float> bias = {0, 1e6F, -1e6F, 0.25F, 3};
+  const ConvolutionInput input{1e-4, 0};
+  const auto made = quantize_convolution(Floats(dense().data.view()), shape, bias, input);
+  const auto usual = quantize_convolution(Floats(dense().data.view()), shape, {}, input);
+  for (size_t c = 0; c < bias.size(); ++c) {
+    const double step = made.weights.scales[c] * input.scale;
+    EXPECT_NEAR(made.bias[c] * step, bias[c], std::max(step, 1e-5 * std::fabs(bias[c]))) << c;
+    EXPECT_LE(std::abs(static_cast<int64_t>(made.bias[c])), int64_t{1} << 30);
+    EXPECT_EQ(made.weights.scales[c] == usual.weights.scales[c], std::fabs(bias[c]) < 1e3F) << c;
+  }
+}
+
+TEST(ConvolutionWeights, AChannelWithoutWeightsKeepsItsBias) {
+  const auto zeros = make_float_constant("w", {2, 3, 1, 1}, std::vector<float>(6));
+  const auto made = quantize_convolution(Floats(zeros.data.view()), convolution_shape(zeros, 1),
+                                         {0.01F, 0}, {0.05, 0});
+  EXPECT_NEAR(made.bias[0] * made.weights.scales[0] * 0.05, 0.01, 1e-6);
+  EXPECT_EQ(made.bias[1], 0);
+}
+
+TEST(ConvolutionWeights, OffsetsOfTheInputGoIntoTheBias) {
+  const ConvolutionShape shape = convolution_shape(dense(), 1);
+  const auto made = quantize_convolution(Floats(dense().data.view()), shape, {}, {0.01, 0.004});
+  for (size_t c = 0; c < shape.outputs; ++c) {
+    double sum = 0;
+    for (const int8_t q : row_of(made.weights.values, shape, c)) sum += q;
+    const double scale = made.weights.scales[c];
+    EXPECT_NEAR(made.bias[c] * scale * 0.01, 0.004 * sum * scale, scale * 0.01);
+  }
+}
+
+/// y = Conv(DequantizeLinear(x), DequantizeLinear(w)).
+model::Model integer_convolution(const std::vector<int8_t>& values) {
+  model::Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", 13}};
+  model.graph.inputs = {model::make_value("x", DataType::kUint8, {1, 6, 8, 8})};
+  model.graph.outputs = {model::make_value("y", DataType::kFloat, {1, 5, 6, 6})};
+  model.graph.initializers = {
+      model::make_constant(
+          "w8",
+          {DataType::kInt8, dense().shape, Bytes::copy_of(std::span<const int8_t>(values)), {}}),
+      make_float_constant("scale", {}, std::vector<float>{0.1F})};
+  model.graph.nodes = {model::make_node("DequantizeLinear", {"x", "scale"}, "xf"),
+                       model::make_node("DequantizeLinear", {"w8", "scale"}, "wf"),
+                       model::make_node("Conv", {"xf", "wf"}, "y")};
+  return model;
+}
+
+TEST(Saturation, FindsTheWeightsThatBreakTheRule) {
+  const Floats weights(dense().data.view());
+  const ConvolutionShape shape = convolution_shape(dense(), 1);
+  auto sound = integer_convolution(quantize_convolution(weights, shape, {}, {}).weights.values);
+  EXPECT_TRUE(find_saturating_weights(sound).empty());
+  const auto free = quantize_int8(weights, {1, 5, 54});
+  auto unsound = integer_convolution(free.values);
+  const auto found = find_saturating_weights(unsound);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].name, "wf");
+  EXPECT_EQ(found[0].pairs, count_unsafe_pairs(free.values, shape));
+  unsound.graph.nodes[0].op_type = "Cast";  // float activations: no integer product
+  EXPECT_TRUE(find_saturating_weights(unsound).empty());
+}
+
+}  // namespace
+}  // namespace wattwise::quantize

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/saturation.h"
+
+#include <array>
+#include <map>
+#include <optional>
+
+#include "model/walk.h"
+#include "quantize/convolution_weights.h"
+#include "quantize/kernels.h"
+
+namespace wattwise::quantize {
+namespace {
+
+using Producers = std::map<std::string, const model::Node*>;
+
+/// Where an operator reads int8 weights.
+struct Row {
+  std::string_view domain;
+  std::string_view op;
+  size_t slot;
+  bool convolution;
+  bool dequantized;  ///< reads them, and its activations, through DequantizeLinear
+};
+
+constexpr std::array kRows = {
+    Row{"", "Conv", 1, true, true},
+    Row{"", "MatMul", 1, false, true},
+    Row{"", "QLinearConv", 3, true, false},
+    Row{"", "QLinearMatMul", 3, false, false},
+    Row{"", "MatMulInteger", 1, false, false},
+    Row{"com.microsoft", "DynamicQuantizeMatMul", 1, false, false},
+    Row{"com.microsoft", "MatMulIntegerToFloat", 1, false, false},
+    Row{"com.microsoft", "DynamicQuantizeLSTM", 1, false, false},
+    Row{"com.microsoft", "DynamicQuantizeLSTM", 2, false, false},
+};
+
+bool matches(const Row& row, const model::Node& node) {
+  const bool same_domain = row.domain.empty() ? node.is_standard() : node.domain == row.domain;
+  return same_domain && node.op_type == row.op && node.inputs.size() > row.slot;
+}
+
+/// The value behind DequantizeLinear; absent if there is none.
+std::optional<std::string> dequantized(const Producers& producers, const std::string& value) {
+  const auto it = producers.find(value);
+  if (it == producers.end() || !it->second->is("DequantizeLinear")) return std::nullopt;
+  return it->second->inputs[0];
+}
+
+int64_t unsafe_pairs(const model::Constant& weights, const Row& row, const model::Node& node) {
+  const std::span<const int8_t> values(reinterpret_cast<const int8_t*>(weights.data.data()),
+                                       weights.data.size());
+  if (row.convolution) {
+    if (weights.shape.size() < 3) return 0;
+    return count_unsafe_pairs(values, convolution_shape(weights, node.int_or("group", 1)));
+  }
+  if (weights.shape.size() < 2) return 0;
+  const auto rows = static_cast<size_t>(weights.shape[weights.shape.size() - 2]);
+  const auto columns = static_cast<size_t>(weights.shape.back());
+  int64_t count = 0;
+  for (size_t at = 0; rows * columns > 0 && at < values.size(); at += rows * columns) {
+    count += count_unsafe_pairs(values.subspan(at, rows * columns), rows, columns);
+  }
+  return count;
+}
+
+/// The int8 constant that the row's operator multiplies; null if it has none.
+const model::Constant* integer_weights(const model::ConstantIndex& constants,
+                                       const model::Graph& graph, const Producers& producers,
+                                       const Row& row, const model::Node& node) {
+  std::string value = node.inputs[row.slot];
+  if (row.dequantized) {
+    const auto weights = dequantized(producers, value);
+    if (!weights || !dequantized(producers, node.inputs[0])) return nullptr;
+    value = *weights;
+  }
+  const model::Constant* constant = constants.find(graph, value);
+  return constant && constant->type == DataType::kInt8 ? constant : nullptr;
+}
+
+}  // namespace
+
+std::vector<SaturatingWeight> find_saturating_weights(model::Model& model) {
+  const model::ConstantIndex constants(model.graph);
+  std::vector<SaturatingWeight> found;
+  model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
+    Producers producers;
+    for (const model::Node& node : graph.nodes) {
+      for (const std::string& output : node.outputs) producers[output] = &node;
+    }
+    for (const model::Node& node : graph.nodes) {
+      for (const Row& row : kRows) {
+        if (!matches(row, node)) continue;
+        const auto* weights = integer_weights(constants, graph, producers, row, node);
+        const int64_t pairs = weights ? unsafe_pairs(*weights, row, node) : 0;
+        if (pairs > 0) found.push_back({node.inputs[row.slot], pairs});
+      }
+    }
+  });
+  return found;
+}
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include "engine/session.h"
+#include "measure/metrics.h"
+#include "model/graph_edit.h"
+#include "model/load.h"
+#include "model/test_models.h"
+#include "quantize/quantize.h"
+#include "quantize/saturation.h"
+
+namespace wattwise::quantize {
+namespace {
+
+using model::make_float_constant;
+using model::make_node;
+using model::random_floats;
+
+std::shared_ptr<engine::Runtime> runtime() {
+  static const auto loaded = engine::load_runtime(system_env(), {});
+  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
+  return *loaded;
+}
+
+void add_convolution(model::Graph& graph, const std::string& input, const std::string& output,
+                     std::vector<int64_t> shape, int64_t groups = 1) {
+  size_t count = 1;
+  for (const int64_t dim : shape) count *= static_cast<size_t>(dim);
+  auto weights = random_floats(count, static_cast<uint32_t>(graph.nodes.size()));
+  const float fan_in = std::sqrt(static_cast<float>(count) / static_cast<float>(shape[0]));
+  for (float& w : weights) w /= fan_in / 2;
+  const auto bias = random_floats(static_cast<size_t>(shape[0]), 99);
+  const int64_t pad = shape[2] / 2;
+  graph.initializers.push_back(make_float_constant(output + "_w", shape, weights));
+  graph.initializers.push_back(make_float_constant(output + "_b", {shape[0]}, bias));
+  model::Node node = make_node("Conv", {input, output + "_w", output + "_b"}, output);
+  node.set_attribute("group", groups);
+  node.set_attribute("pads", std::vector<int64_t>{pad, pad, pad, pad});
+  graph.nodes.push_back(std::move(node));
+}
+
+/// Every form that integers have, on a free width: HardSwish, an affine map before padding,
+/// depthwise, Relu taken in and not, a residual, swish, pooling, a gate, movement, Concat.
+model::Model mobile_like() {
+  model::Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", 13}};
+  model::Graph& graph = model.graph;
+  graph.name = "mobile";
+  graph.inputs = {model::make_value("x", DataType::kFloat, {1, 3, 32, -1})};
+  graph.outputs = {model::make_value("y", DataType::kFloat, {1, 128, -1})};
+  graph.initializers = {make_float_constant("scale", {1}, std::vector<float>{0.7F}),
+                        make_float_constant("shift", {1}, std::vector<float>{0.2F}),
+                        model::make_int64_constant("flat", {3}, std::vector<int64_t>{1, 128, -1})};
+  const auto add = [&](std::string op, std::vector<std::string> in,
+                       std::string out) -> model::Node& {
+    graph.nodes.push_back(make_node(std::move(op), std::move(in), std::move(out)));
+    return graph.nodes.back();
+  };
+  add_convolution(graph, "x", "c1", {32, 3, 3, 3});
+  add("HardSigmoid", {"c1"}, "g1").set_attribute("alpha", 1.0F / 6);
+  add("Mul", {"c1", "g1"}, "h1");
+  add("Mul", {"h1", "scale"}, "s1");
+  add("Add", {"s1", "shift"}, "a1");
+  add_convolution(graph, "a1", "c2", {32, 1, 3, 3}, 32);
+  add("Relu", {"c2"}, "r2");
+  add_convolution(graph, "r2", "c3", {64, 32, 3, 3});
+  add("Sigmoid", {"c3"}, "g3");
+  add("Mul", {"c3", "g3"}, "h3");
+  add("MaxPool", {"h3"}, "p3").set_attribute("kernel_shape", std::vector<int64_t>{2, 2});
+  add_convolution(graph, "p3", "c4", {64, 64, 3, 3});
+  add("Add", {"p3", "c4"}, "s4");
+  add("Relu", {"s4"}, "r4");
+  add("GlobalAveragePool", {"r4"}, "q4");
+  add("HardSigmoid", {"q4"}, "g4");
+  add("Mul", {"r4", "g4"}, "m4");
+  add_convolution(graph, "m4", "c5", {64, 64, 3, 3});
+  add("Concat", {"m4", "c5"}, "k5").set_attribute("axis", int64_t{1});
+  add("Reshape", {"k5", "flat"}, "y");
+  return model;
+}
+
+TensorMap sample(uint32_t seed, int64_t width = 48) {
+  auto values = random_floats(static_cast<size_t>(3 * 32 * width), seed);
+  return {{"x", make_float_tensor({1, 3, 32, width}, values)}};
+}
+
+CalibrationData calibration(const std::vector<TensorMap>& samples) {
+  return {runtime(), system_env(), [&samples]() -> SampleReader {
+            return [&samples, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
+              if (next == samples.size()) return std::optional<TensorMap>();
+              return std::optional(samples[next++]);
+            };
+          }};
+}
+
+std::vector<TensorMap> samples_of_many_widths() {
+  std::vector<TensorMap> samples;
+  for (uint32_t i = 0; i < 8; ++i) samples.push_back(sample(i, 40 + 4 * i));
+  return samples;
+}
+
+const Progress kNoProgress;
+
+/// The model by `static`; ranges from these samples.
+MethodOutcome quantize_statically(model::Model& model, const std::vector<TensorMap>& samples) {
+  const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {{{"x:3", 48}}, {}});
+  EXPECT_TRUE(shapes.has_value());
+  const auto data = calibration(samples);
+  const auto outcome = (*find_method("static"))->run(model, {*shapes, kNoProgress, &data});
+  EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
+  EXPECT_TRUE(model::verify(model).has_value());
+  return *outcome;
+}
+
+TensorMap run(const model::Model& model, const TensorMap& inputs) {
+  auto session = engine::open_session(runtime(), system_env(), model, "test", {});
+  EXPECT_TRUE(session.has_value()) << session.error().to_string();
+  auto outputs = (*session)->run(inputs);
+  EXPECT_TRUE(outputs.has_value()) << outputs.error().to_string();
+  return *outputs;
+}
+
+/// The graph as ONNX Runtime runs it.
+model::Model optimized(const model::Model& model) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "wattwise_static_test.onnx").string();
+  engine::SessionOptions options;
+  options.optimized_model_path = path;
+  options.optimization = engine::GraphOptimization::kExtended;
+  EXPECT_TRUE(engine::open_session(runtime(), system_env(), model, "test", options).has_value());
+  auto loaded = model::load(system_env(), path);
+  EXPECT_TRUE(loaded.has_value());
+  std::filesystem::remove(path);
+  return std::move(*loaded);
+}
+
+int64_t count(const model::Model& model, std::string_view op) {
+  return std::count_if(model.graph.nodes.begin(), model.graph.nodes.end(),
+                       [&](const model::Node& node) { return node.op_type == op; });
+}
+
+TEST(Static, LeavesNoPairUnfused) {
+  model::Model model = mobile_like();
+  const auto outcome = quantize_statically(model, samples_of_many_widths());
+  EXPECT_EQ(outcome.applied.front().name, "static_int8_convolution");
+  EXPECT_EQ(outcome.applied.front().node_count, 5);
+  const model::Model seen = optimized(model);
+  EXPECT_EQ(count(seen, "QuantizeLinear"), 1) << "the input";
+  EXPECT_EQ(count(seen, "DequantizeLinear"), 1) << "the output";
+  EXPECT_EQ(count(seen, "Conv"), 0);
+  EXPECT_EQ(count(seen, "QLinearConv"), 5);
+  EXPECT_EQ(count(seen, "QLinearMul"), 3);
+  EXPECT_EQ(count(seen, "QLinearAdd"), 1);
+  EXPECT_EQ(count(seen, "QLinearSigmoid"), 1);
+  EXPECT_EQ(count(seen, "QLinearConcat"), 1);
+  EXPECT_EQ(count(seen, "QLinearGlobalAveragePool"), 1);
+  EXPECT_EQ(count(seen, "Relu"), 0) << "8 bits end where Relu does";
+  for (const char* op : {"Conv", "Mul", "Add", "Sigmoid", "Concat", "GlobalAveragePool"}) {
+    EXPECT_EQ(count(seen, op), 0) << op;
+  }
+}
+
+TEST(Static, AnswersAsTheFloatModelDoes) {
+  model::Model model = mobile_like();
+  const auto outcome = quantize_statically(model, samples_of_many_widths());
+  EXPECT_TRUE(find_saturating_weights(model).empty());
+  for (const LayerQuantization& layer : outcome.layers) EXPECT_GT(layer.weight_sqnr_db, 35);
+  for (const int64_t width : {48, 64}) {
+    const auto unseen = sample(100, width);
+    const auto compared = measure::compare_outputs(run(mobile_like(), unseen), run(model, unseen));
+    ASSERT_TRUE(compared.has_value());
+    EXPECT_GT(compared->front().sqnr_db, 25) << width;
+  }
+}
+
+TEST(Static, ValuesThatOthersReadKeepTheirNames) {
+  model::Model original = mobile_like();
+  for (const char* name : {"c1", "a1", "p3", "r4"}) {
+    original.graph.outputs.push_back(model::make_value(name, DataType::kFloat, {1, -1, -1, -1}));
+  }
+  model::Model model = model::clone(original);
+  quantize_statically(model, samples_of_many_widths());
+  const auto compared = measure::compare_outputs(run(original, sample(7)), run(model, sample(7)));
+  ASSERT_TRUE(compared.has_value());
+  ASSERT_EQ(compared->size(), 5u);
+  for (const auto& output : *compared) EXPECT_GT(output.sqnr_db, 25) << output.output;
+}
+
+TEST(Static, WhatDoesNotPayStaysInFloatAndSaysSo) {
+  model::Model model = model::image_like();
+  const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
+  ASSERT_TRUE(shapes.has_value());
+  const std::vector<TensorMap> samples = {
+      {{"x", make_float_tensor({1, 8, 10, 10}, random_floats(800, 1))}}};
+  const auto data = calibration(samples);
+  const auto outcome = (*find_method("static"))->run(model, {*shapes, kNoProgress, &data});
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_TRUE(outcome->applied.empty());
+  EXPECT_EQ(outcome->decisions.back().action, "keep_float");
+}
+
+TEST(Static, NeedsData) {
+  model::Model model = mobile_like();
+  const model::ShapeTable shapes;
+  const auto* row = *find_method("static");
+  EXPECT_TRUE(row->needs_calibration);
+  const auto without = row->run(model, {shapes, kNoProgress});
+  ASSERT_FALSE(without.has_value());
+  EXPECT_EQ(without.error().code(), ErrorCode::kInvalidArgument);
+  const std::vector<TensorMap> none;
+  const auto data = calibration(none);
+  const auto empty = gather_activations(mobile_like(), {"c1"}, data, kNoProgress);
+  ASSERT_FALSE(empty.has_value());
+  EXPECT_NE(empty.error().message().find("no sample"), std::string::npos);
+}
+
+TEST(Calibration, GathersWhatTheModelComputes) {
+  const std::vector<TensorMap> samples = {sample(1), sample(2, 60)};
+  const auto table =
+      gather_activations(mobile_like(), {"x", "r2"}, calibration(samples), kNoProgress);
+  ASSERT_TRUE(table.has_value());
+  model::Model exposed = mobile_like();
+  exposed.graph.outputs = {model::make_value("r2", DataType::kFloat, {1, 32, 32, -1})};
+  ActivationStatistics expected;
+  for (const TensorMap& inputs : samples) {
+    const TensorMap outputs = run(exposed, inputs);
+    expected.add(outputs.at("r2").values<float>());
+  }
+  EXPECT_EQ(table->at("r2").samples(), 2);
+  EXPECT_NEAR(table->at("r2").extremes().high, expected.extremes().high, 1e-5);
+  EXPECT_EQ(table->at("r2").extremes().low, 0);
+  EXPECT_NEAR(table->at("x").extremes().low, -1, 1e-3);
+}
+
+}  // namespace
+}  // namespace wattwise::quantize

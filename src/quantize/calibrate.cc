@@ -34,40 +34,72 @@ TensorMap inputs_for(const engine::Session& session, const TensorMap& sample) {
   return inputs;
 }
 
+/// The model that computes these values and nothing else. Values that are fed need no computing.
+class Observer {
+ public:
+  static Result<Observer> open(const model::Model& model, const std::vector<std::string>& values,
+                               const CalibrationData& data) {
+    Observer observer;
+    std::vector<std::string> computed;
+    const auto& inputs = model.graph.inputs;
+    for (const std::string& name : values) {
+      const auto named = [&](const model::Value& input) { return input.name == name; };
+      const bool is_fed = std::any_of(inputs.begin(), inputs.end(), named);
+      (is_fed ? observer.fed_ : computed).push_back(name);
+    }
+    engine::SessionOptions options;
+    options.memory_pattern = false;  // samples differ in shape
+    observer.session_ = WATTWISE_TRY(engine::open_session(
+        data.runtime, data.env, expose(model, computed), "the model", options));
+    return observer;
+  }
+
+  Result<TensorMap> look_at(const TensorMap& sample) const {
+    TensorMap values = WATTWISE_TRY(session_->run(inputs_for(*session_, sample)));
+    for (const std::string& name : fed_) values[name] = sample.at(name);
+    return values;
+  }
+
+ private:
+  std::unique_ptr<engine::Session> session_;
+  std::vector<std::string> fed_;
+};
+
+Error no_sample() {
+  return Error(ErrorCode::kInvalidArgument,
+               "the calibration data holds no sample; pass inputs like those of the application");
+}
+
 }  // namespace
 
 Result<ActivationTable> gather_activations(const model::Model& model,
                                            const std::vector<std::string>& values,
                                            const CalibrationData& data, const Progress& progress) {
   ActivationTable table;
-  // Values that are fed are not computed: the sample has them.
-  std::vector<std::string> computed;
-  std::vector<std::string> fed;
-  for (const std::string& name : values) {
-    const auto& inputs = model.graph.inputs;
-    const bool is_input = std::any_of(inputs.begin(), inputs.end(),
-                                      [&](const auto& input) { return input.name == name; });
-    (is_input ? fed : computed).push_back(name);
-  }
-  engine::SessionOptions options;
-  options.memory_pattern = false;  // samples differ in shape
-  const auto session = WATTWISE_TRY(
-      engine::open_session(data.runtime, data.env, expose(model, computed), "the model", options));
+  const Observer observer = WATTWISE_TRY(Observer::open(model, values, data));
   SampleReader next = data.open();
   int64_t count = 0;
   for (;; ++count) {
     const auto sample = WATTWISE_TRY(next());
     if (!sample) break;
-    const TensorMap outputs = WATTWISE_TRY(session->run(inputs_for(*session, *sample)));
-    for (const auto& [name, tensor] : outputs) table[name].add(tensor.values<float>());
-    for (const std::string& name : fed) table[name].add(sample->at(name).values<float>());
+    const TensorMap seen = WATTWISE_TRY(observer.look_at(*sample));
+    for (const auto& [name, tensor] : seen) table[name].add(tensor.values<float>());
     WATTWISE_TRY(report_progress(progress, fmt::format("calibrating, sample {}", count + 1), 0.3));
   }
-  if (count == 0) {
-    return Error(ErrorCode::kInvalidArgument,
-                 "the calibration data holds no sample; pass inputs like those of the application");
-  }
+  if (count == 0) return no_sample();
   return table;
+}
+
+Result<TensorMap> first_sample(const CalibrationData& data) {
+  auto sample = WATTWISE_TRY(data.open()());
+  if (!sample) return no_sample();
+  return std::move(*sample);
+}
+
+Result<TensorMap> compute_values(const model::Model& model, const std::vector<std::string>& values,
+                                 const CalibrationData& data, const TensorMap& sample) {
+  const Observer observer = WATTWISE_TRY(Observer::open(model, values, data));
+  return observer.look_at(sample);
 }
 
 }  // namespace wattwise::quantize

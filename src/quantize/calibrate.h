@@ -37,4 +37,11 @@ Result<ActivationTable> gather_activations(const model::Model& model,
                                            const std::vector<std::string>& values,
                                            const CalibrationData& data, const Progress& progress);
 
+/// The first sample; kInvalidArgument if there is none.
+Result<TensorMap> first_sample(const CalibrationData& data);
+
+/// These float values of the main graph for one sample.
+Result<TensorMap> compute_values(const model::Model& model, const std::vector<std::string>& values,
+                                 const CalibrationData& data, const TensorMap& sample);
+
 }  // namespace wattwise::quantize

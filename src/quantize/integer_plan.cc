@@ -170,10 +170,6 @@ std::optional<IntegerStep> read_step(const Reading& reading, model::Node& node) 
   return std::nullopt;
 }
 
-bool computes(const IntegerStep& step) {
-  return step.form == IntegerForm::kConvolution || step.form == IntegerForm::kArithmetic;
-}
-
 /// Takes a following Relu or Clip in, if nothing else sees what comes before it.
 bool absorb(const Reading& reading, IntegerStep& step, const IntegerStep& next) {
   if (!computes(step) || next.form != IntegerForm::kView || next.view.scale != 1 ||
@@ -206,7 +202,121 @@ StepWork work_of(const Reading& reading, const IntegerStep& step) {
   return work;
 }
 
-std::vector<IntegerStep> read_steps(const Reading& reading) {
+/// Who makes and who reads a value, among the steps.
+struct Traffic {
+  std::optional<size_t> maker;
+  std::vector<size_t> readers;
+  int reads = 0;  ///< by steps
+};
+
+std::map<std::string, Traffic> traffic_of(const std::vector<IntegerStep>& steps) {
+  std::map<std::string, Traffic> traffic;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    traffic[steps[i].output].maker = i;
+    for (const std::string& input : steps[i].inputs) {
+      traffic[input].readers.push_back(i);
+      ++traffic[input].reads;
+    }
+  }
+  return traffic;
+}
+
+/// The candidates as a cut: near is integer. A value is changed once, however many read it: one
+/// more vertex for each direction stands for the changed value.
+class Partition {
+ public:
+  Partition(const Reading& reading, const std::vector<IntegerStep>& steps, const NoiseTable& noise)
+      : steps_(steps), traffic_(traffic_of(steps)) {
+    const auto holder = holders(steps);
+    for (const auto& [value, flow] : traffic_) {
+      Change& change = changes_[value];
+      change.elements = reading.elements(value);
+      change.leaves = reading.graph.uses(value) > flow.reads;
+      const auto found = noise.find(holder.at(value));
+      if (found != noise.end()) change.noise = found->second;
+    }
+  }
+
+  std::vector<bool> solve(double ns_per_noise) const {
+    const size_t outside = steps_.size() + 2 * traffic_.size();
+    MinCut cut(outside + 1);
+    cut.add_costs(outside, MinCut::kForbidden, 0);
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      const double noise = computes(steps_[i]) ? changes_.at(steps_[i].output).noise : 0;
+      cut.add_costs(i, steps_[i].integer_ns + ns_per_noise * noise, steps_[i].float_ns);
+    }
+    size_t vertex = steps_.size();
+    for (const auto& [value, flow] : traffic_) {
+      const Change& change = changes_.at(value);
+      const size_t maker = flow.maker.value_or(outside);
+      const size_t as_integer = vertex++;
+      const size_t as_float = vertex++;
+      cut.add_edge(as_integer, maker, quantize_ns(change.elements) + ns_per_noise * change.noise);
+      cut.add_edge(maker, as_float, dequantize_ns(change.elements));
+      for (const size_t reader : flow.readers) {
+        cut.add_edge(reader, as_integer, MinCut::kForbidden);
+        cut.add_edge(as_float, reader, MinCut::kForbidden);
+      }
+      if (change.leaves) cut.add_edge(as_float, outside, MinCut::kForbidden);
+    }
+    return cut.solve();
+  }
+
+  /// Time and noise of a choice.
+  void measure(const std::vector<bool>& sides, IntegerPlan& plan) const {
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      plan.ns += sides[i] ? steps_[i].integer_ns : steps_[i].float_ns;
+    }
+    for (const auto& [value, flow] : traffic_) {
+      const Change& change = changes_.at(value);
+      const bool made = flow.maker && sides[*flow.maker];
+      const auto reads = [&](size_t reader) { return sides[reader]; };
+      const bool read = std::any_of(flow.readers.begin(), flow.readers.end(), reads);
+      const bool all = std::all_of(flow.readers.begin(), flow.readers.end(), reads);
+      if (read && !made) plan.ns += quantize_ns(change.elements);
+      if (made && (!all || change.leaves)) plan.ns += dequantize_ns(change.elements);
+      if (made ? computes(steps_[*flow.maker]) : read) plan.noise += change.noise;
+    }
+  }
+
+ private:
+  struct Change {
+    double elements = 0;
+    double noise = 0;
+    bool leaves = false;  ///< others than the steps read the value
+  };
+  const std::vector<IntegerStep>& steps_;
+  std::map<std::string, Traffic> traffic_;
+  std::map<std::string, Change> changes_;
+};
+
+Decision keep_float(const IntegerStep& step) {
+  const std::string& name = step.node->name;
+  return {"keep_float", name.empty() ? "Conv making " + step.node->outputs[0] : name,
+          step.integer_ns >= step.float_ns
+              ? fmt::format("it would take {:.0f} us on integers, {:.0f} us in float (estimated)",
+                            step.integer_ns / 1e3, step.float_ns / 1e3)
+              : "it would gain less on integers than changing its values to and fro, and the "
+                "noise that this makes, are worth"};
+}
+
+}  // namespace
+
+bool computes(const IntegerStep& step) {
+  return step.form == IntegerForm::kConvolution || step.form == IntegerForm::kArithmetic;
+}
+
+std::map<std::string, std::string> holders(const std::vector<IntegerStep>& steps) {
+  std::map<std::string, std::string> out;
+  for (const IntegerStep& step : steps) {
+    for (const std::string& input : step.inputs) out.try_emplace(input, input);
+    out[step.output] = computes(step) ? step.output : out.at(step.inputs[0]);
+  }
+  return out;
+}
+
+std::vector<IntegerStep> read_integer_steps(GraphEditor& graph, const model::ShapeTable& shapes) {
+  const Reading reading{graph, shapes};
   std::vector<IntegerStep> steps;
   std::unordered_map<std::string, size_t> maker;
   for (model::Node* node : reading.graph.nodes()) {
@@ -227,75 +337,16 @@ std::vector<IntegerStep> read_steps(const Reading& reading) {
   return steps;
 }
 
-/// Who makes and who reads a value, among the steps.
-struct Traffic {
-  std::optional<size_t> maker;
-  std::vector<size_t> readers;
-  int reads = 0;  ///< by steps
-};
-
-std::map<std::string, Traffic> traffic_of(const std::vector<IntegerStep>& steps) {
-  std::map<std::string, Traffic> traffic;
-  for (size_t i = 0; i < steps.size(); ++i) {
-    traffic[steps[i].output].maker = i;
-    for (const std::string& input : steps[i].inputs) {
-      traffic[input].readers.push_back(i);
-      ++traffic[input].reads;
-    }
-  }
-  return traffic;
-}
-
-/// Near is integer. A value is changed once, however many read it: one more vertex for each
-/// direction stands for the changed value.
-std::vector<bool> choose_sides(const Reading& reading, const std::vector<IntegerStep>& steps) {
-  const auto traffic = traffic_of(steps);
-  MinCut cut(steps.size() + 2 * traffic.size() + 1);
-  const size_t outside = steps.size() + 2 * traffic.size();
-  cut.add_costs(outside, MinCut::kForbidden, 0);
-  for (size_t i = 0; i < steps.size(); ++i) {
-    cut.add_costs(i, steps[i].integer_ns, steps[i].float_ns);
-  }
-  size_t vertex = steps.size();
-  for (const auto& [value, flow] : traffic) {
-    const double elements = reading.elements(value);
-    const size_t maker = flow.maker.value_or(outside);
-    const size_t as_integer = vertex++;
-    const size_t as_float = vertex++;
-    cut.add_edge(as_integer, maker, quantize_ns(elements));
-    cut.add_edge(maker, as_float, dequantize_ns(elements));
-    for (const size_t reader : flow.readers) {
-      cut.add_edge(reader, as_integer, MinCut::kForbidden);
-      cut.add_edge(as_float, reader, MinCut::kForbidden);
-    }
-    if (reading.graph.uses(value) > flow.reads) {
-      cut.add_edge(as_float, outside, MinCut::kForbidden);
-    }
-  }
-  std::vector<bool> sides = cut.solve();
-  sides.resize(steps.size());
-  return sides;
-}
-
-Decision keep_float(const IntegerStep& step) {
-  const std::string& name = step.node->name;
-  return {"keep_float", name.empty() ? "Conv making " + step.node->outputs[0] : name,
-          step.integer_ns >= step.float_ns
-              ? fmt::format("it would take {:.0f} us on integers, {:.0f} us in float (estimated)",
-                            step.integer_ns / 1e3, step.float_ns / 1e3)
-              : "it would gain less on integers than changing its values to and fro costs"};
-}
-
-}  // namespace
-
-IntegerPlan plan_integers(GraphEditor& graph, const model::ShapeTable& shapes) {
-  const Reading reading{graph, shapes};
-  std::vector<IntegerStep> steps = read_steps(reading);
-  const std::vector<bool> sides = choose_sides(reading, steps);
+IntegerPlan plan_integers(GraphEditor& graph, const model::ShapeTable& shapes,
+                          const std::vector<IntegerStep>& steps, const NoiseTable& noise,
+                          double ns_per_noise) {
+  const Partition partition({graph, shapes}, steps, noise);
+  const std::vector<bool> sides = partition.solve(ns_per_noise);
   IntegerPlan plan;
+  partition.measure(sides, plan);
   for (size_t i = 0; i < steps.size(); ++i) {
     if (sides[i]) {
-      plan.steps.push_back(std::move(steps[i]));
+      plan.steps.push_back(steps[i]);
     } else if (steps[i].form == IntegerForm::kConvolution) {
       plan.decisions.push_back(keep_float(steps[i]));
     }

@@ -47,11 +47,30 @@ struct IntegerStep {
 struct IntegerPlan {
   std::vector<IntegerStep> steps;
   std::vector<Decision> decisions;  ///< convolutions that stay in float, and why
+  double ns = 0;                    ///< estimated time of all candidates, changes included
+  double noise = 0;                 ///< sum over the values that it holds in integers
 };
 
-/// Which operators of the main graph work on integers: those that together take least time, changes
-/// between float and integers included. Solved exactly, as a minimum cut, for the cost table of
-/// integer_cost.h. `shapes` tells the sizes that costs refer to.
-IntegerPlan plan_integers(optimize::GraphEditor& graph, const model::ShapeTable& shapes);
+/// What holding a value in 8 bits does to the model's outputs: error over signal, squared. Values
+/// that are not listed do nothing.
+using NoiseTable = std::map<std::string, double>;
+
+/// Every operator of the main graph that has an integer form as it stands. `shapes` tells the sizes
+/// that costs refer to.
+std::vector<IntegerStep> read_integer_steps(optimize::GraphEditor& graph,
+                                            const model::ShapeTable& shapes);
+
+/// Which of them work on integers: those that together take least time, changes between float and
+/// integers included, plus `ns_per_noise` for the noise that they make. Solved exactly, as a
+/// minimum cut, for the cost table of integer_cost.h.
+IntegerPlan plan_integers(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
+                          const std::vector<IntegerStep>& steps, const NoiseTable& noise,
+                          double ns_per_noise);
+
+/// The value whose bytes hold each value of the steps, if all steps are on integers.
+std::map<std::string, std::string> holders(const std::vector<IntegerStep>& steps);
+
+/// Convolutions and other steps that compute new bytes, rather than read old ones otherwise.
+bool computes(const IntegerStep& step);
 
 }  // namespace wattwise::quantize

@@ -14,10 +14,6 @@ namespace {
 
 using optimize::make_node;
 
-bool computes(const IntegerStep& step) {
-  return step.form == IntegerForm::kConvolution || step.form == IntegerForm::kArithmetic;
-}
-
 /// A value as an affine function of the bytes that hold it.
 struct Reading {
   std::string stored;  ///< the value that the bytes were made for
@@ -45,14 +41,13 @@ std::map<std::string, Reading> read_through(const IntegerPlan& plan) {
 /// What every stored value's bytes must be able to say.
 std::map<std::string, GridNeeds> needs_of(const IntegerPlan& plan,
                                           const std::map<std::string, Reading>& readings,
-                                          const ActivationTable& activations,
-                                          const RangeMethod& ranges) {
+                                          const RangeTable& ranges) {
   std::map<std::string, GridNeeds> needs;
   for (const auto& [name, reading] : readings) {
     GridNeeds& need = needs[reading.stored];
     if (reading.shift != 0) need.roots.push_back(-reading.shift / reading.scale);
   }
-  for (auto& [name, need] : needs) need.range = ranges.choose(activations.at(name));
+  for (auto& [name, need] : needs) need.range = ranges.at(name);
   for (const IntegerStep& step : plan.steps) {
     if (step.form == IntegerForm::kView && std::isfinite(step.view.low)) {
       const Reading& reading = readings.at(step.output);
@@ -241,18 +236,11 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
 
 }  // namespace
 
-std::vector<std::string> values_to_calibrate(const IntegerPlan& plan) {
-  std::set<std::string> values;
-  for (const auto& [name, reading] : read_through(plan)) values.insert(reading.stored);
-  return {values.begin(), values.end()};
-}
-
 std::vector<LayerQuantization> write_integers(optimize::GraphEditor& graph, const IntegerPlan& plan,
-                                              const ActivationTable& activations,
-                                              const RangeMethod& ranges) {
+                                              const RangeTable& ranges) {
   const auto readings = read_through(plan);
   std::map<std::string, Grid> stored;
-  for (const auto& [name, need] : needs_of(plan, readings, activations, ranges)) {
+  for (const auto& [name, need] : needs_of(plan, readings, ranges)) {
     stored[name] = make_grid(need);
   }
   Writer writer(graph, plan);

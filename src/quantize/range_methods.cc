@@ -125,14 +125,33 @@ double divergence(const ActivationStatistics& statistics, double low, double hig
   }
   if (kept == 0) return std::numeric_limits<double>::infinity();
   double sum = 0;
-  for (size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] == 0) continue;
-    const double p = static_cast<double>(counts[i]) / total;
-    // What is clipped has no counterpart; it is held against one element.
+  double first = -1;  // index of the first bin inside
+  double last = -1;
+  double below = 0;
+  double above = 0;
+  const auto part = [&](size_t i, double elements) {
     const Level& level = levels[level_of(i)];
-    const double q = inside(i) ? level.elements / level.bins / kept : 1 / (total + 1);
-    sum += p * std::log(p / q);
+    return elements / total * std::log(elements / total / (level.elements / level.bins / kept));
+  };
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const auto count = static_cast<double>(counts[i]);
+    if (count == 0) continue;
+    if (!inside(i)) {
+      (bin_middle(statistics, i) < low ? below : above) += count;
+      continue;
+    }
+    if (first < 0) first = static_cast<double>(i);
+    last = static_cast<double>(i);
+    sum += part(i, count);
   }
+  // What is clipped comes to lie in the outermost bins.
+  const auto add_to = [&](double index, double clipped) {
+    const auto i = static_cast<size_t>(index);
+    const auto count = static_cast<double>(counts[i]);
+    sum += part(i, count + clipped) - part(i, count);
+  };
+  add_to(first, below);
+  add_to(last, above);
   return sum;
 }
 

@@ -80,7 +80,8 @@ model::Model mobile_like() {
   add("Mul", {"r4", "g4"}, "m4");
   add_convolution(graph, "m4", "c5", {64, 64, 3, 3});
   add("Concat", {"m4", "c5"}, "k5").set_attribute("axis", int64_t{1});
-  add("Reshape", {"k5", "flat"}, "y");
+  add_convolution(graph, "k5", "c6", {128, 128, 3, 3});
+  add("Reshape", {"c6", "flat"}, "y");
   return model;
 }
 
@@ -148,12 +149,12 @@ TEST(Static, LeavesNoPairUnfused) {
   model::Model model = mobile_like();
   const auto outcome = quantize_statically(model, samples_of_many_widths());
   EXPECT_EQ(outcome.applied.front().name, "static_int8_convolution");
-  EXPECT_EQ(outcome.applied.front().node_count, 5);
+  EXPECT_EQ(outcome.applied.front().node_count, 6);
   const model::Model seen = optimized(model);
   EXPECT_EQ(count(seen, "QuantizeLinear"), 1) << "the input";
   EXPECT_EQ(count(seen, "DequantizeLinear"), 1) << "the output";
   EXPECT_EQ(count(seen, "Conv"), 0);
-  EXPECT_EQ(count(seen, "QLinearConv"), 5);
+  EXPECT_EQ(count(seen, "QLinearConv"), 6);
   EXPECT_EQ(count(seen, "QLinearMul"), 3);
   EXPECT_EQ(count(seen, "QLinearAdd"), 1);
   EXPECT_EQ(count(seen, "QLinearSigmoid"), 1);

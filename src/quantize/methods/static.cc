@@ -8,12 +8,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <set>
 
 #include "model/graph_edit.h"
 #include "optimize/raise_opset.h"
 #include "quantize/integer_plan.h"
 #include "quantize/integer_writer.h"
 #include "quantize/methods/methods.h"
+#include "quantize/noise.h"
 #include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
@@ -21,6 +24,10 @@ namespace {
 
 /// The first operator set with scales per channel and bounds of Clip as bytes.
 constexpr int64_t kOpset = 13;
+
+/// Ten times the noise is worth as much as a quarter more time.
+constexpr double kNoiseExponent = 0.1;
+constexpr int kRounds = 6;
 
 const RangeMethod& range_method(std::string_view name) {
   for (const RangeMethod& method : range_methods()) {
@@ -40,21 +47,68 @@ Result<void> reach_opset(model::Model& model, const MethodContext& context,
   return {};
 }
 
+/// Ranges of the values that hold the bytes of others.
+Result<RangeTable> find_ranges(const model::Model& model, const IntegerPlan& plan,
+                               const CalibrationData& data, const Progress& progress) {
+  std::set<std::string> values;
+  for (const auto& [value, holder] : holders(plan.steps)) values.insert(holder);
+  const ActivationTable activations =
+      WATTWISE_TRY(gather_activations(model, {values.begin(), values.end()}, data, progress));
+  const RangeMethod& method = range_method(data.range_method);
+  RangeTable ranges;
+  for (const auto& [value, statistics] : activations) ranges[value] = method.choose(statistics);
+  return ranges;
+}
+
+/// Where a view or a movement stays in float, its result may be what enters integers: its range
+/// follows from that of what it reads.
+void add_ranges_of_views(const std::vector<IntegerStep>& steps, RangeTable& ranges) {
+  for (const IntegerStep& step : steps) {
+    const auto input = ranges.find(step.inputs[0]);
+    if (computes(step) || input == ranges.end()) continue;
+    const auto map = [&](float x) {
+      return static_cast<float>(
+          std::clamp(step.view.scale * x + step.view.shift, step.view.low, step.view.high));
+    };
+    ranges.try_emplace(step.output, Range{map(input->second.low), map(input->second.high)});
+  }
+}
+
+/// The plan with the least time x noise^kNoiseExponent: what makes much noise for little time stays
+/// in float. Found as the fixed point of the price at which time and noise are exchanged.
+IntegerPlan weigh_noise(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
+                        const std::vector<IntegerStep>& steps, const NoiseTable& noise) {
+  IntegerPlan best = plan_integers(graph, shapes, steps, noise, 0);
+  const auto merit = [](const IntegerPlan& plan) {
+    return plan.ns * std::pow(plan.noise, kNoiseExponent);
+  };
+  IntegerPlan plan = best;
+  for (int round = 0; round < kRounds && plan.noise > 0; ++round) {
+    plan = plan_integers(graph, shapes, steps, noise, kNoiseExponent * plan.ns / plan.noise);
+    if (plan.steps.empty() || merit(plan) >= merit(best)) break;
+    best = plan;
+  }
+  return best;
+}
+
 Result<void> quantize_activations(model::Model& model, const MethodContext& context,
                                   MethodOutcome& outcome) {
   const CalibrationData& data = *context.calibration;
   const model::Model original = model::clone(model);
   optimize::ModelEditor editor(model);
   optimize::GraphEditor& graph = editor.graphs().front();
-  IntegerPlan plan = plan_integers(graph, context.shapes);
-  outcome.decisions.insert(outcome.decisions.end(), plan.decisions.begin(), plan.decisions.end());
+  const std::vector<IntegerStep> steps = read_integer_steps(graph, context.shapes);
+  IntegerPlan plan = plan_integers(graph, context.shapes, steps, {}, 0);
   if (!plan.steps.empty()) {
-    const ActivationTable activations = WATTWISE_TRY(
-        gather_activations(original, values_to_calibrate(plan), data, context.progress));
-    outcome.layers = write_integers(graph, plan, activations, range_method(data.range_method));
+    RangeTable ranges = WATTWISE_TRY(find_ranges(original, plan, data, context.progress));
+    const NoiseTable noise = WATTWISE_TRY(measure_noise(original, ranges, data, context.progress));
+    plan = weigh_noise(graph, context.shapes, steps, noise);
+    add_ranges_of_views(steps, ranges);
+    outcome.layers = write_integers(graph, plan, ranges);
     count_applied(outcome, kStaticConvolution, outcome.layers.size());
     count_applied(outcome, "static_int8_operators", plan.steps.size() - outcome.layers.size());
   }
+  outcome.decisions.insert(outcome.decisions.end(), plan.decisions.begin(), plan.decisions.end());
   WATTWISE_TRY(editor.finish());
   model::remove_unused(model.graph);
   return {};

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "quantize/calibrate.h"
+#include "quantize/integer_plan.h"
+#include "quantize/integer_writer.h"
+
+namespace wattwise::quantize {
+
+/// What holding each of these values in 8 bits over its range does to the outputs of the float
+/// model, measured one value at a time on the first sample: squared error over variance, summed
+/// over the float outputs. Where the last operator is a Softmax or Sigmoid, its input counts, which
+/// shows errors before they flip a decision. Empty for a model without float outputs. Costs one
+/// inference per value.
+Result<NoiseTable> measure_noise(const model::Model& model, const RangeTable& ranges,
+                                 const CalibrationData& data, const Progress& progress);
+
+}  // namespace wattwise::quantize

@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_set>
 
 #include "core/text.h"
 #include "model/graph_edit.h"
+#include "model/walk.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -29,7 +32,11 @@ Result<bool> run_pass(const PassRow& row, model::Model& model, PassContext& cont
   const Seconds start = context.env().monotonic_now();
   PassOutcome outcome = WATTWISE_TRY(row.run(model, context));
   if (outcome.changed > 0) {
-    context.forget_shapes();
+    if (row.shapes == Shapes::kKept) {
+      context.keep_shapes(model);
+    } else {
+      context.forget_shapes();
+    }
     if (auto valid = model::verify(model); !valid) {
       return std::move(valid).error().with_context("after the pass " + report.name);
     }
@@ -55,6 +62,20 @@ Result<const model::ShapeTable*> PassContext::shapes(const model::Model& model) 
   return &*shapes_;
 }
 
+void PassContext::keep_shapes(const model::Model& model) {
+  if (!shapes_) return;
+  // A name that went may come back for another value.
+  std::unordered_set<std::string_view> names;
+  model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
+    for (const model::Value& input : graph.inputs) names.insert(input.name);
+    for (const model::Constant& constant : graph.initializers) names.insert(constant.name);
+    for (const model::Node& node : graph.nodes) {
+      names.insert(node.outputs.begin(), node.outputs.end());
+    }
+  });
+  std::erase_if(*shapes_, [&](const auto& entry) { return !names.contains(entry.first); });
+}
+
 Result<OptimizeReport> optimize(model::Model& model, PassContext& context,
                                 const std::vector<std::string>& disabled) {
   WATTWISE_TRY(check_names(disabled));
@@ -66,6 +87,8 @@ Result<OptimizeReport> optimize(model::Model& model, PassContext& context,
     report.passes.push_back({std::string(row.name), 0, 0, {}});
   }
   for (bool changed = true; changed && report.rounds < kMaxRounds; ++report.rounds) {
+    // A round that changes nothing has seen all shapes.
+    if (report.rounds > 0) context.forget_shapes();
     changed = false;
     for (size_t i = 0; i < rows.size(); ++i) {
       changed |= WATTWISE_TRY(run_pass(*rows[i], model, context, report.passes[i]));

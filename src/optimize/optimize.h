@@ -38,10 +38,12 @@ class PassContext {
 
   /// Types and shapes of the model's values, inferred when first asked for; free dimensions, and
   /// whatever depends on them, read -1, so that what follows from the table holds for every input.
-  /// Values that the present pass itself made are missing.
+  /// Values that passes made since then are missing.
   Result<const model::ShapeTable*> shapes(const model::Model& model) const;
   /// To be called when the model has changed.
   void forget_shapes() { shapes_.reset(); }
+  /// To be called instead when each value that is still there has the type and shape that it had.
+  void keep_shapes(const model::Model& model);
 
  private:
   std::shared_ptr<engine::Runtime> runtime_;  // shared with the sessions made from it
@@ -56,12 +58,20 @@ struct PassOutcome {
   std::vector<Decision> decisions;
 };
 
+/// What a pass does to the table of shapes.
+enum class Shapes {
+  kKept,   ///< values keep their types and shapes; new ones are not in the table until the next
+           ///< round
+  kStale,  ///< values change shape under their names, or more can be inferred: infer anew
+};
+
 /// One exact rewrite. `max_error` is the largest output error that its algebra allows, relative to
 /// the output's largest magnitude; 0 means bit-equal.
 struct PassRow {
   std::string_view name;
   std::string_view description;
   double max_error;
+  Shapes shapes;
   Result<PassOutcome> (*run)(model::Model& model, const PassContext& context);
 };
 

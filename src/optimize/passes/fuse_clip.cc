@@ -12,6 +12,7 @@
 #include "optimize/graph_editor.h"
 #include "optimize/limits.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -91,15 +92,12 @@ int64_t Limiting::rewrite(model::Node& node, const LimitStep& step) {
 }  // namespace
 
 Result<PassOutcome> fuse_clip(model::Model& model, const PassContext& context) {
-  PassOutcome outcome;
   const int64_t opset = model.opset("");
-  if (opset < 6) return outcome;
-  const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs())
-    outcome.changed += Limiting(graph, *shapes, opset).run();
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+  if (opset < 6) return PassOutcome();
+  return rewrite_graphs(model, context,
+                        [opset](GraphEditor& graph, const model::ShapeTable& shapes) {
+                          return Limiting(graph, shapes, opset).run();
+                        });
 }
 
 }  // namespace wattwise::optimize

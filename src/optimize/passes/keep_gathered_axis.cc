@@ -11,6 +11,7 @@
 
 #include "optimize/bypass.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 #include "optimize/shape_facts.h"
 
 namespace wattwise::optimize {
@@ -65,23 +66,21 @@ void slice(GraphEditor& graph, model::Node& node, const Pick& pick) {
 }  // namespace
 
 Result<PassOutcome> keep_gathered_axis(model::Model& model, const PassContext& context) {
-  PassOutcome outcome;
   const auto is_gather = [](const model::Node& node) { return node.is("Gather"); };
-  if (model.opset("") < kSliceInputs || !any_node(model, is_gather)) return outcome;
-  const ShapeFacts facts(*WATTWISE_TRY(context.shapes(model)));
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) {
+  if (model.opset("") < kSliceInputs || !any_node(model, is_gather)) return PassOutcome();
+  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
+    const ShapeFacts facts(shapes);
+    int64_t changed = 0;
     for (model::Node* node : graph.nodes()) {
       if (!node->is("Unsqueeze") || node->inputs.empty()) continue;
       const model::Node* gather = graph.producer(node->inputs[0]);
       const auto pick = gather ? pick_of(graph, *gather, facts) : std::nullopt;
       if (!pick || !puts_back(graph, *node, *pick, facts)) continue;
       slice(graph, *node, *pick);
-      ++outcome.changed;
+      ++changed;
     }
-  }
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+    return changed;
+  });
 }
 
 }  // namespace wattwise::optimize

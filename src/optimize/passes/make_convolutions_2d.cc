@@ -19,6 +19,7 @@
 #include "optimize/channel_regions.h"
 #include "optimize/line_nodes.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -148,14 +149,9 @@ int64_t Raising::run(int64_t opset) {
 Result<PassOutcome> make_convolutions_2d(model::Model& model, const PassContext& context) {
   const int64_t opset = model.opset("");
   if (context.target().channel_block < 2 || opset < kFirstOpset) return PassOutcome();
-  const model::ShapeTable& shapes = *WATTWISE_TRY(context.shapes(model));
-  PassOutcome outcome;
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) {
-    outcome.changed += Raising(graph, shapes, context).run(opset);
-  }
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+  return rewrite_graphs(model, context, [&](GraphEditor& graph, const model::ShapeTable& shapes) {
+    return Raising(graph, shapes, context).run(opset);
+  });
 }
 
 }  // namespace wattwise::optimize

@@ -11,6 +11,7 @@
 
 #include "optimize/affine.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 #include "optimize/runtime_fusions.h"
 
 namespace wattwise::optimize {
@@ -144,13 +145,10 @@ int64_t Merging::rewrite(const Chain& chain) {
 }  // namespace
 
 Result<PassOutcome> merge_affine_chains(model::Model& model, const PassContext& context) {
-  PassOutcome outcome;
-  if (model.opset("") < kFirstBroadcastingOpset) return outcome;
-  const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) outcome.changed += Merging(graph, *shapes).run();
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+  if (model.opset("") < kFirstBroadcastingOpset) return PassOutcome();
+  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
+    return Merging(graph, shapes).run();
+  });
 }
 
 }  // namespace wattwise::optimize

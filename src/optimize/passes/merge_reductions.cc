@@ -13,6 +13,7 @@
 #include "optimize/bypass.h"
 #include "optimize/elementwise_parts.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 #include "optimize/shape_facts.h"
 
 namespace wattwise::optimize {
@@ -100,18 +101,18 @@ class ReductionMerger {
 }  // namespace
 
 Result<PassOutcome> merge_reductions(model::Model& model, const PassContext& context) {
-  PassOutcome outcome;
-  if (!any_node(model, is_reduction)) return outcome;
-  const ShapeFacts facts(*WATTWISE_TRY(context.shapes(model)));
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) {
-    ReductionMerger merger(graph, facts, model.opset(""));
-    for (model::Node* node : graph.nodes()) {
-      if (is_reduction(*node)) outcome.changed += merger.merge(*node);
-    }
-  }
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+  if (!any_node(model, is_reduction)) return PassOutcome();
+  const int64_t opset = model.opset("");
+  return rewrite_graphs(model, context,
+                        [opset](GraphEditor& graph, const model::ShapeTable& shapes) {
+                          const ShapeFacts facts(shapes);
+                          ReductionMerger merger(graph, facts, opset);
+                          int64_t changed = 0;
+                          for (model::Node* node : graph.nodes()) {
+                            if (is_reduction(*node)) changed += merger.merge(*node);
+                          }
+                          return changed;
+                        });
 }
 
 }  // namespace wattwise::optimize

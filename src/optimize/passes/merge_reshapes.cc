@@ -14,6 +14,7 @@
 
 #include "optimize/bypass.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 #include "optimize/shape_facts.h"
 
 namespace wattwise::optimize {
@@ -173,18 +174,16 @@ class Merger {
 }  // namespace
 
 Result<PassOutcome> merge_reshapes(model::Model& model, const PassContext& context) {
-  PassOutcome outcome;
-  if (model.opset("") < kShapeInput || !any_node(model, only_reshapes)) return outcome;
-  const ShapeFacts facts(*WATTWISE_TRY(context.shapes(model)));
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) {
+  if (model.opset("") < kShapeInput || !any_node(model, only_reshapes)) return PassOutcome();
+  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
+    const ShapeFacts facts(shapes);
     Merger merger(graph, facts);
+    int64_t changed = 0;
     for (model::Node* node : graph.nodes()) {
-      if (only_reshapes(*node)) outcome.changed += merger.merge(*node);
+      if (only_reshapes(*node)) changed += merger.merge(*node);
     }
-  }
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+    return changed;
+  });
 }
 
 }  // namespace wattwise::optimize

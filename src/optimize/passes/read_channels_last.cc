@@ -12,6 +12,7 @@
 
 #include "optimize/passes/passes.h"
 #include "optimize/permutation.h"
+#include "optimize/rewrite_graphs.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -104,16 +105,13 @@ bool read_as_it_lies(GraphEditor& graph, const model::ShapeTable& shapes, model:
 
 Result<PassOutcome> read_channels_last(model::Model& model, const PassContext& context) {
   if (context.target().channel_block < 2 || model.opset("") < 5) return PassOutcome();
-  const model::ShapeTable& shapes = *WATTWISE_TRY(context.shapes(model));
-  PassOutcome outcome;
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) {
+  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
+    int64_t changed = 0;
     for (model::Node* node : graph.nodes()) {
-      if (node->is("Conv") && read_as_it_lies(graph, shapes, *node)) ++outcome.changed;
+      if (node->is("Conv") && read_as_it_lies(graph, shapes, *node)) ++changed;
     }
-  }
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+    return changed;
+  });
 }
 
 }  // namespace wattwise::optimize

@@ -11,6 +11,7 @@
 
 #include "optimize/elementwise_parts.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -112,13 +113,10 @@ void Recognition::write(const Gelu& gelu) {
 }  // namespace
 
 Result<PassOutcome> recognize_gelu(model::Model& model, const PassContext& context) {
-  PassOutcome outcome;
-  if (model.opset("") < kFirstBroadcastingOpset) return outcome;
-  const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) outcome.changed += Recognition(graph, *shapes).run();
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+  if (model.opset("") < kFirstBroadcastingOpset) return PassOutcome();
+  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
+    return Recognition(graph, shapes).run();
+  });
 }
 
 }  // namespace wattwise::optimize

@@ -12,6 +12,7 @@
 #include "optimize/elementwise_parts.h"
 #include "optimize/limits.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -131,16 +132,12 @@ bool Recognition::rewrite(model::Node& clip) {
 }  // namespace
 
 Result<PassOutcome> recognize_hard_sigmoid(model::Model& model, const PassContext& context) {
-  PassOutcome outcome;
   const int64_t opset = model.opset("");
-  if (opset < kFirstOpset) return outcome;
-  const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) {
-    outcome.changed += Recognition(graph, *shapes, opset).run();
-  }
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+  if (opset < kFirstOpset) return PassOutcome();
+  return rewrite_graphs(model, context,
+                        [opset](GraphEditor& graph, const model::ShapeTable& shapes) {
+                          return Recognition(graph, shapes, opset).run();
+                        });
 }
 
 }  // namespace wattwise::optimize

@@ -9,6 +9,7 @@
 // division. Measured on 250,000 elements: 0.23 ms before, 0.11 after; without a mean 0.15 and 0.07.
 #include "optimize/elementwise_parts.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -103,13 +104,10 @@ int64_t Recognition::rewrite(model::Node& root) {
 }  // namespace
 
 Result<PassOutcome> recognize_layer_norm(model::Model& model, const PassContext& context) {
-  PassOutcome outcome;
-  if (model.opset("") < kFirstOpset) return outcome;
-  const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) outcome.changed += Recognition(graph, *shapes).run();
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+  if (model.opset("") < kFirstOpset) return PassOutcome();
+  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
+    return Recognition(graph, shapes).run();
+  });
 }
 
 }  // namespace wattwise::optimize

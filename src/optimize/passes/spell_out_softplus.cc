@@ -13,6 +13,7 @@
 #include "optimize/elementwise_parts.h"
 #include "optimize/limits.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -96,19 +97,18 @@ int64_t rewrite(GraphEditor& graph, model::Node& node, int64_t opset) {
 }  // namespace
 
 Result<PassOutcome> spell_out_softplus(model::Model& model, const PassContext& context) {
-  PassOutcome outcome;
   const int64_t opset = model.opset("");
-  if (opset < kFirstOpset) return outcome;
-  const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) {
-    for (model::Node* node : graph.nodes()) {
-      if (!node->is("Softplus") && !node->is("Mish")) continue;
-      if (is_float(*shapes, node->inputs[0])) outcome.changed += rewrite(graph, *node, opset);
-    }
-  }
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+  if (opset < kFirstOpset) return PassOutcome();
+  return rewrite_graphs(model, context,
+                        [opset](GraphEditor& graph, const model::ShapeTable& shapes) {
+                          int64_t changed = 0;
+                          for (model::Node* node : graph.nodes()) {
+                            if (!node->is("Softplus") && !node->is("Mish")) continue;
+                            if (is_float(shapes, node->inputs[0]))
+                              changed += rewrite(graph, *node, opset);
+                          }
+                          return changed;
+                        });
 }
 
 }  // namespace wattwise::optimize

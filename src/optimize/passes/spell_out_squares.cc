@@ -10,6 +10,7 @@
 #include "optimize/bypass.h"
 #include "optimize/elementwise_parts.h"
 #include "optimize/passes/passes.h"
+#include "optimize/rewrite_graphs.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -37,21 +38,18 @@ bool is_square(const GraphEditor& graph, const model::ShapeTable& shapes, const 
 }  // namespace
 
 Result<PassOutcome> spell_out_squares(model::Model& model, const PassContext& context) {
-  PassOutcome outcome;
-  if (model.opset("") < kFirstOpset || !any_node(model, is_power)) return outcome;
-  const model::ShapeTable& shapes = *WATTWISE_TRY(context.shapes(model));
-  ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) {
+  if (model.opset("") < kFirstOpset || !any_node(model, is_power)) return PassOutcome();
+  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
+    int64_t changed = 0;
     for (model::Node* node : graph.nodes()) {
       if (!is_power(*node) || !is_square(graph, shapes, *node)) continue;
       if (is_averaged(graph, node->outputs[0])) continue;
       node->op_type = "Mul";
       graph.set_inputs(*node, {node->inputs[0], node->inputs[0]});
-      ++outcome.changed;
+      ++changed;
     }
-  }
-  WATTWISE_TRY(editor.finish());
-  return outcome;
+    return changed;
+  });
 }
 
 }  // namespace wattwise::optimize

@@ -46,8 +46,9 @@ Result<void> sort_nodes(Graph& graph);
 /// Removes nodes, initializers and `Constant` nodes that nothing reads; returns how many.
 int64_t remove_unused(Graph& graph);
 
-/// Gives constants, and values made of constants alone, names of a few letters and takes the names
-/// of nodes away; values that depend on an input keep theirs, by which models are compared. Returns
+/// Gives constants, values made of constants alone, and all values that inner graphs make names of
+/// a few letters, and takes the names of nodes away. Inputs and outputs keep theirs, and so do
+/// those values of the main graph that depend on an input, by which models are compared. Returns
 /// how many values it renamed. Does nothing to a model with annotations, which may tell of names.
 int64_t shorten_names(Model& model);
 

@@ -52,9 +52,9 @@ bool has_graphs(const Node& node) {
   });
 }
 
-/// New names for the constants of the graph and for what is made of constants alone. `outer` holds
-/// those of the graphs around it.
-Renames plan_renames(const Graph& graph, Renames renames, ShortNames& names) {
+/// New names for the constants of the graph and for what is made of constants alone; in inner
+/// graphs for all values that are made there. `renames` holds those of the graphs around it.
+Renames plan_renames(const Graph& graph, Renames renames, bool is_inner, ShortNames& names) {
   const auto kept = declared(graph);
   for (const std::string& name : kept) renames.erase(name);
   std::unordered_set<std::string> own;
@@ -71,7 +71,7 @@ Renames plan_renames(const Graph& graph, Renames renames, ShortNames& names) {
         !has_graphs(node) && std::all_of(node.inputs.begin(), node.inputs.end(),
                                          [&](const auto& input) { return own.contains(input); });
     for (const std::string& output : node.outputs) {
-      if (is_constant) {
+      if (is_constant || is_inner) {
         rename(output);
       } else {
         renames.erase(output);
@@ -88,8 +88,8 @@ int64_t rename(std::string& name, const Renames& renames) {
   return 1;
 }
 
-int64_t shorten(Graph& graph, const Renames& outer, ShortNames& names) {
-  const Renames renames = plan_renames(graph, outer, names);
+int64_t shorten(Graph& graph, const Renames& outer, bool is_inner, ShortNames& names) {
+  const Renames renames = plan_renames(graph, outer, is_inner, names);
   int64_t count = 0;
   std::erase_if(graph.value_info, [&](const Value& value) { return renames.contains(value.name); });
   for (Constant& constant : graph.initializers) count += rename(constant.name, renames);
@@ -99,9 +99,9 @@ int64_t shorten(Graph& graph, const Renames& outer, ShortNames& names) {
     for (std::string& input : node.inputs) rename(input, renames);
     for (Attribute& attribute : node.attributes) {
       if (auto* one = std::get_if<std::shared_ptr<Graph>>(&attribute.value)) {
-        count += shorten(**one, renames, names);
+        count += shorten(**one, renames, true, names);
       } else if (auto* many = std::get_if<std::vector<std::shared_ptr<Graph>>>(&attribute.value)) {
-        for (auto& inner : *many) count += shorten(*inner, renames, names);
+        for (auto& inner : *many) count += shorten(*inner, renames, true, names);
       }
     }
   }
@@ -117,7 +117,7 @@ int64_t shorten_names(Model& model) {
   });
   if (is_annotated) return 0;
   ShortNames names(model.graph);
-  return shorten(model.graph, {}, names);
+  return shorten(model.graph, {}, false, names);
 }
 
 }  // namespace wattwise::model

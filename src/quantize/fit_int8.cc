@@ -144,15 +144,12 @@ FittedInt8 fit_int8(Floats weights, const PartedLayout& layout) {
   return out;
 }
 
-Parts parts_of(size_t length) {
-  constexpr size_t kBest = 128;
-  constexpr size_t kSmallest = 64;
-  constexpr size_t kLargest = 191;
+Parts parts_of(size_t length, size_t size) {
   Parts best{1, length};
-  const auto distance = [](size_t size) { return size > kBest ? size - kBest : kBest - size; };
-  for (size_t size = kSmallest; size <= std::min(kLargest, length / 2); ++size) {
-    if (length % size != 0 || (best.count > 1 && distance(size) >= distance(best.size))) continue;
-    best = {length / size, size};
+  const auto distance = [&](size_t trial) { return trial > size ? trial - size : size - trial; };
+  for (size_t trial = (size * 2 + 2) / 3; trial <= std::min(size * 3 / 2, length / 2); ++trial) {
+    if (length % trial != 0) continue;
+    if (best.count == 1 || distance(trial) < distance(best.size)) best = {length / trial, trial};
   }
   return best;
 }

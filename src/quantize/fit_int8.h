@@ -34,7 +34,7 @@ struct Parts {
   size_t count = 1;  ///< 1: the channel is not parted
   size_t size = 0;   ///< weights in each
 };
-/// Parts of about 128 weights: as many as divide `length` evenly into parts of 64 to 191.
-Parts parts_of(size_t length);
+/// Parts of about `size` weights: as many as divide `length` evenly into parts of 2/3 to 3/2 of it.
+Parts parts_of(size_t length, size_t size);
 
 }  // namespace wattwise::quantize

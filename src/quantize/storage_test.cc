@@ -107,14 +107,19 @@ TEST(FitInt8, ScalesTooSmallFor16BitsStayAsTheyAre) {
 }
 
 TEST(FitInt8, PartsDivideTheLengthEvenly) {
-  EXPECT_EQ(parts_of(1536).size, 128u);
-  EXPECT_EQ(parts_of(387).size, 129u);
-  EXPECT_EQ(parts_of(128).count, 2u);
-  EXPECT_EQ(parts_of(100).count, 1u);
-  EXPECT_EQ(parts_of(509).count, 1u) << "a prime";
+  EXPECT_EQ(parts_of(1536, 128).size, 128u);
+  EXPECT_EQ(parts_of(387, 128).size, 129u);
+  EXPECT_EQ(parts_of(128, 64).count, 2u);
+  EXPECT_EQ(parts_of(128, 128).count, 1u);
+  EXPECT_EQ(parts_of(509, 64).count, 1u) << "a prime";
   for (size_t length = 1; length < 600; ++length) {
-    const Parts parts = parts_of(length);
-    EXPECT_EQ(parts.count * parts.size, length);
+    for (const size_t size : {32u, 64u, 128u}) {
+      const Parts parts = parts_of(length, size);
+      EXPECT_EQ(parts.count * parts.size, length);
+      if (parts.count > 1) {
+        EXPECT_LE(parts.size, size * 3 / 2);
+      }
+    }
   }
 }
 
@@ -236,6 +241,7 @@ TEST(ShortNames, RenameConstantsAndLeaveActivationsAndAnswers) {
     model::for_each_graph(made.model.graph, [&](const model::Graph& graph, const std::string&) {
       for (const model::Constant& constant : graph.initializers) {
         EXPECT_LE(constant.name.size(), 2u);
+        EXPECT_NE(constant.name, "");
       }
       for (const model::Node& node : graph.nodes) {
         EXPECT_TRUE(node.name.empty());

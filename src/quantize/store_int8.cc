@@ -12,9 +12,9 @@ namespace wattwise::quantize {
 namespace {
 
 constexpr int64_t kOnnxFloat = 1;
-/// Scales for parts of 128 weights cost as many bytes as 0.125 bits more for each weight, and a bit
-/// is worth 6 dB.
-constexpr double kWorthItsBytesDb = 0.75;
+/// What one more bit of every integer gains.
+constexpr double kDbOfBit = 6.02;
+constexpr double kBitsOfScale = 16;
 
 using optimize::make_node;
 
@@ -47,12 +47,12 @@ Form form_along(const Weight& weight, size_t axis) {
   return form;
 }
 
-/// The same with several scales for each channel; absent where its weights do not lie in a row or a
-/// column or cannot be cut evenly.
-std::optional<Form> parted(const Form& whole) {
+/// The same with a scale for about every `size_of_part` weights of a channel; absent where its
+/// weights do not lie in a row or a column or cannot be cut evenly.
+std::optional<Form> parted(const Form& whole, size_t size_of_part) {
   const ChannelLayout& layout = whole.layout.channels;
   if (layout.outer > 1 && layout.inner > 1) return std::nullopt;
-  const Parts parts = parts_of(std::max(layout.outer, layout.inner));
+  const Parts parts = parts_of(std::max(layout.outer, layout.inner), size_of_part);
   if (parts.count == 1) return std::nullopt;
   const auto count = static_cast<int64_t>(parts.count);
   const auto size = static_cast<int64_t>(parts.size);
@@ -67,19 +67,29 @@ std::optional<Form> parted(const Form& whole) {
               {count, 1, channels}};
 }
 
-/// The form that costs least: parts where they gain `worth_db` over one scale for each channel.
 struct Fitting {
   Form form;
   FittedInt8 fitted;
 };
 
-Fitting fit(const Weight& weight, double worth_db) {
-  Fitting whole{form_along(weight, channel_axis(weight)), {}};
-  whole.fitted = fit_int8(weight.values(), whole.form.layout);
-  const std::optional<Form> form = parted(whole.form);
-  if (!form) return whole;
-  Fitting parts{*form, fit_int8(weight.values(), form->layout)};
-  return parts.fitted.sqnr_db() >= whole.fitted.sqnr_db() + worth_db ? parts : whole;
+/// The scales of a weight: one for each channel, and finer ones as long as they gain what their
+/// bytes would gain as bits of the integers.
+Fitting fit(const Weight& weight) {
+  const Form whole = form_along(weight, channel_axis(weight));
+  Fitting best{whole, fit_int8(weight.values(), whole.layout)};
+  size_t scales = best.fitted.quantized.scales.size();
+  for (const size_t size : {128, 64, 32}) {
+    const std::optional<Form> form = parted(whole, size);
+    if (!form) continue;
+    Fitting trial{*form, fit_int8(weight.values(), form->layout)};
+    const size_t count = trial.fitted.quantized.scales.size();
+    const double more_bits = static_cast<double>(count - scales) * kBitsOfScale /
+                             static_cast<double>(weight.values().size());
+    if (trial.fitted.sqnr_db() < best.fitted.sqnr_db() + more_bits * kDbOfBit) break;
+    best = std::move(trial);
+    scales = count;
+  }
+  return best;
 }
 
 Tensor tensor_of(std::vector<int64_t> shape, const Int8Weights& quantized) {
@@ -112,7 +122,7 @@ Tensor int8_tensor(const Weight& weight, const Int8Weights& quantized) {
 }
 
 LayerQuantization store_int8(const Weight& weight, ModelEdits& edits) {
-  const auto [form, fitted] = fit(weight, kWorthItsBytesDb);
+  const auto [form, fitted] = fit(weight);
   const bool is_parted = form.shape != weight.constant.shape;
   const std::string values =
       edits.add_constant(weight, "_int8", tensor_of(form.shape, fitted.quantized));

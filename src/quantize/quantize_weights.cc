@@ -19,15 +19,16 @@ bool is_recurrent(const Weight& weight) {
 }
 
 /// A recurrent layer carries errors of what feeds it from step to step. Where such layers hold a
-/// third of the weights, 16 bits for the others cost little.
-void mark_delicate(std::vector<Weight>& weights) {
+/// third of the weights, 16 bits for the others cost little; their own weights get fine scales.
+void mark_recurrent(std::vector<Weight>& weights) {
   size_t recurrent = 0;
   size_t others = 0;
-  for (const Weight& weight : weights) {
-    (is_recurrent(weight) ? recurrent : others) += weight.values().size();
+  for (Weight& weight : weights) {
+    weight.fine_scales = is_recurrent(weight);
+    (weight.fine_scales ? recurrent : others) += weight.values().size();
   }
   if (2 * recurrent < others || recurrent == 0) return;
-  for (Weight& weight : weights) weight.is_delicate = !is_recurrent(weight);
+  for (Weight& weight : weights) weight.is_delicate = !weight.fine_scales;
 }
 
 /// The other weight of the LSTM that alone reads this one as its input weight; null if this is none
@@ -55,7 +56,10 @@ Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext&
                                        const WeightMethod& method) {
   MethodOutcome outcome;
   std::vector<Weight> weights = find_weights(model, outcome.decisions);
-  mark_delicate(weights);
+  mark_recurrent(weights);
+  if (context.config.weight_only_arithmetic == "float") {
+    for (Weight& weight : weights) weight.fine_scales = true;
+  }
   ModelEdits edits(model);
   std::unordered_set<const Weight*> done;
   for (size_t i = 0; i < weights.size(); ++i) {

@@ -15,6 +15,7 @@ constexpr int64_t kOnnxFloat = 1;
 /// What one more bit of every integer gains.
 constexpr double kDbOfBit = 6.02;
 constexpr double kBitsOfScale = 16;
+constexpr double kHalfNoiseDb = 3;
 
 using optimize::make_node;
 
@@ -72,8 +73,8 @@ struct Fitting {
   FittedInt8 fitted;
 };
 
-/// The scales of a weight: one for each channel, and finer ones as long as they gain what their
-/// bytes would gain as bits of the integers.
+/// The scales of a weight: one for each channel, and finer ones as long as they halve the noise or,
+/// where accuracy is worth that, gain what their bytes would gain as bits of the integers.
 Fitting fit(const Weight& weight) {
   const Form whole = form_along(weight, channel_axis(weight));
   Fitting best{whole, fit_int8(weight.values(), whole.layout)};
@@ -85,7 +86,8 @@ Fitting fit(const Weight& weight) {
     const size_t count = trial.fitted.quantized.scales.size();
     const double more_bits = static_cast<double>(count - scales) * kBitsOfScale /
                              static_cast<double>(weight.values().size());
-    if (trial.fitted.sqnr_db() < best.fitted.sqnr_db() + more_bits * kDbOfBit) break;
+    const double worth_db = weight.fine_scales ? more_bits * kDbOfBit : kHalfNoiseDb;
+    if (trial.fitted.sqnr_db() < best.fitted.sqnr_db() + worth_db) break;
     best = std::move(trial);
     scales = count;
   }

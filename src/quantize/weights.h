@@ -28,6 +28,7 @@ struct Weight {
   model::Constant constant;  ///< shares the bytes
   std::vector<WeightReader> readers;
   bool is_delicate = false;  ///< what 8 bits lose of it would add up
+  bool fine_scales = false;  ///< its accuracy is worth more scales than size alone would grant
 
   Floats values() const { return Floats(constant.data.view()); }
   size_t dim(size_t axis) const { return static_cast<size_t>(constant.shape[axis]); }

@@ -104,4 +104,22 @@ void ActivationStatistics::add(std::span<const float> values) {
   }
 }
 
+ActivationStatistics ActivationStatistics::raised_to(float bound) const {
+  ActivationStatistics out = *this;
+  if (samples_ == 0 || bound <= extremes_.low) return out;
+  const auto raise = [&](Range& range) {
+    range = {std::max(range.low, bound), std::max(range.high, bound)};
+  };
+  raise(out.extremes_);
+  raise(out.average_);
+  const int64_t last = static_cast<int64_t>(counts_.size()) - 1;
+  const int64_t target = std::clamp<int64_t>(bin_of(bound, bin_width()) - first_bin_, 0, last);
+  for (int64_t i = 0; i < target; ++i) {
+    int64_t& moved = out.counts_[static_cast<size_t>(i)];
+    out.counts_[static_cast<size_t>(target)] += moved;
+    moved = 0;
+  }
+  return out;
+}
+
 }  // namespace wattwise::quantize

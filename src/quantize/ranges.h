@@ -23,6 +23,9 @@ class ActivationStatistics {
   /// kCountedPerSample of them, evenly spread. NaN and infinity are left out.
   void add(std::span<const float> values);
 
+  /// The same with every element below `bound` moved up to it, to within a bin.
+  ActivationStatistics raised_to(float bound) const;
+
   int64_t samples() const { return samples_; }
   /// Smallest and largest element of all samples.
   Range extremes() const { return extremes_; }

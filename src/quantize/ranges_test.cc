@@ -80,6 +80,20 @@ TEST(ActivationStatistics, LeavesOutWhatIsNoNumber) {
   EXPECT_EQ(statistics.samples(), 1);
 }
 
+TEST(ActivationStatistics, RaisesWhatIsBelowABound) {
+  ActivationStatistics statistics;
+  statistics.add(random_floats(1000, 4));
+  const ActivationStatistics raised = statistics.raised_to(-0.25F);
+  EXPECT_EQ(total(raised), 1000);
+  EXPECT_EQ(raised.extremes().low, -0.25F);
+  EXPECT_EQ(raised.extremes().high, statistics.extremes().high);
+  const auto bin = static_cast<size_t>(
+      static_cast<int64_t>(std::floor(-0.25 / raised.bin_width())) - raised.first_bin());
+  EXPECT_GT(raised.counts()[bin], 300);
+  EXPECT_EQ(raised.counts()[0], 0);
+  EXPECT_EQ(statistics.raised_to(-5).counts(), statistics.counts());
+}
+
 TEST(RangeMethods, DifferInWhatTheyDoAboutAnOutlier) {
   ActivationStatistics statistics;
   for (uint32_t seed = 0; seed < 20; ++seed) statistics.add(random_floats(10000, seed));

@@ -43,8 +43,9 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   const auto* row = WATTWISE_TRY(quantize::find_method(method));
   Candidate candidate{method, {}, {}, 0, model::clone(source.optimized)};
   const Progress progress = context.progress();
-  candidate.outcome = WATTWISE_TRY(
-      row->run(candidate.model, {source.shapes, progress, context.resolved().config.quantization, source.calibration}));
+  candidate.outcome = WATTWISE_TRY(row->run(
+      candidate.model,
+      {source.shapes, progress, context.resolved().config.quantization, source.calibration}));
   if (method != "none" && !deserves_its_name(*row, candidate.outcome)) {
     return Error(
         ErrorCode::kUnsupported,

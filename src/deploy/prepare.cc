@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/text.h"
+#include "deploy/calibration.h"
 #include "deploy/candidate.h"
 #include "deploy/efficiency.h"
 #include "deploy/package.h"
@@ -99,19 +100,6 @@ void describe_request(const PrepareOptions& options, const config::Resolved& res
   result.decisions.push_back({"infer_type", guess.type, guess.reason});
 }
 
-quantize::CalibrationData calibration_data(const std::shared_ptr<engine::Runtime>& runtime,
-                                           Env& env, const Samples& samples,
-                                           const std::string& method) {
-  return {runtime, env,
-          [&samples]() -> quantize::SampleReader {
-            return [&samples, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
-              if (next == samples.inputs.size()) return std::optional<TensorMap>();
-              return std::optional(samples.inputs[next++]);
-            };
-          },
-          method};
-}
-
 Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& options) {
   Env& env = context.env();
   const Seconds start = env.monotonic_now();
@@ -131,14 +119,13 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   auto runtime = WATTWISE_TRY(context.runtime());
   const auto optimized = WATTWISE_TRY(run_passes(context, source, result));
   const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, env, optimized, source.inputs));
+  const auto calibration = WATTWISE_TRY(make_calibration(context, source, options));
   const auto plan =
       WATTWISE_TRY(quantize::plan(optimized, shapes, result.requested_quantization_method,
-                                  resolved.config.quantization, !options.samples.empty()));
-  const auto calibration = calibration_data(runtime, env, source.samples,
-                                            resolved.config.quantization.calibration_method);
-  const CandidateSource candidates{
-      optimized,         shapes, source.samples, options.samples.empty() ? nullptr : &calibration,
-      source.size_bytes, output};
+                                  resolved.config.quantization, calibration.has_value()));
+  const CandidateSource candidates{optimized,         shapes,
+                                   source.samples,    calibration ? &*calibration : nullptr,
+                                   source.size_bytes, output};
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
   describe_choice(choice, source, result);

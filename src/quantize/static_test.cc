@@ -112,7 +112,7 @@ MethodOutcome quantize_statically(model::Model& model, const std::vector<TensorM
   const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {{{"x:3", 48}}, {}});
   EXPECT_TRUE(shapes.has_value());
   const auto data = calibration(samples);
-  const auto outcome = (*find_method("static"))->run(model, {*shapes, kNoProgress, &data});
+  const auto outcome = (*find_method("static"))->run(model, {*shapes, kNoProgress, {}, &data});
   EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
   EXPECT_TRUE(model::verify(model).has_value());
   return *outcome;
@@ -199,7 +199,7 @@ TEST(Static, WhatDoesNotPayStaysInFloatAndSaysSo) {
   const std::vector<TensorMap> samples = {
       {{"x", make_float_tensor({1, 8, 10, 10}, random_floats(800, 1))}}};
   const auto data = calibration(samples);
-  const auto outcome = (*find_method("static"))->run(model, {*shapes, kNoProgress, &data});
+  const auto outcome = (*find_method("static"))->run(model, {*shapes, kNoProgress, {}, &data});
   ASSERT_TRUE(outcome.has_value());
   EXPECT_TRUE(outcome->applied.empty());
   EXPECT_EQ(outcome->decisions.back().action, "keep_float");

@@ -29,7 +29,7 @@ constexpr Row kDepthwiseConvolution = {"Conv", {0.011, 0.15, 1500}, {0.015, 0.09
 constexpr Row kElementwise = {"", {0, 0.08, 1000}, {0, 0.19, 1500}};
 
 constexpr std::array kRows = {
-    Row{"HardSigmoid", {0, 0.05, 0}, {0, 0.03, 1000}},
+    Row{"HardSigmoid", {0, 0.03, 0}, {0, 0.03, 1000}},
     Row{"BatchNormalization", {0, 0.1, 1000}, {}},
     Row{"Relu", {0, 0.01, 0}, {0, 0.03, 1500}},
     Row{"Clip", {0, 0.01, 0}, {0, 0.03, 1500}},
@@ -54,6 +54,6 @@ StepCost step_cost(std::string_view op, const StepWork& work) {
 }
 
 double quantize_ns(double elements) { return 2000 + 0.2 * elements; }
-double dequantize_ns(double elements) { return 2000 + 0.2 * elements; }
+double dequantize_ns(double elements) { return 2000 + 0.3 * elements; }
 
 }  // namespace wattwise::quantize

@@ -95,64 +95,68 @@ Range mse(const ActivationStatistics& statistics) { return best_ends(statistics,
 
 /// Kullback-Leibler divergence of the histogram from what 256 levels over [low, high] keep of it:
 /// every level spreads its elements evenly over the bins that it covers and that are not empty.
-double divergence(const ActivationStatistics& statistics, double low, double high) {
+/// What is clipped comes to lie in the outermost bins.
+class Divergence {
+ public:
+  Divergence(const ActivationStatistics& statistics, double low, double high)
+      : statistics_(statistics), low_(low), high_(high), step_((high - low) / kLevels) {
+    if (step_ <= 0) return;
+    for (size_t i = 0; i < statistics.counts().size(); ++i) count(i);
+  }
+
+  double value() const {
+    if (kept_ == 0) return std::numeric_limits<double>::infinity();
+    double sum = 0;
+    for (size_t i = first_; i <= last_; ++i) {
+      auto elements = static_cast<double>(statistics_.counts()[i]);
+      if (elements == 0) continue;
+      if (i == first_) elements += below_;
+      if (i == last_) elements += above_;
+      const Level& level = levels_[level_of(bin_middle(statistics_, i))];
+      const double p = elements / (below_ + kept_ + above_);
+      sum += p * std::log(p / (level.elements / level.bins / kept_));
+    }
+    return sum;
+  }
+
+ private:
   struct Level {
     double elements = 0;
     double bins = 0;
   };
-  constexpr size_t kCount = 256;
-  std::array<Level, kCount> levels{};
-  const auto& counts = statistics.counts();
-  const double step = (high - low) / kLevels;
-  if (step <= 0) return std::numeric_limits<double>::infinity();
-  const auto level_of = [&](size_t i) {
-    const double q = std::nearbyint((bin_middle(statistics, i) - low) / step);
-    return static_cast<size_t>(std::clamp(q, 0.0, kLevels));
-  };
-  const auto inside = [&](size_t i) {
-    const double x = bin_middle(statistics, i);
-    return x >= low && x <= high;
-  };
-  double total = 0;
-  double kept = 0;
-  for (size_t i = 0; i < counts.size(); ++i) {
-    total += static_cast<double>(counts[i]);
-    if (counts[i] == 0 || !inside(i)) continue;
-    kept += static_cast<double>(counts[i]);
-    Level& level = levels[level_of(i)];
-    level.elements += static_cast<double>(counts[i]);
+
+  size_t level_of(double x) const {
+    return static_cast<size_t>(std::clamp(std::nearbyint((x - low_) / step_), 0.0, kLevels));
+  }
+
+  void count(size_t i) {
+    const auto elements = static_cast<double>(statistics_.counts()[i]);
+    const double x = bin_middle(statistics_, i);
+    if (elements == 0) return;
+    if (x < low_ || x > high_) {
+      (x < low_ ? below_ : above_) += elements;
+      return;
+    }
+    if (kept_ == 0) first_ = i;
+    last_ = i;
+    kept_ += elements;
+    Level& level = levels_[level_of(x)];
+    level.elements += elements;
     level.bins += 1;
   }
-  if (kept == 0) return std::numeric_limits<double>::infinity();
-  double sum = 0;
-  double first = -1;  // index of the first bin inside
-  double last = -1;
-  double below = 0;
-  double above = 0;
-  const auto part = [&](size_t i, double elements) {
-    const Level& level = levels[level_of(i)];
-    return elements / total * std::log(elements / total / (level.elements / level.bins / kept));
-  };
-  for (size_t i = 0; i < counts.size(); ++i) {
-    const auto count = static_cast<double>(counts[i]);
-    if (count == 0) continue;
-    if (!inside(i)) {
-      (bin_middle(statistics, i) < low ? below : above) += count;
-      continue;
-    }
-    if (first < 0) first = static_cast<double>(i);
-    last = static_cast<double>(i);
-    sum += part(i, count);
-  }
-  // What is clipped comes to lie in the outermost bins.
-  const auto add_to = [&](double index, double clipped) {
-    const auto i = static_cast<size_t>(index);
-    const auto count = static_cast<double>(counts[i]);
-    sum += part(i, count + clipped) - part(i, count);
-  };
-  add_to(first, below);
-  add_to(last, above);
-  return sum;
+
+  const ActivationStatistics& statistics_;
+  double low_, high_, step_;
+  std::array<Level, 256> levels_{};
+  size_t first_ = 0;  ///< bins inside
+  size_t last_ = 0;
+  double below_ = 0;
+  double kept_ = 0;
+  double above_ = 0;
+};
+
+double divergence(const ActivationStatistics& statistics, double low, double high) {
+  return Divergence(statistics, low, high).value();
 }
 
 Range entropy(const ActivationStatistics& statistics) { return best_ends(statistics, divergence); }

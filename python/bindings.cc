@@ -67,8 +67,9 @@ class Deployment {
       : callbacks_(std::make_shared<Callbacks>(log, progress)),
         deployment_(unwrap(PowerEfficientDeployment::create(to_options(options, callbacks_)))) {}
 
-  std::string prepare(const nb::dict& given, const nb::object& data) {
-    const PrepareOptions options = to_prepare_options(given, data);
+  std::string prepare(const nb::dict& given, const nb::object& data, const nb::object& evaluation) {
+    PrepareOptions options = to_prepare_options(given, data);
+    options.evaluation = to_evaluation(evaluation);
     return to_json(
         callbacks_->call([&] { return deployment_.prepare_model_for_deployment(options); }));
   }
@@ -168,7 +169,8 @@ NB_MODULE(_native, m) {
   nb::class_<Deployment>(m, "Deployment")
       .def(nb::init<const nb::dict&, const nb::object&, const nb::object&>(), nb::arg("options"),
            nb::arg("log"), nb::arg("progress").none())
-      .def("prepare", &Deployment::prepare, nb::arg("given"), nb::arg("data").none())
+      .def("prepare", &Deployment::prepare, nb::arg("given"), nb::arg("data").none(),
+           nb::arg("evaluation"))
       .def("load", &Deployment::load, nb::arg("model_path"), nb::arg("loader").none())
       .def("run", &Deployment::run)
       .def("run_handler", &Deployment::run_handler)

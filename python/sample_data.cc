@@ -48,4 +48,25 @@ SampleData to_sample_data(const nb::object& given) {
   return data;
 }
 
+Evaluation to_evaluation(const nb::object& given) {
+  Evaluation evaluation;
+  evaluation.data = to_sample_data(given[0]);
+  evaluation.metric = nb::cast<std::string>(given[1]);
+  const nb::object function = given[2];
+  if (function.is_none()) return evaluation;
+  evaluation.custom = [function = hold(function)](
+                          const std::vector<TensorMap>& outputs,
+                          const std::vector<std::vector<double>>& labels) -> Result<double> {
+    double value = 0;
+    const bool done = Callbacks::guard([&] {
+      nb::list arrays;
+      for (const TensorMap& sample : outputs) arrays.append(to_arrays(sample));
+      value = nb::cast<double>((*function)(arrays, labels));
+    });
+    if (done) return value;
+    return callback_failed();
+  };
+  return evaluation;
+}
+
 }  // namespace wattwise::python

@@ -12,4 +12,7 @@ namespace wattwise::python {
 /// call and is raised again at its end.
 SampleData to_sample_data(const nanobind::object& given);
 
+/// (data as above, the metric's name, None or a function of outputs and labels).
+Evaluation to_evaluation(const nanobind::object& given);
+
 }  // namespace wattwise::python

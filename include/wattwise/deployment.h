@@ -48,7 +48,8 @@ struct Accuracy {
   double drop_percent = 0;
   std::string data;  ///< where the samples came from
   int64_t samples = 0;
-  std::vector<OutputAccuracy> outputs;  ///< worst over the samples
+  std::vector<OutputAccuracy> outputs;    ///< worst over the samples
+  std::optional<TaskAccuracy> task = {};  ///< what `drop_percent` is of, where one was asked for
 };
 
 /// Figures of one model on the target's device at a stated request rate.
@@ -68,6 +69,7 @@ struct PrepareOptions {
   std::vector<InferenceInputs> samples;  ///< for the comparison; empty: some of calibration_data
   std::string sample_source;             ///< says in the result where the samples came from
   SampleData calibration_data = {};      ///< real inputs; without any, random ones are compared
+  Evaluation evaluation = {};            ///< what the accuracy limit is about, instead of agreement
   bool dry_run = false;                  ///< decide and report, but write nothing
   bool bundle = true;                    ///< also write the target's bundle beside the model
   /// Inputs that become constants, and free dimensions that get a size, by name: {"sr", "8000"}.

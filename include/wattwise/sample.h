@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "wattwise/result.h"
 #include "wattwise/tensor.h"
+#include "wattwise/types.h"
 
 namespace wattwise {
 
@@ -41,6 +43,29 @@ struct SampleData {
   bool once = false;
 
   bool is_given() const { return start || !path.empty(); }
+};
+
+/// A figure of the caller's for how well a model does its task, the higher the better: gets the
+/// model's outputs and the labels of every sample, in order.
+using TaskMetric = std::function<Result<double>(const std::vector<TensorMap>& outputs,
+                                                const std::vector<std::vector<double>>& labels)>;
+
+/// What a model is for, and how well it does that.
+struct Evaluation {
+  SampleData data;     ///< with labels; where not given, calibration_data
+  std::string metric;  ///< "accuracy" or "auroc", and ":" with an output's name; "": by the labels
+  TaskMetric custom = {};  ///< instead of `metric`; all outputs are in memory for it
+
+  bool is_given() const { return data.is_given() || custom || !metric.empty(); }
+};
+
+/// A task metric of the float model and of the one made from it.
+struct TaskAccuracy {
+  std::string metric;  ///< "accuracy of logits", "auroc of score", "the caller's metric"
+  double original = 0;
+  double prepared = 0;
+  std::string data;  ///< where the samples came from
+  int64_t samples = 0;
 };
 
 }  // namespace wattwise

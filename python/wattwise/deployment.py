@@ -2,6 +2,7 @@
 """The Python face of the library: converts arguments and results, decides nothing."""
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import math
@@ -94,7 +95,7 @@ def _check_finite(updates: Any, key: str = "") -> None:
                                    "where the setting may be unset")
 
 
-def _data(data: Any, name: str) -> Any:
+def _data(data: Any, name: str, labelled: bool = False) -> Any:
     """Samples as the extension takes them: nothing, a path, or (what starts a pass, whether it
     does so once only). A pass gives (inputs, labels)."""
     if data is None:
@@ -104,7 +105,38 @@ def _data(data: Any, name: str) -> Any:
     if isinstance(data, Mapping) or not hasattr(data, "__iter__"):
         raise TypeError(f"{name} must be a path or an iterable with an item for each sample, it is "
                         f"a {type(data).__name__}")
-    return lambda: ((_inputs(sample), []) for sample in data), isinstance(data, Iterator)
+    return lambda: map(_sample if labelled else lambda item: (_inputs(item), []), data), \
+        isinstance(data, Iterator)
+
+
+def _sample(item: Any) -> Any:
+    """(inputs, labels) of an item: a pair, or inputs alone."""
+    if isinstance(item, tuple) and len(item) == 2:
+        return _inputs(item[0]), numpy.ravel(item[1]).astype(float).tolist()
+    return _inputs(item), []
+
+
+def _metric(function: Callable[..., Any]) -> Callable[[list[Any], list[list[float]]], float]:
+    """A callable of outputs, or of outputs and labels, as the extension calls it."""
+    try:
+        inspect.signature(function).bind(None, None)
+    except (TypeError, ValueError):
+        return lambda outputs, labels: float(function(outputs))
+    return lambda outputs, labels: float(function(outputs, labels))
+
+
+def _evaluation(evaluation: Any) -> tuple[Any, str, Any]:
+    """Data, the metric's name and the metric's function."""
+    if callable(evaluation) and not hasattr(evaluation, "__iter__"):
+        return None, "", _metric(evaluation)
+    if not isinstance(evaluation, Mapping):
+        return _data(evaluation, "evaluation", labelled=True), "", None
+    if set(evaluation) - {"data", "metric"}:
+        raise TypeError("evaluation takes the keys \"data\" and \"metric\", not "
+                        f"{sorted(evaluation)}")
+    metric = evaluation.get("metric")
+    data = _data(evaluation.get("data"), "evaluation", labelled=True)
+    return (data, "", _metric(metric)) if callable(metric) else (data, metric or "", None)
 
 
 def _fixed(inputs: Mapping[str, Any] | None) -> dict[str, str]:
@@ -163,19 +195,22 @@ class PowerEfficientDeployment:
         `calibration_data` is a folder or a file of samples (docs/formats/datasets.md), or an
         iterable of inputs, of which one at a time is in memory; an iterator, which can be read
         only once, is kept in a temporary folder. Some of it, evenly spread, serves the comparison
-        with the float model. `evaluation` is not supported by this version.
+        with the float model.
+        `evaluation` is what the accuracy limit is about: labelled data, as a path or an iterable
+        of (inputs, label) pairs; a callable that gets the list of the outputs' maps on
+        `calibration_data`, and a list of labels if it takes two arguments, and returns a number
+        that grows with quality; or a map of both, `{"data": ..., "metric": ...}`, whose metric
+        may also be "accuracy" or "auroc", with ":" and an output's name where several fit.
         `fix_inputs` maps inputs to values that they then have for good, or names of free
         dimensions to sizes: `{"sr": 8000}`.
         """
-        if evaluation is not None:
-            raise NotImplementedError("this version has no task metrics; leave evaluation out")
         options = {
             "model_path": _path(model_path), "output_path": _text(output_path),
             "model_type": _text(model_type), "quantization_method": _text(quantization_method),
             "dry_run": dry_run, "bundle": bundle, "fixed_inputs": _fixed(fix_inputs),
         }
         data = _data(calibration_data, "calibration_data")
-        result = json.loads(self._native.prepare(options, data))
+        result = json.loads(self._native.prepare(options, data, _evaluation(evaluation)))
         result["power_efficiency_metrics"] = _with_nan(result["power_efficiency_metrics"])
         return result
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/sample_options.h"
 
+#include "cli/metric_command.h"
 #include "cli/parse_input.h"
 
 namespace wattwise::cli {
@@ -29,6 +30,22 @@ Result<std::vector<InferenceInputs>> parse_samples(const SampleOptions& options)
 
 Result<std::map<std::string, std::string>> parse_fixed_inputs(const SampleOptions& options) {
   return parse_assignments(options.fixed_inputs, "--fix-input");
+}
+
+void add_evaluation_options(CLI::App& command, EvaluationOptions& options) {
+  command.add_option("--evaluation", options.evaluation.data.path,
+                     "labelled inputs, on which the task metric is computed");
+  command.add_option("--metric", options.evaluation.metric,
+                     "accuracy or auroc, and :OUTPUT where several fit; found out if left out");
+  command.add_option("--metric-command", options.command,
+                     "a command that gets an .npz file of outputs and prints a number, the higher "
+                     "the better");
+}
+
+Evaluation to_evaluation(const EvaluationOptions& options) {
+  Evaluation evaluation = options.evaluation;
+  if (!options.command.empty()) evaluation.custom = metric_command(options.command);
+  return evaluation;
 }
 
 }  // namespace wattwise::cli

@@ -26,4 +26,15 @@ Result<std::vector<InferenceInputs>> parse_samples(const SampleOptions& options)
 /// What the words of --fix-input mean: values by name.
 Result<std::map<std::string, std::string>> parse_fixed_inputs(const SampleOptions& options);
 
+/// What a model is judged by.
+struct EvaluationOptions {
+  Evaluation evaluation;
+  std::string command;  ///< of --metric-command
+};
+
+/// Declares --evaluation, --metric and --metric-command.
+void add_evaluation_options(CLI::App& command, EvaluationOptions& options);
+/// What they mean.
+Evaluation to_evaluation(const EvaluationOptions& options);
+
 }  // namespace wattwise::cli

@@ -62,6 +62,9 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   auto runtime = WATTWISE_TRY(context.runtime());
   const auto session = WATTWISE_TRY(engine::open_session(runtime, context.env(), staged_path, {}));
   candidate.accuracy = WATTWISE_TRY(compare_with_float(*session, source.samples));
+  if (source.evaluator) {
+    WATTWISE_TRY(source.evaluator->judge({*session, {}, 0.8}, progress, candidate.accuracy));
+  }
   return candidate;
 }
 

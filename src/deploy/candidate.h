@@ -5,6 +5,7 @@
 #include <string>
 
 #include "deploy/context.h"
+#include "deploy/evaluate.h"
 #include "deploy/samples.h"
 #include "deploy/staging.h"
 #include "model/graph.h"
@@ -29,6 +30,7 @@ struct CandidateSource {
   const quantize::CalibrationData* calibration;  ///< null without
   int64_t original_size_bytes;
   std::string output_path;
+  const Evaluator* evaluator = nullptr;  ///< of the task metric, where one is asked for
 };
 
 /// Tries the plan's methods in order and returns the first that is sound: its file loads and runs,

@@ -123,9 +123,13 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   const auto plan =
       WATTWISE_TRY(quantize::plan(optimized, shapes, result.requested_quantization_method,
                                   resolved.config.quantization, calibration.has_value()));
-  const CandidateSource candidates{optimized,         shapes,
-                                   source.samples,    calibration ? &*calibration : nullptr,
-                                   source.size_bytes, output};
+  const CandidateSource candidates{optimized,
+                                   shapes,
+                                   source.samples,
+                                   calibration ? &*calibration : nullptr,
+                                   source.size_bytes,
+                                   output,
+                                   source.evaluator ? &*source.evaluator : nullptr};
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
   describe_choice(choice, source, result);

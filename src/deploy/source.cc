@@ -53,6 +53,17 @@ int64_t stored_size(const model::Model& model, const Env& env, const std::string
   return static_cast<int64_t>(std::max(file, model::weight_bytes(model)));
 }
 
+/// The task metric of the float model, where one is asked for.
+Result<void> evaluate_float(Context& context, const Evaluation& evaluation, const Subject& subject,
+                            Source& source) {
+  if (!evaluation.is_given()) return {};
+  const SampleReader* calibration = source.calibration ? &*source.calibration : nullptr;
+  source.evaluator = WATTWISE_TRY(Evaluator::open(
+      context.env(), {sample_ports(source.model, subject.session), source.preprocessor}, evaluation,
+      calibration));
+  return source.evaluator->set_reference(subject, context.progress());
+}
+
 }  // namespace
 
 Result<Source> open_source(Context& context, const PrepareOptions& options) {
@@ -80,6 +91,7 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
   const SampleReader* reader = source.calibration ? &*source.calibration : nullptr;
   source.samples = WATTWISE_TRY(
       make_samples(env, {source.model, *session, source.preprocessor, fixed, reader}, options));
+  WATTWISE_TRY(evaluate_float(context, options.evaluation, {*session, fixed, 0.15}, source));
   source.inputs = inputs_of(session->inputs(), source.samples.inputs.front());
   env.release_pages(source.model.source);
   return source;

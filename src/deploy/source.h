@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "deploy/context.h"
+#include "deploy/evaluate.h"
 #include "deploy/samples.h"
 #include "engine/session.h"
 #include "input/preprocessor.h"
@@ -23,6 +24,7 @@ struct Source {
   engine::InputGuess inputs;                     ///< sizes and values that costs refer to
   std::vector<Decision> decisions;               ///< inputs that were fixed
   std::optional<SampleReader> calibration = {};  ///< the caller's data, if there is any
+  std::optional<Evaluator> evaluator = {};       ///< knows the float model's task metric
 };
 
 /// Reads a model and runs it as it is, fed with the values of fixed inputs, which are constants in

@@ -87,7 +87,16 @@ Json to_document(const Accuracy& accuracy) {
                               {"max_abs_error", number_or_null(output.max_abs_error)},
                               {"max_relative_error", number_or_null(output.max_relative_error)}};
   }
+  Json task = nullptr;
+  if (accuracy.task) {
+    task = {{"metric", accuracy.task->metric},
+            {"original", accuracy.task->original},
+            {"prepared", accuracy.task->prepared},
+            {"data", accuracy.task->data},
+            {"samples", accuracy.task->samples}};
+  }
   return {{"compared_by", accuracy.compared_by},
+          {"task", task},
           {"drop_percent", number_or_null(accuracy.drop_percent)},
           {"data", accuracy.data},
           {"samples", accuracy.samples},

@@ -91,3 +91,65 @@ def test_fixed_inputs(deployment, model, tmp_path):
     assert deployment.inspect_model(fixed)["inputs"][0]["shape"] == [2, 4]
     with pytest.raises(ValueError, match="neither an input nor a free dimension"):
         deployment.optimize_model(model, fixed, fix_inputs={"m": 2})
+
+
+WEIGHTS = numpy.array([1, 0, 0, 1, 1, 1, -1, 2], numpy.float32).reshape(4, 2)
+
+
+def judged(deployment, model, evaluation, **options):
+    """The accuracy of a preparation with this evaluation."""
+    return deployment.prepare_model_for_deployment(
+        model, quantization_method="none", evaluation=evaluation, bundle=False, dry_run=True,
+        **options)["accuracy"]
+
+
+def labelled(count):
+    """Pairs of inputs and classes, of which the model gets three quarters right."""
+    rows = numpy.random.default_rng(1).standard_normal((count, 4)).astype(numpy.float32)
+    classes = (rows @ WEIGHTS).argmax(1)
+    classes[::4] = 1 - classes[::4]
+    return [({"x": row[None]}, label) for row, label in zip(rows, classes)]
+
+
+def test_labelled_pairs_give_the_share_of_right_answers(deployment, model):
+    for data in (labelled(40), iter(labelled(40))):
+        accuracy = judged(deployment, model, data)
+        assert accuracy["compared_by"] == "accuracy of y"
+        assert accuracy["drop_percent"] == 0
+        assert accuracy["task"] == {"metric": "accuracy of y", "original": 0.75, "prepared": 0.75,
+                                    "samples": 40, "data": "the caller"}
+
+
+def test_a_metric_of_the_callers(deployment, model):
+    seen = []
+
+    def metric(outputs):
+        seen.append(outputs)
+        return 10 - len(seen)
+
+    data = [inputs for inputs, _ in labelled(5)]
+    accuracy = judged(deployment, model, metric, calibration_data=data)
+    assert accuracy["task"]["original"] == 9 and accuracy["task"]["prepared"] == 8
+    assert accuracy["drop_percent"] == pytest.approx(100 / 9)
+    numpy.testing.assert_allclose(seen[0][2]["y"], data[2]["x"] @ WEIGHTS, rtol=1e-5)
+
+    def right(outputs, labels):
+        return sum(int(output["y"].argmax()) == label[0]
+                   for output, label in zip(outputs, labels)) / len(labels)
+
+    accuracy = judged(deployment, model, {"data": labelled(8), "metric": right})
+    assert accuracy["task"]["original"] == 0.75
+    assert accuracy["compared_by"] == "the caller's metric"
+
+
+def test_evaluations_that_cannot_work_are_refused(deployment, model):
+    with pytest.raises(ValueError, match="it has no label"):
+        judged(deployment, model, [inputs for inputs, _ in labelled(3)])
+    with pytest.raises(ValueError, match="pass data for the evaluation"):
+        judged(deployment, model, lambda outputs: 1.0)
+    with pytest.raises(ValueError, match="is 0, of which no share can be lost"):
+        judged(deployment, model, {"data": labelled(3), "metric": lambda outputs: 0})
+    with pytest.raises(TypeError, match="keys"):
+        judged(deployment, model, {"samples": []})
+    with pytest.raises(ZeroDivisionError):
+        judged(deployment, model, {"data": labelled(3), "metric": lambda outputs: 1 / 0})

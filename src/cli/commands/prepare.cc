@@ -14,6 +14,7 @@ namespace {
 struct Arguments {
   PrepareOptions prepare;
   SampleOptions samples;
+  EvaluationOptions evaluation;
   bool no_bundle = false;
 };
 
@@ -23,6 +24,11 @@ std::string describe_accuracy(const Accuracy& accuracy) {
     worst += fmt::format("; {}: SQNR {:.1f} dB, cosine {:.6f}", output.output, output.sqnr_db,
                          output.cosine);
     if (worst.size() > 200) break;
+  }
+  if (const auto& task = accuracy.task) {
+    return fmt::format("drop {:.3f} % ({}: {:.6g} to {:.6g}, {} samples from {}){}",
+                       accuracy.drop_percent, task->metric, task->original, task->prepared,
+                       task->samples, task->data, worst);
   }
   return fmt::format("drop {:.3f} % ({}, {}){}", accuracy.drop_percent, accuracy.compared_by,
                      accuracy.data, worst);
@@ -79,6 +85,7 @@ Result<Output> run(const Arguments& arguments, Invocation& invocation) {
   PrepareOptions options = arguments.prepare;
   options.bundle = !arguments.no_bundle;
   options.samples = WATTWISE_TRY(parse_samples(arguments.samples));
+  options.evaluation = to_evaluation(arguments.evaluation);
   options.fixed_inputs = WATTWISE_TRY(parse_fixed_inputs(arguments.samples));
   auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
   const auto result = WATTWISE_TRY(deployment.prepare_model_for_deployment(options));
@@ -100,6 +107,7 @@ Action declare_prepare(CLI::App& command) {
                      "auto, none, fp16, dynamic, weight_only, int8 or int4");
   command.add_option("--calibration-data", arguments->prepare.calibration_data.path,
                      "real inputs: a folder, a text file with one a line, or an array file");
+  add_evaluation_options(command, arguments->evaluation);
   add_sample_option(command, arguments->samples);
   add_fix_input_option(command, arguments->samples,
                        "an input that becomes a constant, or a dimension that gets a size");

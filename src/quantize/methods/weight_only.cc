@@ -89,7 +89,7 @@ std::string add_scales(const Weight& weight, const Int8Weights& quantized, Model
   }
   const std::vector<int64_t> stored =
       parts == 1 ? std::vector{columns, int64_t{1}} : std::vector{columns, parts, int64_t{1}};
-  const std::string scales = add_floats(weight, {"_scale", stored, by_column}, edits);
+  std::string scales = add_floats(weight, {"_scale", stored, by_column}, edits);
   if (blocks == 1) return scales;
   std::vector<int64_t> target = stored;
   target.back() = blocks / parts;

@@ -219,13 +219,13 @@ TEST(Lstm, WeightOnlyStoresItsWeightsAndComputesInFloat) {
 TEST(Lstm, WhatFeedsItIsInt8WhereItHoldsLittleOfTheModel) {
   model::Model original = model::speech_like();
   original.graph.initializers.push_back(
-      make_float_constant("big", {64, 8, 7, 7}, random_floats(64 * 8 * 49, 5)));
+      make_float_constant("big", {64, 8, 7, 7}, random_floats(size_t{64} * 8 * 49, 5)));
   original.graph.inputs.push_back(model::make_value("i", DataType::kFloat, {1, 8, 9, 9}));
   original.graph.outputs.push_back(model::make_value("o", DataType::kFloat, {1, 64, 3, 3}));
   original.graph.nodes.push_back(model::make_node("Conv", {"i", "big"}, "o"));
   EXPECT_EQ(applied(make(original, "dynamic"), "fp16_stored_weights"), 3);
   original.graph.initializers[0] =
-      make_float_constant("big", {256, 8, 7, 7}, random_floats(256 * 8 * 49, 5));
+      make_float_constant("big", {256, 8, 7, 7}, random_floats(size_t{256} * 8 * 49, 5));
   original.graph.outputs[1] = model::make_value("o", DataType::kFloat, {1, 256, 3, 3});
   EXPECT_EQ(applied(make(original, "dynamic"), "fp16_stored_weights"), 0);
 }

@@ -73,16 +73,13 @@ struct Fitting {
   FittedInt8 fitted;
 };
 
-/// The scales of a weight: one for each channel, or one for 128 weights where that halves the noise.
-/// Where accuracy is worth it, finer ones as long as they gain what their bytes would gain as bits
-/// of the integers.
+/// The scales of a weight: one for each channel, and finer ones as long as they halve the noise or,
+/// where accuracy is worth that, gain what their bytes would gain as bits of the integers.
 Fitting fit(const Weight& weight) {
   const Form whole = form_along(weight, channel_axis(weight));
   Fitting best{whole, fit_int8(weight.values(), whole.layout)};
   size_t scales = best.fitted.quantized.scales.size();
-  const std::vector<size_t> sizes =
-      weight.fine_scales ? std::vector<size_t>{128, 64, 32} : std::vector<size_t>{128};
-  for (const size_t size : sizes) {
+  for (const size_t size : {128, 64, 32}) {
     const std::optional<Form> form = parted(whole, size);
     if (!form) continue;
     Fitting trial{*form, fit_int8(weight.values(), form->layout)};

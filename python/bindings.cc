@@ -132,8 +132,15 @@ class Deployment {
   std::string inspect(const std::string& path) {
     return callbacks_->call([&] { return deployment_.inspect_model(path); });
   }
-  std::string compare(const std::string& first, const std::string& second) {
-    return callbacks_->call([&] { return deployment_.compare_models(first, second); });
+  std::string compare(const nb::dict& given, const nb::object& data, const nb::object& evaluation) {
+    CompareOptions options;
+    options.first_path = text(given, "first_path");
+    options.second_path = text(given, "second_path");
+    options.plot_path = text(given, "plot_path");
+    options.fixed_inputs = fixed_inputs(given);
+    options.data = to_sample_data(data);
+    options.evaluation = to_evaluation(evaluation);
+    return callbacks_->call([&] { return deployment_.compare_models(options); });
   }
   std::string diagnose() {
     return callbacks_->call([&] { return deployment_.diagnose(); });
@@ -181,7 +188,8 @@ NB_MODULE(_native, m) {
       .def("thermal", &Deployment::thermal)
       .def("optimize", &Deployment::optimize, nb::arg("given"), nb::arg("data").none())
       .def("inspect", &Deployment::inspect)
-      .def("compare", &Deployment::compare)
+      .def("compare", &Deployment::compare, nb::arg("given"), nb::arg("data").none(),
+           nb::arg("evaluation"))
       .def("diagnose", &Deployment::diagnose)
       .def("cleanup", &Deployment::cleanup);
   m.def("power_profiles", [] { return wattwise::python::unwrap(wattwise::power_profiles()); });

@@ -210,10 +210,9 @@ class PowerEfficientDeployment {
   /// What a model is and costs, as JSON (docs/formats/results.md): inputs, outputs, operators,
   /// parameters, MACs and bytes per node, model type. Runs nothing.
   Result<std::string> inspect_model(const std::string& model_path);
-  /// Runs two models on the same inputs (random ones without `samples`) and returns outputs'
-  /// SQNR and cosine, sizes, load times and interleaved CPU times as JSON.
-  Result<std::string> compare_models(const std::string& first_path, const std::string& second_path,
-                                     const std::vector<InferenceInputs>& samples = {});
+  /// Runs two models on the same inputs and returns, as JSON (docs/formats/results.md), outputs'
+  /// SQNR and cosine, the drop, sizes, load times and interleaved CPU times.
+  Result<std::string> compare_models(const CompareOptions& options);
   /// What this machine can measure, what is missing and what would unlock it, as JSON.
   Result<std::string> diagnose() const;
 

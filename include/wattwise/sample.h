@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -66,6 +67,18 @@ struct TaskAccuracy {
   double prepared = 0;
   std::string data;  ///< where the samples came from
   int64_t samples = 0;
+};
+
+/// Two models and what they are compared on.
+struct CompareOptions {
+  std::string first_path;   ///< the reference
+  std::string second_path;  ///< what is held against it
+  std::vector<InferenceInputs> samples = {};
+  SampleData data = {};        ///< every sample is run; without data and samples random inputs
+  Evaluation evaluation = {};  ///< what the drop is of, instead of agreement
+  /// Values of inputs, and sizes of dimensions, that the second model may have for good.
+  std::map<std::string, std::string> fixed_inputs = {};
+  std::string plot_path;  ///< a picture, .html or .svg; "": none
 };
 
 }  // namespace wattwise

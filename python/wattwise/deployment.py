@@ -298,9 +298,19 @@ class PowerEfficientDeployment:
         """A model's ports, operators, parameters, MACs and bytes."""
         return json.loads(self._native.inspect(_path(model_path)))
 
-    def compare_models(self, first_path: Path, second_path: Path) -> dict[str, Any]:
-        """Outputs' SQNR and cosine, sizes, load and interleaved CPU times of two models."""
-        return json.loads(self._native.compare(_path(first_path), _path(second_path)))
+    def compare_models(self, first_path: Path, second_path: Path, data: Any = None,
+                       evaluation: Any = None, *, fix_inputs: Mapping[str, Any] | None = None,
+                       plot_path: Path | None = None) -> dict[str, Any]:
+        """Outputs' SQNR and cosine, sizes, load and interleaved CPU times of two models.
+
+        `data`, of which every sample is run, and `evaluation` are as `calibration_data` and
+        `evaluation` of `prepare_model_for_deployment`; `fix_inputs` are values that the second
+        model has for good; `plot_path` is a picture to write, .html or .svg.
+        """
+        options = {"first_path": _path(first_path), "second_path": _path(second_path),
+                   "plot_path": _text(plot_path), "fixed_inputs": _fixed(fix_inputs)}
+        return json.loads(self._native.compare(options, _data(data, "data"),
+                                               _evaluation(evaluation)))
 
     def diagnose(self) -> dict[str, Any]:
         """What this machine can measure, what is missing and what would unlock it."""

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "deploy/compare.h"
 #include "deploy/context.h"
 #include "deploy/examine.h"
 #include "deploy/inference.h"
@@ -122,14 +123,13 @@ Result<std::string> PowerEfficientDeployment::inspect_model(const std::string& m
   return write_json(document, 2);
 }
 
-Result<std::string> PowerEfficientDeployment::compare_models(
-    const std::string& first_path, const std::string& second_path,
-    const std::vector<InferenceInputs>& samples) {
-  WATTWISE_TRY(check_path(first_path));
-  WATTWISE_TRY(check_path(second_path));
-  const Json document =
-      WATTWISE_TRY(deploy::compare_models(*state_->context, first_path, second_path, samples));
-  return write_json(document, 2);
+Result<std::string> PowerEfficientDeployment::compare_models(const CompareOptions& options) {
+  WATTWISE_TRY(check_path(options.first_path));
+  WATTWISE_TRY(check_path(options.second_path));
+  auto document = deploy::compare_models(*state_->context, options);
+  if (document) return write_json(*document, 2);
+  return std::move(document).error().with_context("comparing " + options.first_path + " and " +
+                                                  options.second_path);
 }
 
 Result<std::string> PowerEfficientDeployment::diagnose() const {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "deploy/examine.h"
 
-#include <cmath>
 #include <map>
 
 #include "deploy/efficiency.h"
@@ -10,7 +9,6 @@
 #include "device/doctor.h"
 #include "device/snapshot.h"
 #include "engine/providers.h"
-#include "measure/compare.h"
 #include "model/graph_edit.h"
 #include "model/inspect.h"
 #include "model/load.h"
@@ -42,65 +40,6 @@ Json count_operators(const model::Inspection& inspection) {
   std::map<std::string, int64_t> counts;
   for (const auto& node : inspection.nodes) ++counts[node.op_type];
   return counts;
-}
-
-Json describe_interval(const measure::Interval& interval) {
-  return {{"median", interval.median}, {"low", interval.low}, {"high", interval.high}};
-}
-
-Json describe_facts(const measure::ModelFacts& facts) {
-  const auto& memory = facts.load_memory_bytes;
-  return {{"path", facts.path},
-          {"size_bytes", facts.size_bytes},
-          {"load_ms", facts.load_ms},
-          {"load_memory_bytes", memory ? Json(*memory) : Json(nullptr)}};
-}
-
-/// The samples for a comparison: the caller's, or inputs that the first model accepts.
-Result<Samples> comparison_samples(Context& context, const std::string& path,
-                                   const std::vector<InferenceInputs>& raw) {
-  Env& env = context.env();
-  auto runtime = WATTWISE_TRY(context.runtime());
-  const auto model = WATTWISE_TRY(model::load(env, path));
-  WATTWISE_TRY(model::check_ports(model));
-  const auto session = WATTWISE_TRY(engine::open_session(runtime, env, path, {}));
-  const auto preprocessor = WATTWISE_TRY(input::load_preprocessor(env, path));
-  PrepareOptions options;
-  options.samples = raw;
-  return make_samples(env, {model, *session, preprocessor}, options);
-}
-
-Json describe_divergence(const std::optional<measure::Divergence>& divergence) {
-  if (!divergence) return nullptr;
-  return {{"value", divergence->value},
-          {"op_type", divergence->op_type},
-          {"last_equal", divergence->last_equal},
-          {"sqnr_db", divergence->sqnr_db},
-          {"max_relative_error", divergence->relative_error},
-          {"common_values", divergence->common_values}};
-}
-
-Json describe_comparison(const measure::Comparison& comparison) {
-  Json outputs = Json::object();
-  for (const OutputAccuracy& output : comparison.outputs) {
-    outputs[output.output] = {
-        {"sqnr_db", std::isinf(output.sqnr_db) ? Json("inf") : Json(output.sqnr_db)},
-        {"cosine", output.cosine},
-        {"max_abs_error", output.max_abs_error},
-        {"max_relative_error", output.max_relative_error}};
-  }
-  return {{"first", describe_facts(comparison.first)},
-          {"second", describe_facts(comparison.second)},
-          {"outputs", outputs},
-          {"drop_percent", comparison.drop.percent},
-          {"compared_by", comparison.drop.compared_by},
-          {"data", comparison.data},
-          {"samples", comparison.samples},
-          {"first_cpu_ms", describe_interval(comparison.timing.first_ms)},
-          {"second_cpu_ms", describe_interval(comparison.timing.second_ms)},
-          {"speed_ratio", describe_interval(comparison.timing.ratio)},
-          {"timed_pairs", comparison.timing.pairs},
-          {"first_divergence", describe_divergence(comparison.divergence)}};
 }
 
 }  // namespace
@@ -144,27 +83,6 @@ Result<Json> inspect_model(Context& context, const std::string& model_path) {
               {"nodes_in_loops", inspected->nodes_in_loops},
               {"operators", count_operators(*inspected)},
               {"nodes", nodes}};
-}
-
-Result<Json> compare_models(Context& context, const std::string& first_path,
-                            const std::string& second_path,
-                            const std::vector<InferenceInputs>& samples) {
-  Env& env = context.env();
-  const std::string first =
-      absolute_path(env, WATTWISE_TRY(input::find_model_file(env, first_path)));
-  const std::string second =
-      absolute_path(env, WATTWISE_TRY(input::find_model_file(env, second_path)));
-  measure::CompareOptions options;
-  Samples prepared = WATTWISE_TRY(comparison_samples(context, first, samples));
-  options.samples = std::move(prepared.inputs);
-  options.data = prepared.source;
-  options.progress = context.progress();
-  auto runtime = WATTWISE_TRY(context.runtime());
-  auto comparison = measure::compare_models(runtime, env, first, second, options);
-  if (!comparison) {
-    return std::move(comparison).error().with_context("comparing " + first + " and " + second);
-  }
-  return describe_comparison(*comparison);
 }
 
 Json diagnose_machine(Context& context) {

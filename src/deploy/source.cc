@@ -75,7 +75,7 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
   WATTWISE_TRY(model::verify(source.model));
   WATTWISE_TRY(model::check_ports(source.model));
   source.size_bytes = stored_size(source.model, env, source.path);
-  const TensorMap fixed = WATTWISE_TRY(fix(source, options.fixed_inputs));
+  source.fixed = WATTWISE_TRY(fix(source, options.fixed_inputs));
   source.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, source.path));
   WATTWISE_TRY(report_progress(context.progress(), "running the float model", 0.1));
   auto runtime = WATTWISE_TRY(context.runtime());
@@ -89,9 +89,9 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
                            options.calibration_data));
   }
   const SampleReader* reader = source.calibration ? &*source.calibration : nullptr;
-  source.samples = WATTWISE_TRY(
-      make_samples(env, {source.model, *session, source.preprocessor, fixed, reader}, options));
-  WATTWISE_TRY(evaluate_float(context, options.evaluation, {*session, fixed, 0.15}, source));
+  source.samples = WATTWISE_TRY(make_samples(
+      env, {source.model, *session, source.preprocessor, source.fixed, reader}, options));
+  WATTWISE_TRY(evaluate_float(context, options.evaluation, {*session, source.fixed, 0.15}, source));
   source.inputs = inputs_of(session->inputs(), source.samples.inputs.front());
   env.release_pages(source.model.source);
   return source;

@@ -23,6 +23,7 @@ struct Source {
   Samples samples;
   engine::InputGuess inputs;                     ///< sizes and values that costs refer to
   std::vector<Decision> decisions;               ///< inputs that were fixed
+  TensorMap fixed = {};                          ///< values of fixed inputs
   std::optional<SampleReader> calibration = {};  ///< the caller's data, if there is any
   std::optional<Evaluator> evaluator = {};       ///< knows the float model's task metric
 };

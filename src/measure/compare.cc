@@ -15,6 +15,15 @@ constexpr double kMinSampleSeconds = 0.002;
 constexpr int64_t kMinPairs = 10;
 constexpr int64_t kMaxPairs = 2000;
 
+/// Those of the inputs that a model has.
+TensorMap inputs_of(const engine::Session& session, const TensorMap& all) {
+  TensorMap inputs;
+  for (const PortInfo& port : session.inputs()) {
+    if (const auto it = all.find(port.name); it != all.end()) inputs.insert(*it);
+  }
+  return inputs;
+}
+
 /// CPU milliseconds per inference over `repeats` inferences.
 Result<double> time_once(const Env& env, const engine::Session& session, const TensorMap& inputs,
                          int repeats) {
@@ -45,8 +54,10 @@ Result<std::unique_ptr<engine::Session>> open_timed(const std::shared_ptr<engine
 Result<PairedTiming> time_interleaved(const Env& env, const engine::Session& first,
                                       const engine::Session& second, const TensorMap& inputs,
                                       Seconds budget) {
-  const double warm = std::max(WATTWISE_TRY(time_once(env, first, inputs, 1)), 1e-6);
-  WATTWISE_TRY(time_once(env, second, inputs, 1));
+  const TensorMap first_inputs = inputs_of(first, inputs);
+  const TensorMap second_inputs = inputs_of(second, inputs);
+  const double warm = std::max(WATTWISE_TRY(time_once(env, first, first_inputs, 1)), 1e-6);
+  WATTWISE_TRY(time_once(env, second, second_inputs, 1));
   const int repeats = std::max(1, static_cast<int>(std::ceil(kMinSampleSeconds * 1e3 / warm)));
   std::vector<double> a;
   std::vector<double> b;
@@ -55,32 +66,56 @@ Result<PairedTiming> time_interleaved(const Env& env, const engine::Session& fir
   for (int64_t pair = 0; pair < kMaxPairs && (pair < kMinPairs || env.monotonic_now() < deadline);
        ++pair) {
     const bool first_leads = pair % 2 == 0;
-    const double one = WATTWISE_TRY(time_once(env, first_leads ? first : second, inputs, repeats));
-    const double two = WATTWISE_TRY(time_once(env, first_leads ? second : first, inputs, repeats));
-    a.push_back(first_leads ? one : two);
-    b.push_back(first_leads ? two : one);
+    for (const bool is_first : {first_leads, !first_leads}) {
+      const double time = WATTWISE_TRY(is_first ? time_once(env, first, first_inputs, repeats)
+                                                : time_once(env, second, second_inputs, repeats));
+      (is_first ? a : b).push_back(time);
+    }
     ratios.push_back(a.back() / std::max(b.back(), 1e-9));
   }
   const auto pairs = static_cast<int64_t>(a.size());
-  return PairedTiming{median_interval(a), median_interval(b), median_interval(ratios), pairs};
+  PairedTiming timing{
+      median_interval(a), median_interval(b), median_interval(ratios), pairs, {}, {}};
+  timing.first_samples_ms = std::move(a);
+  timing.second_samples_ms = std::move(b);
+  return timing;
 }
 
 namespace {
 
-/// Where the models part, if an output tells that they do.
-Result<void> locate_divergence(const std::shared_ptr<engine::Runtime>& runtime, Env& env,
-                               const CompareOptions& options, Comparison& comparison) {
+/// Where the models part, if an output tells that they do, and by how much values differ.
+Result<void> look_inside(const std::shared_ptr<engine::Runtime>& runtime, Env& env,
+                         const CompareOptions& options, const TensorMap& sample,
+                         Comparison& comparison) {
   const bool differ = std::any_of(comparison.outputs.begin(), comparison.outputs.end(),
                                   [&](const OutputAccuracy& output) {
                                     return output.max_relative_error > options.divergence_threshold;
                                   });
-  if (!differ) return {};
+  if (!differ && !options.with_values) return {};
   WATTWISE_TRY(report_progress(options.progress, "looking for where the models part", 0.8));
   const auto first = WATTWISE_TRY(model::load(env, comparison.first.path));
   const auto second = WATTWISE_TRY(model::load(env, comparison.second.path));
-  comparison.divergence = WATTWISE_TRY(find_divergence(
-      runtime, env, {first, second, options.samples.front(), options.divergence_threshold}));
+  const DivergenceQuery query{first, second, sample, options.divergence_threshold};
+  if (differ) comparison.divergence = WATTWISE_TRY(find_divergence(runtime, env, query));
+  if (options.with_values) comparison.values = WATTWISE_TRY(value_errors(runtime, env, query));
   return {};
+}
+
+/// Adds up how the outputs agree over all samples; returns the first sample.
+Result<TensorMap> compare_answers(const engine::Session& first, const engine::Session& second,
+                                  const CompareOptions& options, Comparison& comparison) {
+  TensorMap sample;
+  DropSums sums;
+  for (auto next = WATTWISE_TRY(options.samples()); next; next = WATTWISE_TRY(options.samples())) {
+    WATTWISE_TRY(report_progress(options.progress, "running both models", 0.1));
+    const TensorMap reference = WATTWISE_TRY(first.run(inputs_of(first, *next)));
+    const TensorMap other = WATTWISE_TRY(second.run(inputs_of(second, *next)));
+    keep_worst(WATTWISE_TRY(compare_outputs(reference, other)), comparison.outputs);
+    sums.add(reference, other);
+    if (comparison.samples++ == 0) sample = std::move(*next);
+  }
+  comparison.drop = sums.drop();
+  return sample;
 }
 
 }  // namespace
@@ -92,22 +127,13 @@ Result<Comparison> compare_models(const std::shared_ptr<engine::Runtime>& runtim
   comparison.first.path = first;
   comparison.second.path = second;
   comparison.data = options.data;
-  comparison.samples = static_cast<int64_t>(options.samples.size());
   WATTWISE_TRY(report_progress(options.progress, "loading both models", 0));
   const auto a = WATTWISE_TRY(open_timed(runtime, env, options.session, comparison.first));
   const auto b = WATTWISE_TRY(open_timed(runtime, env, options.session, comparison.second));
-  std::vector<TensorMap> reference;
-  std::vector<TensorMap> other;
-  for (const TensorMap& sample : options.samples) {
-    reference.push_back(WATTWISE_TRY(a->run(sample)));
-    other.push_back(WATTWISE_TRY(b->run(sample)));
-    keep_worst(WATTWISE_TRY(compare_outputs(reference.back(), other.back())), comparison.outputs);
-  }
-  comparison.drop = accuracy_drop(reference, other);
+  const TensorMap sample = WATTWISE_TRY(compare_answers(*a, *b, options, comparison));
   WATTWISE_TRY(report_progress(options.progress, "timing both models in turn", 0.3));
-  comparison.timing =
-      WATTWISE_TRY(time_interleaved(env, *a, *b, options.samples.front(), options.timing_budget));
-  WATTWISE_TRY(locate_divergence(runtime, env, options, comparison));
+  comparison.timing = WATTWISE_TRY(time_interleaved(env, *a, *b, sample, options.timing_budget));
+  WATTWISE_TRY(look_inside(runtime, env, options, sample, comparison));
   return comparison;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,8 @@ struct PairedTiming {
   Interval second_ms;
   Interval ratio;  ///< first / second, pair by pair: above 1 the second is cheaper
   int64_t pairs = 0;
+  std::vector<double> first_samples_ms;  ///< one a pair, in the order of measuring
+  std::vector<double> second_samples_ms;
 };
 
 /// Runs `first` and `second` in turn (A B, B A, ...) until `budget` is spent, at least 10 pairs.
@@ -42,19 +45,24 @@ struct Comparison {
   int64_t samples = 0;
   std::string data;  ///< where the samples came from
   std::optional<Divergence> divergence;
+  std::vector<ValueError> values;  ///< where they were asked for
 };
 
 struct CompareOptions {
-  std::vector<TensorMap> samples;  ///< empty: random inputs
-  std::string data = "random inputs";
+  /// Gives the inputs one after the other; absent at the end. At least one. The first serves the
+  /// timing and the search for where the models part.
+  std::function<Result<std::optional<TensorMap>>()> samples;
+  std::string data;
   Seconds timing_budget{2};
   engine::SessionOptions session;
   Progress progress;
+  bool with_values = false;  ///< also the error of every value that both models name alike
   double divergence_threshold = 1e-3;  ///< relative error from which on two values differ
 };
 
-/// Runs both on the same inputs: outputs, accuracy, interleaved CPU time, load time and memory,
-/// size, and, if an output differs, the first value at which the models part.
+/// Runs both on the same inputs, of which each model gets those that it has: outputs, accuracy,
+/// interleaved CPU time, load time and memory, size, and, if an output differs, the first value at
+/// which the models part.
 Result<Comparison> compare_models(const std::shared_ptr<engine::Runtime>& runtime, Env& env,
                                   const std::string& first, const std::string& second,
                                   const CompareOptions& options);

@@ -55,18 +55,28 @@ class Prober {
   Prober(std::shared_ptr<engine::Runtime> runtime, Env& env, const DivergenceQuery& query)
       : runtime_(std::move(runtime)), env_(env), query_(query) {}
 
-  /// Index, among `names`, of the first that differs, with how much; absent if none does.
-  Result<std::optional<std::pair<size_t, OutputAccuracy>>> first_of(
+  /// How each of `names` differs; absent for another shape and for texts, for which no figure
+  /// exists.
+  Result<std::vector<std::optional<OutputAccuracy>>> compare(
       std::span<const std::string> names) const {
     const TensorMap first = WATTWISE_TRY(run(query_.first, names));
     const TensorMap second = WATTWISE_TRY(run(query_.second, names));
+    std::vector<std::optional<OutputAccuracy>> found;
+    for (const std::string& name : names) {
+      auto compared = compare_outputs({{name, first.at(name)}}, {{name, second.at(name)}});
+      found.push_back(compared ? std::optional(compared->front()) : std::nullopt);
+    }
+    return found;
+  }
+
+  /// Index, among `names`, of the first that differs, with how much; absent if none does.
+  Result<std::optional<std::pair<size_t, OutputAccuracy>>> first_of(
+      std::span<const std::string> names) const {
+    const auto compared = WATTWISE_TRY(compare(names));
     for (size_t i = 0; i < names.size(); ++i) {
-      auto compared =
-          compare_outputs({{names[i], first.at(names[i])}}, {{names[i], second.at(names[i])}});
-      // Another shape, or texts: a difference of another kind, for which no figure exists.
-      if (!compared) continue;
-      const OutputAccuracy& value = compared->front();
-      if (value.max_relative_error > query_.threshold) return std::optional(std::pair(i, value));
+      if (compared[i] && compared[i]->max_relative_error > query_.threshold) {
+        return std::optional(std::pair(i, *compared[i]));
+      }
     }
     return std::optional<std::pair<size_t, OutputAccuracy>>();
   }
@@ -101,6 +111,25 @@ std::vector<size_t> spread(size_t begin, size_t end) {
 }
 
 }  // namespace
+
+Result<std::vector<ValueError>> value_errors(const std::shared_ptr<engine::Runtime>& runtime,
+                                             Env& env, const DivergenceQuery& query) {
+  constexpr size_t kAtOnce = 64;  // each run holds so many intermediate values
+  const auto second = made_values(query.second);
+  const std::vector<std::string> values = common_values(query.first, second);
+  const Prober prober(runtime, env, query);
+  std::vector<ValueError> errors;
+  for (size_t begin = 0; begin < values.size(); begin += kAtOnce) {
+    const std::span part =
+        std::span(values).subspan(begin, std::min(kAtOnce, values.size() - begin));
+    const auto compared = WATTWISE_TRY(prober.compare(part));
+    for (size_t i = 0; i < part.size(); ++i) {
+      if (!compared[i]) continue;
+      errors.push_back({part[i], second.at(part[i]), compared[i]->max_relative_error});
+    }
+  }
+  return errors;
+}
 
 Result<std::optional<Divergence>> find_divergence(const std::shared_ptr<engine::Runtime>& runtime,
                                                   Env& env, const DivergenceQuery& query) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/session.h"
 #include "model/graph.h"
@@ -27,6 +28,18 @@ struct DivergenceQuery {
   const TensorMap& sample;
   double threshold = 1e-3;
 };
+
+/// How a value that both models name alike differs.
+struct ValueError {
+  std::string value;
+  std::string op_type;  ///< of the node that makes it in the second model
+  double relative_error = 0;
+};
+
+/// The errors of all values of the main graphs that both models name alike and give the same shape,
+/// in the order of the first model.
+Result<std::vector<ValueError>> value_errors(const std::shared_ptr<engine::Runtime>& runtime,
+                                             Env& env, const DivergenceQuery& query);
 
 /// Looks at values of the main graphs that both models name alike, narrowing down between the last
 /// that agrees and the first that differs, 16 values a run. Absent when none differs: the models

@@ -88,6 +88,11 @@ void keep_finite(std::vector<float>& reference, std::vector<float>& other) {
   other.resize(kept);
 }
 
+double cosine_of(double dot, double aa, double bb) {
+  if (aa == 0 && bb == 0) return 1;
+  return aa == 0 || bb == 0 ? 0 : dot / std::sqrt(aa * bb);
+}
+
 bool is_finite(std::span<const float> values) {
   return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
 }
@@ -115,8 +120,7 @@ double cosine(std::span<const float> a, std::span<const float> b) {
     aa += static_cast<double>(a[i]) * a[i];
     bb += static_cast<double>(b[i]) * b[i];
   }
-  if (aa == 0 && bb == 0) return 1;
-  return aa == 0 || bb == 0 ? 0 : dot / std::sqrt(aa * bb);
+  return cosine_of(dot, aa, bb);
 }
 
 Result<std::vector<float>> as_floats(const Tensor& tensor) {
@@ -201,39 +205,49 @@ bool has_finite_value(const TensorMap& outputs) {
   });
 }
 
-AccuracyDrop accuracy_drop(const std::vector<TensorMap>& reference,
-                           const std::vector<TensorMap>& other) {
-  if (reference.empty()) return {0, "nothing"};
-  for (const auto& [name, first] : reference.front()) {
-    const auto is_score = [&output = name](const TensorMap& map) {
-      return is_distribution(map.at(output));
-    };
-    const bool scores = std::all_of(reference.begin(), reference.end(), is_score);
-    if (!scores) continue;
-    Agreement agreement;
-    for (size_t i = 0; i < reference.size(); ++i) {
-      count_agreement(reference[i].at(name), other[i].at(name), agreement);
+void DropSums::add(const TensorMap& reference, const TensorMap& other) {
+  for (const auto& [name, expected] : reference) {
+    OutputSums& sums = outputs_[name];
+    const Tensor& got = other.at(name);
+    sums.scores = sums.scores && is_distribution(expected);
+    if (sums.scores) {
+      Agreement agreement;
+      count_agreement(expected, got, agreement);
+      sums.equal += agreement.equal;
+      sums.decisions += agreement.total;
     }
-    const auto differing = static_cast<double>(agreement.total - agreement.equal);
-    return {100 * differing / static_cast<double>(agreement.total),
-            "decision agreement on " + name};
+    auto a = as_floats(expected);
+    auto b = as_floats(got);
+    if (!a || !b) continue;
+    keep_finite(*a, *b);
+    for (size_t i = 0; i < a->size(); ++i) {
+      sums.dot += static_cast<double>((*a)[i]) * (*b)[i];
+      sums.aa += static_cast<double>((*a)[i]) * (*a)[i];
+      sums.bb += static_cast<double>((*b)[i]) * (*b)[i];
+    }
   }
+}
+
+AccuracyDrop DropSums::drop() const {
+  if (outputs_.empty()) return {0, "nothing"};
   AccuracyDrop worst{-1, ""};
-  for (const auto& [name, first] : reference.front()) {
-    std::vector<float> a;
-    std::vector<float> b;
-    for (size_t i = 0; i < reference.size(); ++i) {
-      auto more_a = as_floats(reference[i].at(name));
-      auto more_b = as_floats(other[i].at(name));
-      if (!more_a || !more_b) continue;
-      keep_finite(*more_a, *more_b);
-      a.insert(a.end(), more_a->begin(), more_a->end());
-      b.insert(b.end(), more_b->begin(), more_b->end());
+  for (const auto& [name, sums] : outputs_) {
+    if (sums.scores) {
+      const auto differing = static_cast<double>(sums.decisions - sums.equal);
+      return {100 * differing / static_cast<double>(sums.decisions),
+              "decision agreement on " + name};
     }
-    const double percent = 100 * (1 - cosine(a, b));
+    const double percent = 100 * (1 - cosine_of(sums.dot, sums.aa, sums.bb));
     if (percent > worst.percent) worst = {percent, "cosine of " + name};
   }
   return worst;
+}
+
+AccuracyDrop accuracy_drop(const std::vector<TensorMap>& reference,
+                           const std::vector<TensorMap>& other) {
+  DropSums sums;
+  for (size_t i = 0; i < reference.size(); ++i) sums.add(reference[i], other[i]);
+  return sums.drop();
 }
 
 std::optional<std::string> insane(const TensorMap& reference, const TensorMap& other) {

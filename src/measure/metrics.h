@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,6 +37,25 @@ struct AccuracyDrop {
   double percent = 0;
   std::string compared_by;  ///< "decision agreement on <output>" or "cosine of <output>"
 };
+
+/// The drop over samples that are added one by one and not kept.
+class DropSums {
+ public:
+  /// Precondition: `other` passed compare_outputs() with `reference`; names as in the first.
+  void add(const TensorMap& reference, const TensorMap& other);
+  AccuracyDrop drop() const;
+
+ private:
+  struct OutputSums {
+    bool scores = true;  ///< rows were distributions in all samples
+    size_t equal = 0;    ///< decisions
+    size_t decisions = 0;
+    double dot = 0, aa = 0, bb = 0;  ///< of the finite values
+  };
+  std::map<std::string, OutputSums> outputs_;
+};
+
+/// The same for samples at hand.
 AccuracyDrop accuracy_drop(const std::vector<TensorMap>& reference,
                            const std::vector<TensorMap>& other);
 

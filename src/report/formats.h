@@ -13,6 +13,11 @@ std::string render_json(const ReportData& data, const Json& metrics);
 std::string render_markdown(const ReportData& data, const Json& metrics);
 std::string render_html(const ReportData& data, const Json& metrics);
 
+/// Text as HTML and SVG show it.
+std::string escape_markup(std::string_view text);
+/// The start of an HTML page up to its body's content. `title` is shown as it is.
+std::string begin_page(std::string_view title);
+
 /// A figure of a model as people read it.
 struct MetricRow {
   std::string label;

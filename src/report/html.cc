@@ -18,7 +18,39 @@ td:nth-child(3), .note { color: color-mix(in srgb, currentColor 65%, transparent
 td:nth-child(3), .note { font-size: .9rem; }
 )";
 
-std::string escaped(std::string_view text) {
+std::string device_table(const ReportData& data) {
+  std::string out = "<table><caption class=\"note\">This device</caption>";
+  for (const auto& [part, state] : data.device_state.items()) {
+    out += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape_markup(part),
+                       escape_markup(readable(state)));
+  }
+  return out + "</table>\n";
+}
+
+std::string model_section(const ModelReport& model, const Json& metrics) {
+  std::string out = fmt::format(
+      "<section><h2>{}</h2><p>{} model, {}, {} inferences{}</p>\n", escape_markup(model.path),
+      escape_markup(model.model_type.empty() ? "Unknown" : model.model_type),
+      escape_markup(model.status), model.inference_count,
+      model.quantization_method.empty()
+          ? ""
+          : ", quantization: " + escape_markup(model.quantization_method));
+  out += "<table><thead><tr><th>Figure</th><th>Value</th><th>Origin</th></tr></thead><tbody>\n";
+  for (const MetricRow& row : metric_rows(model, metrics)) {
+    out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n", escape_markup(row.label),
+                       escape_markup(row.value), escape_markup(row.origin));
+  }
+  out += "</tbody></table>\n";
+  if (!model.optimizations_applied.empty()) out += "<p>Applied:</p><ul>";
+  for (const auto& item : model.optimizations_applied) {
+    out += fmt::format("<li>{} ({} nodes)</li>", escape_markup(item.name), item.node_count);
+  }
+  return out + (model.optimizations_applied.empty() ? "" : "</ul>") + "</section>\n";
+}
+
+}  // namespace
+
+std::string escape_markup(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
@@ -41,52 +73,26 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-std::string device_table(const ReportData& data) {
-  std::string out = "<table><caption class=\"note\">This device</caption>";
-  for (const auto& [part, state] : data.device_state.items()) {
-    out += fmt::format("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escaped(part),
-                       escaped(readable(state)));
-  }
-  return out + "</table>\n";
-}
-
-std::string model_section(const ModelReport& model, const Json& metrics) {
-  std::string out = fmt::format(
-      "<section><h2>{}</h2><p>{} model, {}, {} inferences{}</p>\n", escaped(model.path),
-      escaped(model.model_type.empty() ? "Unknown" : model.model_type), escaped(model.status),
-      model.inference_count,
-      model.quantization_method.empty() ? ""
-                                        : ", quantization: " + escaped(model.quantization_method));
-  out += "<table><thead><tr><th>Figure</th><th>Value</th><th>Origin</th></tr></thead><tbody>\n";
-  for (const MetricRow& row : metric_rows(model, metrics)) {
-    out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n", escaped(row.label),
-                       escaped(row.value), escaped(row.origin));
-  }
-  out += "</tbody></table>\n";
-  if (!model.optimizations_applied.empty()) out += "<p>Applied:</p><ul>";
-  for (const auto& item : model.optimizations_applied) {
-    out += fmt::format("<li>{} ({} nodes)</li>", escaped(item.name), item.node_count);
-  }
-  return out + (model.optimizations_applied.empty() ? "" : "</ul>") + "</section>\n";
-}
-
-}  // namespace
-
-std::string render_html(const ReportData& data, const Json& metrics) {
-  std::string out = fmt::format(
+std::string begin_page(std::string_view title) {
+  return fmt::format(
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-      "<title>Power efficiency report</title><style>{}</style></head><body>\n",
-      kStyle);
+      "<title>{}</title><style>{}</style></head><body>\n",
+      title, kStyle);
+}
+
+std::string render_html(const ReportData& data, const Json& metrics) {
+  std::string out = begin_page("Power efficiency report");
   out += fmt::format("<h1>Power efficiency report</h1><p>{}, target {}, profile {}</p>\n",
-                     format_timestamp(data.timestamp), escaped(data.config.deployment_target),
-                     escaped(data.config.power_profile));
+                     format_timestamp(data.timestamp), escape_markup(data.config.deployment_target),
+                     escape_markup(data.config.power_profile));
   out += device_table(data);
   if (data.models.empty()) out += "<p>No model has been prepared or run yet.</p>\n";
   for (const ModelReport& model : data.models) out += model_section(model, metrics);
   if (!data.recommendations.empty()) out += "<h2>Recommendations</h2><ul>\n";
   for (const Recommendation& item : data.recommendations) {
-    out += fmt::format("<li>{}: {}</li>\n", escaped(item.title), escaped(item.evidence));
+    out +=
+        fmt::format("<li>{}: {}</li>\n", escape_markup(item.title), escape_markup(item.evidence));
   }
   if (!data.recommendations.empty()) out += "</ul>\n";
   return out + "</body></html>\n";

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "core/embedded.h"
+#include "report/comparison_chart.h"
 
 namespace wattwise::report {
 namespace {
@@ -108,6 +111,26 @@ TEST(Report, RecommendationsNeedEvidence) {
   data.models[0].figures["size_reduction_ratio"] = Figure::measured(4, "file sizes");
   EXPECT_TRUE(recommend(data).empty());
   EXPECT_EQ(recommend(sample()).size(), 3u);
+}
+
+TEST(ComparisonChart, DrawsEachValueAndEachTime) {
+  ComparisonChart chart{"a<b>.onnx", "b.onnx", {}, {1, 1, 2}, {3}};
+  chart.values = {{"x&y", "Conv", 0}, {"z", "Relu", 0.5}, {"n", "Log", std::nan("")}};
+  const std::string svg = render_svg(chart);
+  const auto count = [&](std::string_view part) {
+    size_t found = 0;
+    for (size_t at = svg.find(part); at != std::string::npos; at = svg.find(part, at + 1)) ++found;
+    return found;
+  };
+  EXPECT_EQ(count("<circle"), 3u);
+  EXPECT_EQ(count("class=\"bar first\""), 2u) << "times of 1 and 2 ms";
+  EXPECT_EQ(count("class=\"bar second\""), 1u);
+  EXPECT_EQ(count("=\"nan\""), 0u);
+  EXPECT_EQ(count("a&lt;b&gt;.onnx"), 2u) << "title and legend";
+  EXPECT_EQ(count("<title>x&amp;y (Conv): 0</title>"), 1u);
+  const std::string page = render_page(chart);
+  EXPECT_NE(page.find(svg), std::string::npos);
+  EXPECT_NE(page.find("<tr><td>z</td><td>Relu</td><td>0.5</td></tr>"), std::string::npos);
 }
 
 }  // namespace

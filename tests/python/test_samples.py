@@ -153,3 +153,29 @@ def test_evaluations_that_cannot_work_are_refused(deployment, model):
         judged(deployment, model, {"samples": []})
     with pytest.raises(ZeroDivisionError):
         judged(deployment, model, {"data": labelled(3), "metric": lambda outputs: 1 / 0})
+
+
+def test_two_models_are_compared_on_every_sample(deployment, model, tmp_path):
+    other = tmp_path / "other.onnx"
+    other.write_bytes(tiny_model().replace(WEIGHTS.tobytes(), (-WEIGHTS).tobytes()))
+    plot = tmp_path / "plot.html"
+    data = labelled(48)
+    done = deployment.compare_models(model, other, [inputs for inputs, _ in data], data,
+                                     plot_path=plot)
+    assert done["samples"] == 48 and done["data"] == "the caller"
+    assert done["task"]["original"] == 0.75 and done["task"]["prepared"] == 0.25
+    assert done["compared_by"] == "accuracy of y"
+    assert done["drop_percent"] == pytest.approx(100 * 0.5 / 0.75)
+    assert done["first_divergence"]["value"] == "y"
+    assert done["values"] == [{"value": "y", "op_type": "MatMul", "max_relative_error": 2.0}]
+    page = plot.read_text()
+    assert page.count("<circle") == 1 and "y (MatMul): 2" in page and "other.onnx" in page
+
+
+def test_a_model_with_a_fixed_input_is_compared_with_the_free_one(deployment, model, tmp_path):
+    fixed = tmp_path / "fixed.onnx"
+    deployment.optimize_model(model, fixed, fix_inputs={"n": 2})
+    done = deployment.compare_models(model, fixed, fix_inputs={"n": 2})
+    assert done["outputs"]["y"]["sqnr_db"] == "inf" and done["task"] is None
+    with pytest.raises(ValueError, match="must end in .html or .svg"):
+        deployment.compare_models(model, model, plot_path=tmp_path / "plot.png")

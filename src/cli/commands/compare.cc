@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "cli/command.h"
-#include "cli/parse_input.h"
+#include "cli/sample_options.h"
 #include "cli/show.h"
 #include "core/text.h"
 
@@ -12,9 +12,9 @@ namespace wattwise::cli {
 namespace {
 
 struct Arguments {
-  std::string first;
-  std::string second;
-  std::vector<std::string> samples;
+  CompareOptions compare;
+  SampleOptions samples;
+  EvaluationOptions evaluation;
 };
 
 /// A figure that may be missing, in the given format.
@@ -49,6 +49,12 @@ std::string describe(const Json& comparison) {
       fmt::format("{:.3f} % ({}, {} samples: {})", comparison["drop_percent"].get<double>(),
                   comparison["compared_by"].get<std::string>(),
                   comparison["samples"].get<int64_t>(), comparison["data"].get<std::string>()));
+  if (const Json& task = comparison["task"]; !task.is_null()) {
+    lines.add("task", fmt::format("{}: {:.6g} and {:.6g}, {} samples from {}",
+                                  task["metric"].get<std::string>(), task["original"].get<double>(),
+                                  task["prepared"].get<double>(), task["samples"].get<int64_t>(),
+                                  task["data"].get<std::string>()));
+  }
   lines.add("first CPU", show_interval(comparison["first_cpu_ms"], " ms"));
   lines.add("second CPU", show_interval(comparison["second_cpu_ms"], " ms"));
   lines.add("speed", show_interval(comparison["speed_ratio"], "x") +
@@ -67,18 +73,24 @@ std::string describe(const Json& comparison) {
 
 Action declare_compare(CLI::App& command) {
   auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
-  command.add_option("first", arguments->first, "the reference model")->required();
-  command.add_option("second", arguments->second, "the model held against it")->required();
-  command.add_option("--sample", arguments->samples, "an input: text or a file; may be repeated")
-      ->allow_extra_args(false);
+  CompareOptions& options = arguments->compare;
+  command.add_option("first", options.first_path, "the reference model")->required();
+  command.add_option("second", options.second_path, "the model held against it")->required();
+  command.add_option("--data", options.data.path,
+                     "real inputs, all of which are run: a folder, a text file, or an array file");
+  command.add_option("--plot", options.plot_path,
+                     "draws errors along the graph and CPU times into this .html or .svg file");
+  add_evaluation_options(command, arguments->evaluation);
+  add_sample_option(command, arguments->samples);
+  add_fix_input_option(command, arguments->samples,
+                       "an input's value, or a dimension's size, where the second has it for good");
   return [arguments](Invocation& invocation) -> Result<Output> {
-    std::vector<InferenceInputs> samples;
-    for (const std::string& sample : arguments->samples) {
-      samples.push_back(WATTWISE_TRY(parse_inputs({sample})));
-    }
+    CompareOptions compare = arguments->compare;
+    compare.samples = WATTWISE_TRY(parse_samples(arguments->samples));
+    compare.fixed_inputs = WATTWISE_TRY(parse_fixed_inputs(arguments->samples));
+    compare.evaluation = to_evaluation(arguments->evaluation);
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
-    const std::string json =
-        WATTWISE_TRY(deployment.compare_models(arguments->first, arguments->second, samples));
+    const std::string json = WATTWISE_TRY(deployment.compare_models(compare));
     const Json document = WATTWISE_TRY(parse_json(json, "the comparison"));
     return Output{json, describe(document)};
   };

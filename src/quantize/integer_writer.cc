@@ -136,9 +136,9 @@ class Writer {
   }
 
   /// Weights or bias of one scale for each output, read as float.
-  std::string channelwise(const std::string& base, Tensor values,
+  std::string channelwise(const std::string& base, const Tensor& values,
                           const std::vector<float>& scales) {
-    const std::string name = graph_.unique(base + "_read");
+    std::string name = graph_.unique(base + "_read");
     const auto count = static_cast<int64_t>(scales.size());
     const DataType type = values.type;
     std::vector<std::string> inputs = {

@@ -104,7 +104,7 @@ Action declare_prepare(CLI::App& command) {
   command.add_option("--model-type", arguments->prepare.model_type,
                      "text, vision, audio or llm; inferred if left out");
   command.add_option("--quantization-method", arguments->prepare.quantization_method,
-                     "auto, none, fp16, dynamic, weight_only, int8 or int4");
+                     "auto, none, fp16, dynamic, static, weight_only, int8 or int4");
   command.add_option("--calibration-data", arguments->prepare.calibration_data.path,
                      "real inputs: a folder, a text file with one a line, or an array file");
   add_evaluation_options(command, arguments->evaluation);

@@ -206,7 +206,9 @@ model::Node make_node(std::string op, std::vector<std::string> inputs, std::stri
 std::vector<float> float_values(const model::Constant& constant) {
   if (constant.type != DataType::kFloat) return {};
   std::vector<float> values(constant.data.size() / sizeof(float));
-  std::memcpy(values.data(), constant.data.data(), values.size() * sizeof(float));
+  if (!values.empty()) {  // a null pointer may not be copied from, not even nothing
+    std::memcpy(values.data(), constant.data.data(), values.size() * sizeof(float));
+  }
   return values;
 }
 
@@ -215,7 +217,9 @@ namespace {
 template <typename T>
 std::vector<int64_t> widened(const model::Constant& constant) {
   std::vector<T> values(constant.data.size() / sizeof(T));
-  std::memcpy(values.data(), constant.data.data(), values.size() * sizeof(T));
+  if (!values.empty()) {
+    std::memcpy(values.data(), constant.data.data(), values.size() * sizeof(T));
+  }
   return {values.begin(), values.end()};
 }
 

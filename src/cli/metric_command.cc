@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "core/env.h"
+#include "core/temporary_folder.h"
 #include "core/text.h"
 #include "input/array_file.h"
 #include "input/prepare_inputs.h"
@@ -86,12 +87,10 @@ TaskMetric metric_command(const std::string& command) {
   return [command](const std::vector<TensorMap>& outputs,
                    const std::vector<std::vector<double>>& labels) -> Result<double> {
     Env& env = system_env();
-    const std::string folder = WATTWISE_TRY(env.make_temp_directory());
-    const std::string file = join_path(folder, "predictions.npz");
-    const auto written = input::write_npz(env, file, to_arrays(outputs, labels));
-    auto value = written ? run_command(command, file) : Result<double>(written.error());
-    WATTWISE_TRY(env.remove(folder));
-    return value;
+    const auto folder = WATTWISE_TRY(TemporaryFolder::create(env));
+    const std::string file = join_path(folder->path(), "predictions.npz");
+    WATTWISE_TRY(input::write_npz(env, file, to_arrays(outputs, labels)));
+    return run_command(command, file);
   };
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/temporary_folder.h"
 #include "deploy/samples.h"
 #include "input/array_file.h"
 #include "input/dataset.h"
@@ -46,22 +47,9 @@ PreparedStream stream_of(std::function<Result<PreparedSample>(size_t)> read, siz
   };
 }
 
-/// A folder that goes when the last one who uses it has gone.
-class TemporaryFolder {
- public:
-  TemporaryFolder(Env& env, std::string path) : env_(env), path_(std::move(path)) {}
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    // A destructor has no one to tell; the system clears its folder of temporary files.
-    [[maybe_unused]] const auto ignored = env_.remove(path_);
-  }
-  std::string file(size_t index) const { return join_path(path_, fmt::format("{}.npz", index)); }
-
- private:
-  Env& env_;
-  std::string path_;
-};
+std::string kept_file(const TemporaryFolder& folder, size_t index) {
+  return join_path(folder.path(), fmt::format("{}.npz", index));
+}
 
 }  // namespace
 
@@ -97,12 +85,11 @@ SampleReader SampleReader::open_callback(Env& env, SampleFormat format, const Sa
 
 Result<SampleReader> SampleReader::keep(Env& env) const {
   // Shared by all who may still read from it.
-  const std::string path = WATTWISE_TRY(env.make_temp_directory());
-  const auto folder = std::make_shared<TemporaryFolder>(env, path);
+  const std::shared_ptr<TemporaryFolder> folder = WATTWISE_TRY(TemporaryFolder::create(env));
   std::vector<std::vector<double>> labels;
   const PreparedStream next = WATTWISE_TRY(start());
   for (auto sample = WATTWISE_TRY(next()); sample; sample = WATTWISE_TRY(next())) {
-    auto written = input::write_npz(env, folder->file(labels.size()), sample->tensors);
+    auto written = input::write_npz(env, kept_file(*folder, labels.size()), sample->tensors);
     if (!written) {
       return std::move(written).error().with_context(
           "keeping samples that can be read only once (pass a list, or what starts anew whenever "
@@ -113,7 +100,8 @@ Result<SampleReader> SampleReader::keep(Env& env) const {
   const size_t count = labels.size();
   const auto read = [&env, folder,
                      labels = std::move(labels)](size_t index) -> Result<PreparedSample> {
-    return PreparedSample{WATTWISE_TRY(input::read_npz(env, folder->file(index))), labels[index]};
+    return PreparedSample{WATTWISE_TRY(input::read_npz(env, kept_file(*folder, index))),
+                          labels[index]};
   };
   SampleReader kept(source_, [read, count] { return stream_of(read, count); });
   kept.count_ = count;

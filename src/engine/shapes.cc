@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "core/temporary_folder.h"
 #include "engine/observe_shapes.h"
 #include "engine/session.h"
 #include "model/graph_edit.h"
@@ -144,23 +145,6 @@ void drop_ambiguous(const model::Graph& main, model::ShapeTable& table) {
   });
 }
 
-/// Removes the folder it was given when it goes.
-class TemporaryFolder {
- public:
-  TemporaryFolder(Env& env, std::string path) : env_(env), path_(std::move(path)) {}
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    // A leftover in the temporary folder is the system's to clean up.
-    [[maybe_unused]] const auto ignored = env_.remove(path_);
-  }
-  const std::string& path() const { return path_; }
-
- private:
-  Env& env_;
-  std::string path_;
-};
-
 /// Opens the model without optimization and reads back what the runtime wrote about its values.
 Result<model::ShapeTable> infer(const std::shared_ptr<Runtime>& runtime, Env& env,
                                 const model::Model& model, const std::string& folder) {
@@ -248,16 +232,16 @@ bool leaves_open(const model::Graph& graph, const model::ShapeTable& table) {
 
 Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
                                        const model::Model& model, const InputGuess& guess) {
-  const TemporaryFolder folder(env, WATTWISE_TRY(env.make_temp_directory()));
+  const auto folder = WATTWISE_TRY(TemporaryFolder::create(env));
   model::Model bound = model::clone(model);
   bind_inputs(bound.graph, guess.dimensions);
   const model::Model hollow = make_hollow(bound);
-  auto table = infer_either(runtime, env, {hollow, bound}, folder.path());
+  auto table = infer_either(runtime, env, {hollow, bound}, folder->path());
   if (!table) return table;
   if (leaves_open(model.graph, *table)) {
     // Inference stops at shapes that are computed from values; one run on the hollow model shows
     // them. A model that does not run on made-up inputs keeps its open shapes.
-    if (auto observed = observe_shapes(runtime, env, hollow, {folder.path(), guess.scalars})) {
+    if (auto observed = observe_shapes(runtime, env, hollow, {folder->path(), guess.scalars})) {
       for (auto& [name, value] : *observed) (*table)[name] = std::move(value);
     }
   }
@@ -269,7 +253,7 @@ Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, 
 
 Result<model::ShapeTable> infer_free_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
                                             const model::Model& model) {
-  const TemporaryFolder folder(env, WATTWISE_TRY(env.make_temp_directory()));
+  const auto folder = WATTWISE_TRY(TemporaryFolder::create(env));
   model::Model unclaimed = model::clone(model);
   int index = 0;
   model::for_each_graph(unclaimed.graph, [&](model::Graph& graph, const std::string&) {
@@ -277,7 +261,7 @@ Result<model::ShapeTable> infer_free_shapes(const std::shared_ptr<Runtime>& runt
     ask_for_values(graph, index++);
   });
   const model::Model hollow = make_hollow(unclaimed);
-  auto table = infer_either(runtime, env, {hollow, unclaimed}, folder.path());
+  auto table = infer_either(runtime, env, {hollow, unclaimed}, folder->path());
   if (!table) return table;
   model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
     collect_constants(graph, *table);

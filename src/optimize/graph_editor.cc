@@ -2,7 +2,6 @@
 #include "optimize/graph_editor.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace wattwise::optimize {
 
@@ -203,31 +202,25 @@ model::Node make_node(std::string op, std::vector<std::string> inputs, std::stri
   return node;
 }
 
-std::vector<float> float_values(const model::Constant& constant) {
-  if (constant.type != DataType::kFloat) return {};
-  std::vector<float> values(constant.data.size() / sizeof(float));
-  if (!values.empty()) {  // a null pointer may not be copied from, not even nothing
-    std::memcpy(values.data(), constant.data.data(), values.size() * sizeof(float));
-  }
-  return values;
-}
-
 namespace {
 
-template <typename T>
-std::vector<int64_t> widened(const model::Constant& constant) {
-  std::vector<T> values(constant.data.size() / sizeof(T));
-  if (!values.empty()) {
-    std::memcpy(values.data(), constant.data.data(), values.size() * sizeof(T));
-  }
+template <typename To, typename From>
+std::vector<To> read_as(const model::Constant& constant) {
+  const Tensor tensor = constant.tensor();
+  const auto values = tensor.values<From>();
   return {values.begin(), values.end()};
 }
 
 }  // namespace
 
+std::vector<float> float_values(const model::Constant& constant) {
+  if (constant.type != DataType::kFloat) return {};
+  return read_as<float, float>(constant);
+}
+
 std::optional<std::vector<int64_t>> integer_values(const model::Constant& constant) {
-  if (constant.type == DataType::kInt64) return widened<int64_t>(constant);
-  if (constant.type == DataType::kInt32) return widened<int32_t>(constant);
+  if (constant.type == DataType::kInt64) return read_as<int64_t, int64_t>(constant);
+  if (constant.type == DataType::kInt32) return read_as<int64_t, int32_t>(constant);
   return std::nullopt;
 }
 

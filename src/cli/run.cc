@@ -139,9 +139,12 @@ std::string explain_usage(CLI::App& app, const CLI::ParseError& error, int argc,
     char** given = std::find(argv, end, name);
     char** extra = std::find_if(given == end ? end : given + 1, end,
                                 [](const char* word) { return word[0] != '-'; });
-    return extra == end
-               ? fmt::format("{} needs one of these after it: {}.", name, join(inner, ", "))
-               : fmt::format("{} has no \"{}\".{}", name, *extra, suggestion(*extra, inner));
+    if (extra == end) {
+      return fmt::format("{} needs one of these after it: {}.", name, join(inner, ", "));
+    }
+    if (std::find(inner.begin(), inner.end(), *extra) == inner.end()) {
+      return fmt::format("{} has no \"{}\".{}", name, *extra, suggestion(*extra, inner));
+    }
   }
   std::string message = error.what();
   constexpr std::string_view kMissing = ": 1 required TEXT missing";

@@ -121,8 +121,9 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, env, optimized, source.inputs));
   const auto calibration = WATTWISE_TRY(make_calibration(context, source, options));
   const auto plan =
-      WATTWISE_TRY(quantize::plan(optimized, shapes, result.requested_quantization_method,
-                                  resolved.config.quantization, calibration.has_value()));
+      WATTWISE_TRY(quantize::plan(optimized, shapes,
+                                  {result.requested_quantization_method,
+                                   resolved.config.quantization, calibration.has_value()}));
   const CandidateSource candidates{optimized,
                                    shapes,
                                    source.samples,

@@ -49,7 +49,10 @@ class Inspector {
       const std::string name =
           node.name.empty() ? node.op_type + "_" + std::to_string(i) : node.name;
       if (fold(graph, node)) continue;
-      add_node(graph, node, name, path, out);
+      NodeCost cost;
+      cost.name = name;
+      cost.graph = path;
+      add_node(graph, node, std::move(cost), out);
       add_inner(node, (path.empty() ? "" : path + "/") + name, out);
     }
   }
@@ -69,12 +72,8 @@ class Inspector {
     return folded_.contains(name) || index_.find(graph, name) != nullptr;
   }
 
-  void add_node(const Graph& graph, const Node& node, const std::string& name,
-                const std::string& path, Inspection& out) {
-    NodeCost cost;
-    cost.name = name;
+  void add_node(const Graph& graph, const Node& node, NodeCost cost, Inspection& out) {
     cost.op_type = node.op_type;
-    cost.graph = path;
     cost.compute_type = computes_in_integers(node) ? DataType::kInt8 : DataType::kFloat;
     const bool heavy = does_work(node);
     const bool call = functions_.contains({node.domain, node.op_type});

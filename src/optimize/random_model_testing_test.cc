@@ -87,10 +87,14 @@ class Maker {
     graph_.nodes.push_back(std::move(made));
     return graph_.nodes.back().outputs[0];
   }
-  /// A node whose list of integers was an attribute before `since`.
-  std::string with_integers(const std::string& op, const Made& x, const std::string& attribute,
-                            const Shape& values, int64_t since) {
-    if (dice_.opset < since) return node(op, {x.name}, {{attribute, values}});
+  /// A list of integers that was an attribute before the operator set `since`.
+  struct IntegerList {
+    std::string attribute;
+    int64_t since;
+  };
+  std::string with_integers(const std::string& op, const Made& x, const IntegerList& list,
+                            const Shape& values) {
+    if (dice_.opset < list.since) return node(op, {x.name}, {{list.attribute, values}});
     return node(op, {x.name, integers(values)});
   }
 
@@ -313,14 +317,14 @@ Made Maker::reshaped(const Made& x) {
       const int64_t axis = dice_.below(static_cast<int64_t>(shape.size()) + 1);
       shape.insert(shape.begin() + axis, 1);
       if (shape.size() > 5) return activation(x);
-      return {with_integers("Unsqueeze", x, "axes", {axis}, 13), shape};
+      return {with_integers("Unsqueeze", x, {"axes", 13}, {axis}), shape};
     }
     case 1: {
       const auto it = std::find(shape.begin(), shape.end(), 1);
       if (it == shape.end() || shape.size() < 3) return activation(x);
       const int64_t axis = it - shape.begin();
       shape.erase(it);
-      return {with_integers("Squeeze", x, "axes", {axis}, 13), shape};
+      return {with_integers("Squeeze", x, {"axes", 13}, {axis}), shape};
     }
     case 2: {
       if (std::count(shape.begin() + 1, shape.end(), -1) > 0) return activation(x);
@@ -381,7 +385,7 @@ Made Maker::padded(const Made& x) {
     pads[rank + 1] = 2;
     shape[1] += 2;
   }
-  return {with_integers("Pad", x, "pads", pads, 11), shape};
+  return {with_integers("Pad", x, {"pads", 11}, pads), shape};
 }
 
 /// One index of an axis, with the axis put back.
@@ -394,7 +398,7 @@ Made Maker::picked(const Made& x) {
   const std::string row = node(
       "Gather", {x.name, put(model::make_int64_constant(dice_.name("i"), {}, std::array{index}))},
       {{"axis", axis}});
-  return {with_integers("Unsqueeze", {row, {}}, "axes", {axis}, 13), shape};
+  return {with_integers("Unsqueeze", {row, {}}, {"axes", 13}, {axis}), shape};
 }
 
 /// Reduced along one axis, which may be put back.
@@ -408,7 +412,7 @@ Made Maker::reduced(const Made& x) {
   const std::string made =
       node(op, {x.name}, {{"axes", Shape{axis}}, {"keepdims", int64_t{keeps}}});
   if (keeps) return {made, shape};
-  if (dice_.one_in(2)) return {with_integers("Unsqueeze", {made, {}}, "axes", {axis}, 13), shape};
+  if (dice_.one_in(2)) return {with_integers("Unsqueeze", {made, {}}, {"axes", 13}, {axis}), shape};
   shape.erase(shape.begin() + axis);
   return {made, shape};
 }

@@ -338,10 +338,9 @@ std::vector<IntegerStep> read_integer_steps(GraphEditor& graph, const model::Sha
 }
 
 IntegerPlan plan_integers(GraphEditor& graph, const model::ShapeTable& shapes,
-                          const std::vector<IntegerStep>& steps, const NoiseTable& noise,
-                          double ns_per_noise) {
-  const Partition partition({graph, shapes}, steps, noise);
-  const std::vector<bool> sides = partition.solve(ns_per_noise);
+                          const std::vector<IntegerStep>& steps, const NoisePrice& price) {
+  const Partition partition({graph, shapes}, steps, price.noise);
+  const std::vector<bool> sides = partition.solve(price.ns_per_noise);
   IntegerPlan plan;
   partition.measure(sides, plan);
   for (size_t i = 0; i < steps.size(); ++i) {

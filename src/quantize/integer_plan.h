@@ -55,17 +55,22 @@ struct IntegerPlan {
 /// that are not listed do nothing.
 using NoiseTable = std::map<std::string, double>;
 
+/// What the noise of a table costs.
+struct NoisePrice {
+  const NoiseTable& noise;
+  double ns_per_noise;
+};
+
 /// Every operator of the main graph that has an integer form as it stands. `shapes` tells the sizes
 /// that costs refer to.
 std::vector<IntegerStep> read_integer_steps(optimize::GraphEditor& graph,
                                             const model::ShapeTable& shapes);
 
 /// Which of them work on integers: those that together take least time, changes between float and
-/// integers included, plus `ns_per_noise` for the noise that they make. Solved exactly, as a
+/// integers included, plus the price of the noise that they make. Solved exactly, as a
 /// minimum cut, for the cost table of integer_cost.h.
 IntegerPlan plan_integers(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
-                          const std::vector<IntegerStep>& steps, const NoiseTable& noise,
-                          double ns_per_noise);
+                          const std::vector<IntegerStep>& steps, const NoisePrice& price);
 
 /// The value whose bytes hold each value of the steps, if all steps are on integers.
 std::map<std::string, std::string> holders(const std::vector<IntegerStep>& steps);

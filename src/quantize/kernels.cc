@@ -259,8 +259,8 @@ double weight_sqnr_db(Floats weights, const Int8Weights& quantized, const Channe
   return decibels(signal, noise);
 }
 
-double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t rows, size_t columns,
-                      size_t block) {
+double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t columns, size_t block) {
+  const size_t rows = weights.size() / columns;
   double signal = 0;
   double noise = 0;
   const size_t zero_bytes = (quantized.blocks_per_column + 1) / 2;

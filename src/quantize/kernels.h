@@ -52,7 +52,6 @@ double decibels(double signal, double noise);
 /// The same of weights against what int8 keeps of them.
 double weight_sqnr_db(Floats weights, const Int8Weights& quantized, const ChannelLayout& layout);
 /// The same for 4-bit blocks.
-double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t rows, size_t columns,
-                      size_t block);
+double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t columns, size_t block);
 
 }  // namespace wattwise::quantize

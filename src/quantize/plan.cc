@@ -64,8 +64,8 @@ void add_once(std::vector<std::string>& methods, std::string_view name) {
 }  // namespace
 
 Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
-                  std::string_view requested, const QuantizationConfig& config,
-                  bool has_calibration_data) {
+                  const PlanRequest& request) {
+  const auto& [requested, config, has_calibration_data] = request;
   Plan plan;
   if (requested == "static" && !has_calibration_data) {
     return Error(ErrorCode::kInvalidArgument,

@@ -58,10 +58,15 @@ struct Plan {
   std::vector<Decision> decisions;   ///< why each was chosen and each loser lost
 };
 
+struct PlanRequest {
+  std::string_view method;
+  const QuantizationConfig& config;
+  bool has_calibration_data;
+};
+
 /// `auto` and `int8` become dynamic where matrix products dominate the multiplications, else
 /// weight-only; the configured fallback and "none" follow.
 Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
-                  std::string_view requested, const QuantizationConfig& config,
-                  bool has_calibration_data);
+                  const PlanRequest& request);
 
 }  // namespace wattwise::quantize

@@ -122,13 +122,13 @@ TEST(Kernels, Int4KeepsEveryWeightWithinAStep) {
   const auto weights = random_floats(50 * 3, 9);  // the last block of each column is not full
   const auto q = quantize_int4(weights, 50, 3, 32);
   EXPECT_EQ(q.blocks_per_column, 2u);
-  EXPECT_GT(weight_sqnr_db(weights, q, 50, 3, 32), 18);
+  EXPECT_GT(weight_sqnr_db(weights, q, 3, 32), 18);
 }
 
 TEST(Plan, RefusesWhatThisVersionLacksAndSaysWhatToUse) {
   const auto model = text_like();
   const auto message = [&](const char* method) {
-    const auto refused = plan(model, {}, method, {}, false);
+    const auto refused = plan(model, {}, {method, {}, false});
     return refused ? std::string("accepted") : refused.error().message();
   };
   EXPECT_NE(message("static").find("calibration data"), std::string::npos);
@@ -140,14 +140,14 @@ TEST(Plan, MatrixModelsGoDynamicOthersWeightOnly) {
   const auto first = [&](const model::Model& model) {
     const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
     EXPECT_TRUE(shapes.has_value());
-    return plan(model, *shapes, "auto", {}, false)->methods.front();
+    return plan(model, *shapes, {"auto", {}, false})->methods.front();
   };
   EXPECT_EQ(first(text_like()), "dynamic");
   QuantizationConfig smallest;
   smallest.objective = "size";
   const auto model = text_like();
   const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
-  EXPECT_EQ(plan(model, *shapes, "auto", smallest, false)->methods.front(), "int4");
+  EXPECT_EQ(plan(model, *shapes, {"auto", smallest, false})->methods.front(), "int4");
   EXPECT_EQ(first(image_like()), "weight_only");
 }
 

@@ -64,17 +64,23 @@ int64_t unsafe_pairs(const model::Constant& weights, const Row& row, const model
   return count;
 }
 
+/// Where the values of a graph come from.
+struct Origins {
+  const model::ConstantIndex& constants;
+  const model::Graph& graph;
+  const Producers& producers;
+};
+
 /// The int8 constant that the row's operator multiplies; null if it has none.
-const model::Constant* integer_weights(const model::ConstantIndex& constants,
-                                       const model::Graph& graph, const Producers& producers,
-                                       const Row& row, const model::Node& node) {
+const model::Constant* integer_weights(const Origins& origins, const Row& row,
+                                       const model::Node& node) {
   std::string value = node.inputs[row.slot];
   if (row.dequantized) {
-    const auto weights = dequantized(producers, value);
-    if (!weights || !dequantized(producers, node.inputs[0])) return nullptr;
+    const auto weights = dequantized(origins.producers, value);
+    if (!weights || !dequantized(origins.producers, node.inputs[0])) return nullptr;
     value = *weights;
   }
-  const model::Constant* constant = constants.find(graph, value);
+  const model::Constant* constant = origins.constants.find(origins.graph, value);
   return constant && constant->type == DataType::kInt8 ? constant : nullptr;
 }
 
@@ -91,7 +97,7 @@ std::vector<SaturatingWeight> find_saturating_weights(model::Model& model) {
     for (const model::Node& node : graph.nodes) {
       for (const Row& row : kRows) {
         if (!matches(row, node)) continue;
-        const auto* weights = integer_weights(constants, graph, producers, row, node);
+        const auto* weights = integer_weights({constants, graph, producers}, row, node);
         const int64_t pairs = weights ? unsafe_pairs(*weights, row, node) : 0;
         if (pairs > 0) found.push_back({node.inputs[row.slot], pairs});
       }

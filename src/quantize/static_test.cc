@@ -26,8 +26,14 @@ std::shared_ptr<engine::Runtime> runtime() {
   return *loaded;
 }
 
-void add_convolution(model::Graph& graph, const std::string& input, const std::string& output,
-                     std::vector<int64_t> shape, int64_t groups = 1) {
+struct Link {
+  std::string input;
+  std::string output;
+};
+
+void add_convolution(model::Graph& graph, const Link& link, std::vector<int64_t> shape,
+                     int64_t groups = 1) {
+  const auto& [input, output] = link;
   size_t count = 1;
   for (const int64_t dim : shape) count *= static_cast<size_t>(dim);
   auto weights = random_floats(count, static_cast<uint32_t>(graph.nodes.size()));
@@ -61,26 +67,26 @@ model::Model mobile_like() {
     graph.nodes.push_back(make_node(std::move(op), std::move(in), std::move(out)));
     return graph.nodes.back();
   };
-  add_convolution(graph, "x", "c1", {32, 3, 3, 3});
+  add_convolution(graph, {"x", "c1"}, {32, 3, 3, 3});
   add("HardSigmoid", {"c1"}, "g1").set_attribute("alpha", 1.0F / 6);
   add("Mul", {"c1", "g1"}, "h1");
   add("Mul", {"h1", "scale"}, "s1");
   add("Add", {"s1", "shift"}, "a1");
-  add_convolution(graph, "a1", "c2", {32, 1, 3, 3}, 32);
+  add_convolution(graph, {"a1", "c2"}, {32, 1, 3, 3}, 32);
   add("Relu", {"c2"}, "r2");
-  add_convolution(graph, "r2", "c3", {64, 32, 3, 3});
+  add_convolution(graph, {"r2", "c3"}, {64, 32, 3, 3});
   add("Sigmoid", {"c3"}, "g3");
   add("Mul", {"c3", "g3"}, "h3");
   add("MaxPool", {"h3"}, "p3").set_attribute("kernel_shape", std::vector<int64_t>{2, 2});
-  add_convolution(graph, "p3", "c4", {64, 64, 3, 3});
+  add_convolution(graph, {"p3", "c4"}, {64, 64, 3, 3});
   add("Add", {"p3", "c4"}, "s4");
   add("Relu", {"s4"}, "r4");
   add("GlobalAveragePool", {"r4"}, "q4");
   add("HardSigmoid", {"q4"}, "g4");
   add("Mul", {"r4", "g4"}, "m4");
-  add_convolution(graph, "m4", "c5", {64, 64, 3, 3});
+  add_convolution(graph, {"m4", "c5"}, {64, 64, 3, 3});
   add("Concat", {"m4", "c5"}, "k5").set_attribute("axis", int64_t{1});
-  add_convolution(graph, "k5", "c6", {128, 128, 3, 3});
+  add_convolution(graph, {"k5", "c6"}, {128, 128, 3, 3});
   add("Reshape", {"c6", "flat"}, "y");
   return model;
 }

@@ -40,10 +40,11 @@ std::string text(double x, double y, std::string_view kind, std::string_view con
                      escape_markup(content));
 }
 
-std::string line(double x1, double y1, double x2, double y2, std::string_view kind) {
+/// From the left edge to the right one.
+std::string line(double y, std::string_view kind) {
   return fmt::format(
-      "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"{}\"/>\n", x1, y1, x2,
-      y2, kind);
+      "<line x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\" class=\"{}\"/>\n", kLeft, y,
+      kRight, y, kind);
 }
 
 /// Position of an error between 1e-9 and 10.
@@ -58,10 +59,10 @@ std::string draw_errors(const ComparisonChart& chart) {
   std::string out = text(kLeft, 30, "title", "Largest error of each value / its largest magnitude");
   for (int exponent = -9; exponent <= 1; ++exponent) {
     const double y = error_height(std::pow(10.0, exponent));
-    out += line(kLeft, y, kRight, y, "grid");
+    out += line(y, "grid");
     out += text(kLeft - 8, y + 4, "end", exponent == -9 ? "equal" : fmt::format("1e{}", exponent));
   }
-  out += line(kLeft, kErrorBottom, kRight, kErrorBottom, "axis");
+  out += line(kErrorBottom, "axis");
   if (chart.values.empty()) {
     out += text((kLeft + kRight) / 2, (kErrorTop + kErrorBottom) / 2, "middle",
                 "The models have no values of the same name and shape");
@@ -131,7 +132,7 @@ std::string draw_times(const ComparisonChart& chart) {
   out += text(kLeft, kTimeTop - 18, "first", "\u25a0 " + chart.first);
   out += text((kLeft + kRight) / 2, kTimeTop - 18, "second", "\u25a0 " + chart.second);
   out += draw_bars(chart.first_ms, range, "first") + draw_bars(chart.second_ms, range, "second");
-  out += line(kLeft, kTimeBottom, kRight, kTimeBottom, "axis");
+  out += line(kTimeBottom, "axis");
   for (int i = 0; i <= 4; ++i) {
     const double share = i / 4.0;
     out += text(kLeft + share * (kRight - kLeft), kTimeBottom + 20, "middle",

@@ -6,26 +6,10 @@ import subprocess
 
 import numpy
 import pytest
-from tiny_model import tiny_model
 
 from power_efficient_deployment import PowerEfficientDeployment
 
 PROGRAM = pathlib.Path(__file__).parents[2] / "build" / "release" / "wattwise"
-
-
-@pytest.fixture
-def deployment(tmp_path):
-    """A deployment with a database of its own."""
-    with PowerEfficientDeployment(db_path=tmp_path / "test.duckdb") as made:
-        yield made
-
-
-@pytest.fixture
-def model(tmp_path):
-    """The path of a small model."""
-    path = tmp_path / "tiny.onnx"
-    path.write_bytes(tiny_model())
-    return path
 
 
 def inputs_of(deployment, model):

@@ -122,15 +122,21 @@ SCOPE = re.compile(r"\b(namespace|class|struct|union|extern)\b")
 NAME = re.compile(r"([~\w:]+|operator[^\w\s(]+)\s*\(")
 
 
+DOOR = re.compile(r"\b(Env|Context|PassContext|Runtime)\b")
+
+
 def count_parameters(arguments):
-    """How many top-level commas separate."""
+    """How many parts top-level commas separate, without the doors that a function is handed."""
     depth = 0
-    commas = 0
+    parts = [""]
     for char in arguments:
         depth += char in "(<[{"
         depth -= char in ")>]}"
-        commas += char == "," and depth == 0
-    return 0 if arguments.strip() in ("", "void") else commas + 1
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return sum(part.strip() not in ("", "void") and not DOOR.search(part) for part in parts)
 
 
 def _closing(text, opening):

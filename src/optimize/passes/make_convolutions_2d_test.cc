@@ -11,9 +11,15 @@ using Ints = std::vector<int64_t>;
 
 constexpr TargetFacts kBlocks8{8};
 
+struct Link {
+  std::string input;
+  std::string output;
+};
+
 /// A convolution of `channels` to as many, three places wide.
-void add_conv(ModelBuilder& b, const std::string& input, const std::string& name, int64_t channels,
+void add_conv(ModelBuilder& b, const Link& link, int64_t channels,
               Attributes attributes = {{"pads", Ints{1, 1}}}) {
+  const auto& [input, name] = link;
   b.random(name + "_w", {channels, channels, 3});
   b.random(name + "_b", {channels});
   b.node("Conv", {input, name + "_w", name + "_b"}, name, std::move(attributes));
@@ -38,9 +44,9 @@ std::vector<size_t> weight_ranks(const model::Model& model) {
 TEST(MakeConvolutions2d, RaisesAChainWithOneReshapeAtEachEnd) {
   ModelBuilder b(13);
   b.input("x", {-1, 64, -1});
-  add_conv(b, "x", "a", 64);
+  add_conv(b, {"x", "a"}, 64);
   b.node("Relu", {"a"}, "r");
-  add_conv(b, "r", "c", 64, {{"strides", Ints{2}}, {"pads", Ints{2, 1}}, {"dilations", Ints{2}}});
+  add_conv(b, {"r", "c"}, 64, {{"strides", Ints{2}}, {"pads", Ints{2, 1}}, {"dilations", Ints{2}}});
   b.node("Relu", {"c"}, "y");
   b.output("y");
   const auto result = run(b);
@@ -57,13 +63,13 @@ TEST(MakeConvolutions2d, RaisesWhatLiesBetween) {
   b.random("scale", {96, 1});
   b.random("along", {1});
   b.random("slope", {1, 96, 1});
-  add_conv(b, "x", "a", 96, {{"auto_pad", std::string("SAME_UPPER")}});
+  add_conv(b, {"x", "a"}, 96, {{"auto_pad", std::string("SAME_UPPER")}});
   b.node("Mul", {"a", "scale"}, "m");
   b.node("Add", {"m", "along"}, "p");
   b.node("PRelu", {"p", "slope"}, "q");
   b.node("Concat", {"q", "a"}, "twice", {{"axis", int64_t{-1}}});
   b.node("MaxPool", {"twice"}, "pooled", {{"kernel_shape", Ints{2}}, {"strides", Ints{2}}});
-  add_conv(b, "pooled", "c", 96);
+  add_conv(b, {"pooled", "c"}, 96);
   b.node("Add", {"c", "bias"}, "sum");
   b.node("GlobalAveragePool", {"c"}, "mean");
   b.node("Mul", {"sum", "mean"}, "y");
@@ -76,12 +82,12 @@ TEST(MakeConvolutions2d, RaisesWhatLiesBetween) {
 
 TEST(MakeConvolutions2d, RaisesSlicesOfChannelsAndInnerGraphs) {
   ModelBuilder inner(13);
-  add_conv(inner, "x", "a", 64);
+  add_conv(inner, {"x", "a"}, 64);
   inner.integers("begin", {1}, {0});
   inner.integers("end", {1}, {32});
   inner.integers("axis", {1}, {1});
   inner.node("Relu", {"a"}, "r");
-  add_conv(inner, "r", "c", 64);
+  add_conv(inner, {"r", "c"}, 64);
   inner.node("Slice", {"c", "begin", "end", "axis"}, "part");
   inner.node("Sqrt", {"part"}, "root");
   inner.node("Abs", {"root"}, "inner_y");
@@ -121,7 +127,7 @@ TEST(MakeConvolutions2d, DepthwiseConvolutionsAloneAreWorthIt) {
 TEST(MakeConvolutions2d, KeepsSmallOnesWindowsOfOnePlaceAndOtherTargets) {
   ModelBuilder b(13);
   b.input("x", {1, 16, -1});
-  add_conv(b, "x", "y", 16);
+  add_conv(b, {"x", "y"}, 16);
   b.output("y");
   EXPECT_EQ(run(b).outcome.changed, 0);
   ModelBuilder points(13);
@@ -132,7 +138,7 @@ TEST(MakeConvolutions2d, KeepsSmallOnesWindowsOfOnePlaceAndOtherTargets) {
   EXPECT_EQ(run(points).outcome.changed, 0);
   ModelBuilder wide(13);
   wide.input("x", {1, 96, -1});
-  add_conv(wide, "x", "y", 96);
+  add_conv(wide, {"x", "y"}, 96);
   wide.output("y");
   EXPECT_EQ(run(wide).outcome.changed, 1);
   EXPECT_EQ(run(wide, TargetFacts{0}).outcome.changed, 0);
@@ -155,7 +161,7 @@ TEST(MakeConvolutions2d, ReshapesAtTheBordersMerge) {
   b.random("w", {96, 1, 3});
   b.node("Unsqueeze", {"x", "one"}, "line");
   b.node("Conv", {"line", "w"}, "a", {{"pads", Ints{1, 1}}});
-  add_conv(b, "a", "c", 96);
+  add_conv(b, {"a", "c"}, 96);
   b.node("Reshape", {"c", "rows"}, "y");
   b.output("y");
   const auto result = run_all_passes(b.model(), {4, 6}, kBlocks8);

@@ -45,7 +45,7 @@ LayerQuantization multiply_nbits(const Weight& weight, ModelEdits& edits) {
   edits.remove_constant(weight);
   return {layer_name(weight), weight.name, "int4 block 32",
           static_cast<int64_t>(weight.values().size()),
-          weight_sqnr_db(weight.values(), quantized, rows, columns, kBlock)};
+          weight_sqnr_db(weight.values(), quantized, columns, kBlock)};
 }
 
 LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {

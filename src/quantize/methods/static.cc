@@ -51,11 +51,12 @@ Result<void> reach_opset(model::Model& model, const MethodContext& context,
 /// Ranges of the values that hold the bytes of others.
 Result<RangeTable> find_ranges(const model::Model& model, const IntegerPlan& plan,
                                const std::map<std::string, double>& lowest,
-                               const CalibrationData& data, const Progress& progress) {
+                               const MethodContext& context) {
   std::set<std::string> values;
   for (const auto& [value, holder] : holders(plan.steps)) values.insert(holder);
-  const ActivationTable activations =
-      WATTWISE_TRY(gather_activations(model, {values.begin(), values.end()}, data, progress));
+  const CalibrationData& data = *context.calibration;
+  const ActivationTable activations = WATTWISE_TRY(
+      gather_activations(model, {values.begin(), values.end()}, data, context.progress));
   const RangeMethod& method = range_method(data.range_method);
   RangeTable ranges;
   for (const auto& [value, statistics] : activations) {
@@ -97,13 +98,13 @@ void tell_noise(const NoiseTable& noise, std::vector<Decision>& decisions) {
 /// in float. Found as the fixed point of the price at which time and noise are exchanged.
 IntegerPlan weigh_noise(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
                         const std::vector<IntegerStep>& steps, const NoiseTable& noise) {
-  IntegerPlan best = plan_integers(graph, shapes, steps, noise, 0);
+  IntegerPlan best = plan_integers(graph, shapes, steps, {noise, 0});
   const auto merit = [](const IntegerPlan& plan) {
     return plan.ns * std::pow(plan.noise, kNoiseExponent);
   };
   IntegerPlan plan = best;
   for (int round = 0; round < kRounds && plan.noise > 0; ++round) {
-    plan = plan_integers(graph, shapes, steps, noise, kNoiseExponent * plan.ns / plan.noise);
+    plan = plan_integers(graph, shapes, steps, {noise, kNoiseExponent * plan.ns / plan.noise});
     if (plan.steps.empty() || merit(plan) >= merit(best)) break;
     best = plan;
   }
@@ -112,16 +113,16 @@ IntegerPlan weigh_noise(optimize::GraphEditor& graph, const model::ShapeTable& s
 
 Result<void> quantize_activations(model::Model& model, const MethodContext& context,
                                   MethodOutcome& outcome) {
-  const CalibrationData& data = *context.calibration;
   const model::Model original = model::clone(model);
   optimize::ModelEditor editor(model);
   optimize::GraphEditor& graph = editor.graphs().front();
   const std::vector<IntegerStep> steps = read_integer_steps(graph, context.shapes);
-  IntegerPlan plan = plan_integers(graph, context.shapes, steps, {}, 0);
+  IntegerPlan plan = plan_integers(graph, context.shapes, steps, {{}, 0});
   if (!plan.steps.empty()) {
-    RangeTable ranges = WATTWISE_TRY(
-        find_ranges(original, plan, lowest_effective(graph, steps), data, context.progress));
-    const NoiseTable noise = WATTWISE_TRY(measure_noise(original, ranges, data, context.progress));
+    RangeTable ranges =
+        WATTWISE_TRY(find_ranges(original, plan, lowest_effective(graph, steps), context));
+    const NoiseTable noise =
+        WATTWISE_TRY(measure_noise(original, ranges, *context.calibration, context.progress));
     plan = weigh_noise(graph, context.shapes, steps, noise);
     add_ranges_of_views(steps, ranges);
     tell_noise(noise, outcome.decisions);

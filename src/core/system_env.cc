@@ -20,6 +20,12 @@
 namespace wattwise {
 namespace {
 
+/// Who waits for a lock looks the more often the longer it has waited, so that those who came first
+/// mostly get it first.
+constexpr Seconds kFirstPause{0.008};
+constexpr Seconds kLastPause{0.0005};
+constexpr double kAging = 50;  // a second of waiting shortens the pause by a fiftieth of it
+
 Error system_error(std::string_view what, const std::string& path, int number) {
   const ErrorCode code = number == ENOENT || number == ENOTDIR ? ErrorCode::kNotFound
                          : number == ENOSPC || number == EDQUOT || number == EMFILE
@@ -197,16 +203,15 @@ class SystemEnv final : public Env {
 
   Result<std::unique_ptr<FileLock>> lock_file(const std::string& path, Seconds timeout) override {
     auto fd = WATTWISE_TRY(open_file(path, O_RDWR | O_CREAT, "lock"));
-    const Seconds deadline = monotonic_now() + timeout;
-    Seconds pause(0.0005);
+    const Seconds start = monotonic_now();
     while (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK && errno != EINTR) return system_error("lock", path, errno);
-      if (monotonic_now() >= deadline) {
+      const Seconds waited = monotonic_now() - start;
+      if (waited >= timeout) {
         return Error(ErrorCode::kUnavailable,
                      fmt::format("{} is locked by another process; try again", path));
       }
-      sleep_for(pause);
-      pause = std::min(pause * 2, Seconds(0.004));
+      sleep_for(std::clamp(kFirstPause - waited / kAging, kLastPause, kFirstPause));
     }
     return std::unique_ptr<FileLock>(new SystemLock(std::move(fd)));
   }

@@ -212,8 +212,8 @@ class DuckDbStore final : public Store {
   }
 
   Result<void> migrate(Database& database) const {
-    const auto tables = WATTWISE_TRY(database.rows(
-        "SELECT 1 FROM information_schema.tables WHERE table_name = 'schema_version'"));
+    const auto tables = WATTWISE_TRY(
+        database.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_version'"));
     int version = 0;
     if (tables.empty()) {
       WATTWISE_TRY(check_unclaimed(database));
@@ -255,9 +255,21 @@ class DuckDbStore final : public Store {
     return {};
   }
 
+  /// Offsets of journals that the last to drain them has removed.
+  static Result<void> forget_removed(Database& database, const std::vector<std::string>& names) {
+    for (const auto& row : WATTWISE_TRY(database.rows("SELECT journal FROM journal_offsets"))) {
+      const std::string journal = text(row[0]);
+      if (std::find(names.begin(), names.end(), journal) != names.end()) continue;
+      WATTWISE_TRY(
+          database.run("DELETE FROM journal_offsets WHERE journal = " + sql_literal(journal)));
+    }
+    return {};
+  }
+
   Result<void> drain_all(Database& database) {
     const auto names = env_.list_directory(folder_);
     if (!names) return {};  // no journal has been written yet
+    WATTWISE_TRY(forget_removed(database, *names));
     for (const std::string& name : *names) {
       if (name.ends_with(kJournalExtension)) WATTWISE_TRY(drain(database, name));
     }
@@ -265,11 +277,9 @@ class DuckDbStore final : public Store {
   }
 
   /// After the rows are committed; until then the journal is the only safe copy.
-  Result<void> remove_dead(Database& database) {
+  Result<void> remove_dead() {
     for (const DeadJournal& journal : dead_) {
       WATTWISE_TRY(env_.remove(join_path(folder_, journal.name)));
-      WATTWISE_TRY(
-          database.run("DELETE FROM journal_offsets WHERE journal = " + sql_literal(journal.name)));
     }
     dead_.clear();
     return {};
@@ -318,7 +328,7 @@ class DuckDbStore final : public Store {
       WATTWISE_TRY(forget(*database_));
       WATTWISE_TRY(work(*database_));
       WATTWISE_TRY(database_->run("COMMIT"));
-      return remove_dead(*database_);
+      return remove_dead();
     }();
     dead_.clear();
     const auto closed = database_->detach();

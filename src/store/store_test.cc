@@ -184,6 +184,17 @@ TEST_F(StoreTest, AJournalWhoseProcessLivesIsNotRemoved) {
   EXPECT_TRUE(system_env().list_directory(path() + ".journal")->empty());
 }
 
+TEST_F(StoreTest, AJournalThatIsGoneLeavesNoOffset) {
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(open()->add(inference("/m.onnx", 1e-3)));  // closing moves the row and the journal
+  }
+  ASSERT_EQ(open()->model("/m.onnx")->inference_count, 3);
+  auto database = Database::start(*load_duckdb(system_env(), "").value());
+  ASSERT_TRUE(database->attach(path()));
+  EXPECT_EQ(database->rows("SELECT journal FROM journal_offsets")->size(), 0U);
+  ASSERT_TRUE(database->detach());
+}
+
 TEST_F(StoreTest, WhatIsNoDatabaseGetsNothingBesideIt) {
   ASSERT_TRUE(write_file_atomically(system_env(), path(), "# a text\n"));
   const auto text = open_store(system_env(), {path(), "", {}});

@@ -32,6 +32,7 @@ struct MemoryOptimizationConfig {
   bool unload_unused_models = true;
   double idle_timeout_seconds = 300;
   std::optional<double> max_memory_mb;
+  double max_preparation_mb = 4096;
 };
 
 struct OptimizationConfig {

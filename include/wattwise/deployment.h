@@ -47,6 +47,8 @@ struct Accuracy {
   std::string compared_by;  ///< "decision agreement on logits", "cosine of output"
   double drop_percent = 0;
   std::string data;  ///< where the samples came from
+  /// "whole", or in how many blocks of nodes both models ran, and what was left out.
+  std::string execution = "whole";
   int64_t samples = 0;
   std::vector<OutputAccuracy> outputs;    ///< worst over the samples
   std::optional<TaskAccuracy> task = {};  ///< what `drop_percent` is of, where one was asked for

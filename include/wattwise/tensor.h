@@ -65,6 +65,12 @@ class Bytes {
     return own(std::vector<std::byte>(raw.begin(), raw.end()));
   }
 
+  /// Looks at `values`, which whoever calls keeps alive.
+  template <typename T>
+  static Bytes view_of(std::span<const T> values) {
+    return {nullptr, std::as_bytes(values)};
+  }
+
   std::span<const std::byte> view() const { return view_; }
   const std::byte* data() const { return view_.data(); }
   size_t size() const { return view_.size(); }

@@ -53,6 +53,8 @@ constexpr std::array kBindings = {
         "memory_optimization", "idle_timeout_seconds"),
     bind<&Config::memory_optimization, &MemoryOptimizationConfig::max_memory_mb>(
         "memory_optimization", "max_memory_mb"),
+    bind<&Config::memory_optimization, &MemoryOptimizationConfig::max_preparation_mb>(
+        "memory_optimization", "max_preparation_mb"),
     bind<&Config::optimization, &OptimizationConfig::enabled>("optimization", "enabled"),
     bind<&Config::optimization, &OptimizationConfig::disabled_passes>("optimization",
                                                                       "disabled_passes"),

@@ -51,8 +51,8 @@ class Env {
   virtual Result<std::string> read_file(const std::string& path) const = 0;
   /// The file as read-only bytes, mapped where the system can. An empty file gives empty Bytes.
   virtual Result<Bytes> map_file(const std::string& path) const = 0;
-  /// Lets the system take back the memory behind `mapped`, a whole result of map_file(); reading it
-  /// again reads the file again.
+  /// Lets the system take back the memory behind `mapped`, a result of map_file() or a part of one;
+  /// reading it again reads the file again. Pages that `mapped` covers in part only may stay.
   virtual void release_pages(const Bytes& mapped) const = 0;
   /// Truncates or creates. kIo when the folder is missing.
   virtual Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) = 0;

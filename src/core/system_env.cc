@@ -132,9 +132,13 @@ class SystemEnv final : public Env {
   }
 
   void release_pages(const Bytes& mapped) const override {
-    if (mapped.empty()) return;
+    const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = reinterpret_cast<uintptr_t>(mapped.data());
+    const uintptr_t first = (begin + page - 1) / page * page;
+    const uintptr_t end = (begin + mapped.size()) / page * page;
+    if (first >= end) return;
     // Advice only: if it is refused, the pages just stay.
-    ::madvise(const_cast<std::byte*>(mapped.data()), mapped.size(), MADV_DONTNEED);
+    ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
   }
 
   Result<std::unique_ptr<WritableFile>> create_file(const std::string& path) override {

@@ -7,7 +7,10 @@
 
 #include "core/text.h"
 #include "deploy/agreement.h"
+#include "deploy/execution.h"
+#include "engine/block_session.h"
 #include "engine/session.h"
+#include "model/constant_store.h"
 #include "model/graph_edit.h"
 #include "model/save.h"
 #include "quantize/saturation.h"
@@ -38,10 +41,34 @@ Result<void> check_saturation(model::Model& model) {
                   found.size(), found.front().name, found.front().pairs));
 }
 
+/// The float model's answers where the same values are stood in for as in the candidate.
+Result<Samples> reference(Context& context, const CandidateSource& source,
+                          const std::vector<std::string>& stood_in) {
+  Samples samples = source.samples;
+  if (stood_in.empty()) return samples;
+  auto runtime = WATTWISE_TRY(context.runtime());
+  engine::SessionOptions options;
+  options.prepack = false;
+  engine::BlockOptions blocks;
+  blocks.stand_in_for = stood_in;
+  const auto session = WATTWISE_TRY(
+      engine::open_block_session(runtime, context.env(), source.optimized, options, blocks));
+  samples.outputs = WATTWISE_TRY(session->run_all(samples.inputs));
+  return samples;
+}
+
 Result<Candidate> make_candidate(Context& context, const CandidateSource& source,
                                  const std::string& method, const std::string& staged_path) {
   const auto* row = WATTWISE_TRY(quantize::find_method(method));
+  if (source.in_blocks && row->needs_calibration) {
+    return Error(
+        ErrorCode::kUnsupported,
+        "it measures ranges in the whole model, which is too large to be run; give it more "
+        "memory by memory_optimization.max_preparation_mb");
+  }
   Candidate candidate{method, {}, {}, 0, model::clone(source.optimized)};
+  // What a rejected candidate put there goes with it.
+  if (candidate.model.store) candidate.model.store = candidate.model.store->fork();
   const Progress progress = context.progress();
   candidate.outcome = WATTWISE_TRY(row->run(
       candidate.model,
@@ -56,12 +83,13 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   WATTWISE_TRY(model::verify(candidate.model));
   WATTWISE_TRY(check_saturation(candidate.model));
   WATTWISE_TRY(model::save(context.env(), candidate.model, staged_path));
-  context.env().release_pages(candidate.model.source);
-  const auto info = context.env().stat(staged_path);
-  candidate.size_bytes = info ? static_cast<int64_t>(info->size_bytes) : 0;
-  auto runtime = WATTWISE_TRY(context.runtime());
-  const auto session = WATTWISE_TRY(engine::open_session(runtime, context.env(), staged_path, {}));
-  candidate.accuracy = WATTWISE_TRY(compare_with_float(*session, source.samples));
+  for (const Bytes& mapped : candidate.model.sources) context.env().release_pages(mapped);
+  candidate.size_bytes = static_cast<int64_t>(model::saved_size(context.env(), staged_path));
+  const auto session = WATTWISE_TRY(open_file(context, staged_path, source.in_blocks, {}));
+  const auto& told = session->decisions();
+  candidate.outcome.decisions.insert(candidate.outcome.decisions.end(), told.begin(), told.end());
+  const Samples samples = WATTWISE_TRY(reference(context, source, session->stood_in()));
+  candidate.accuracy = WATTWISE_TRY(compare_with_float(*session, samples));
   if (source.evaluator) {
     WATTWISE_TRY(source.evaluator->judge({*session, {}, 0.8}, progress, candidate.accuracy));
   }

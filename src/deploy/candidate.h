@@ -31,6 +31,7 @@ struct CandidateSource {
   int64_t original_size_bytes;
   std::string output_path;
   const Evaluator* evaluator = nullptr;  ///< of the task metric, where one is asked for
+  bool in_blocks = false;                ///< models are too large to be run as a whole
 };
 
 /// Tries the plan's methods in order and returns the first that is sound: its file loads and runs,

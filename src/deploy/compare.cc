@@ -134,7 +134,7 @@ Result<Json> compare_models(Context& context, const CompareOptions& options) {
   reading.calibration_data = options.data;
   reading.evaluation = options.evaluation;
   reading.fixed_inputs = options.fixed_inputs;
-  const Source source = WATTWISE_TRY(open_source(context, reading));
+  const Source source = WATTWISE_TRY(open_source(context, reading, parent_path(second)));
   const bool all = options.samples.empty();
   measure::CompareOptions how;
   how.samples = WATTWISE_TRY(inputs_of(source, all));
@@ -144,8 +144,12 @@ Result<Json> compare_models(Context& context, const CompareOptions& options) {
   auto runtime = WATTWISE_TRY(context.runtime());
   const auto comparison =
       WATTWISE_TRY(measure::compare_models(runtime, env, source.path, second, how));
-  Accuracy accuracy{comparison.drop.compared_by, comparison.drop.percent, comparison.data,
-                    comparison.samples,          comparison.outputs,      {}};
+  Accuracy accuracy;
+  accuracy.compared_by = comparison.drop.compared_by;
+  accuracy.drop_percent = comparison.drop.percent;
+  accuracy.data = comparison.data;
+  accuracy.samples = comparison.samples;
+  accuracy.outputs = comparison.outputs;
   WATTWISE_TRY(judge_second(context, source, second, accuracy));
   if (!options.plot_path.empty()) WATTWISE_TRY(plot(env, comparison, options.plot_path));
   return describe_comparison(comparison, accuracy);

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include "core/text.h"
+#include "deploy/execution.h"
 #include "deploy/to_json.h"
 #include "engine/session.h"
+#include "model/save.h"
 #include "targets/bundle.h"
 
 namespace wattwise::deploy {
@@ -19,12 +21,13 @@ Result<void> write_target_bundle(Context& context, const config::Resolved& resol
       it != context.tables().templates.end()) {
     templates.assign(it->second.begin(), it->second.end());
   }
-  auto runtime = WATTWISE_TRY(context.runtime());
   const std::string model_path = content.staging.path(file_name(result.output_model_path));
-  const auto session = WATTWISE_TRY(engine::open_session(runtime, env, model_path, {}));
+  const auto session = WATTWISE_TRY(open_file(context, model_path, content.in_blocks, {}));
   targets::BundleRequest request{context.target(resolved), templates, model_path,
                                  content.companions,       {},        session->inputs(),
                                  session->outputs(),       {},        {}};
+  const std::string data = model::data_file_of(model_path);
+  if (env.stat(data)) request.companion_files.push_back(data);
   request.facts = bundle_facts(result);
   request.golden_inputs = content.samples.inputs.front();
   request.golden_outputs = WATTWISE_TRY(session->run(request.golden_inputs));

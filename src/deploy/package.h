@@ -15,6 +15,7 @@ struct BundleContent {
   const Staging& staging;                      ///< holds the model under its final name
   const std::vector<std::string>& companions;  ///< turn raw input into tensors; travel along
   const Samples& samples;
+  bool in_blocks = false;  ///< the model is too large to be run as a whole
 };
 
 /// Makes the target's bundle in the staging folder and names in `result.bundle_path` the place

@@ -114,7 +114,7 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
                                               : options.output_path,
                   input));
   auto staging = WATTWISE_TRY(Staging::create(env, output));  // fails before the work, not after
-  Source source = WATTWISE_TRY(open_source(context, options));
+  Source source = WATTWISE_TRY(open_source(context, options, staging.path("")));
   describe_request(options, resolved, source, result);
   auto runtime = WATTWISE_TRY(context.runtime());
   const auto optimized = WATTWISE_TRY(run_passes(context, source, result));
@@ -130,7 +130,8 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
                                    calibration ? &*calibration : nullptr,
                                    source.size_bytes,
                                    output,
-                                   source.evaluator ? &*source.evaluator : nullptr};
+                                   source.evaluator ? &*source.evaluator : nullptr,
+                                   source.in_blocks};
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
   describe_choice(choice, source, result);
@@ -141,7 +142,8 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
     result.output_model_path = output;
     if (options.bundle) {
       WATTWISE_TRY(write_target_bundle(
-          context, resolved, {staging, source.preprocessor.files, source.samples}, result));
+          context, resolved, {staging, source.preprocessor.files, source.samples, source.in_blocks},
+          result));
     }
     WATTWISE_TRY(staging.publish());
   }

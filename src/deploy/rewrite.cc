@@ -9,6 +9,7 @@
 #include "deploy/agreement.h"
 #include "deploy/staging.h"
 #include "deploy/to_json.h"
+#include "engine/block_session.h"
 #include "engine/channel_block.h"
 #include "engine/session.h"
 #include "model/graph_edit.h"
@@ -67,7 +68,9 @@ Result<double> rounding_noise(Context& context, const Source& source) {
   options.prepack = false;
   options.optimization = engine::GraphOptimization::kDisabled;
   const auto session = WATTWISE_TRY(
-      engine::open_session(runtime, context.env(), source.model, source.path, options));
+      source.in_blocks
+          ? engine::open_block_session(runtime, context.env(), source.model, options)
+          : engine::open_session(runtime, context.env(), source.model, source.path, options));
   const Accuracy agreement = WATTWISE_TRY(compare_with_float(*session, source.samples));
   double noise = 0;
   for (const OutputAccuracy& output : agreement.outputs) {
@@ -94,7 +97,9 @@ Result<std::optional<std::string>> objection(Context& context, const Source& sou
   engine::SessionOptions options;
   options.prepack = false;
   const auto session =
-      engine::open_session(runtime, context.env(), rewritten.model, source.path, options);
+      source.in_blocks
+          ? engine::open_block_session(runtime, context.env(), rewritten.model, options)
+          : engine::open_session(runtime, context.env(), rewritten.model, source.path, options);
   if (!session) return std::optional(session.error().to_string());
   auto agreement = compare_with_float(**session, source.samples);
   if (!agreement) return std::optional(agreement.error().to_string());
@@ -203,7 +208,7 @@ Result<Json> optimize_model(Context& context, const OptimizeOptions& options) {
   const std::string output = WATTWISE_TRY(output_file(
       env, options.output_path.empty() ? default_output(input) : options.output_path, input));
   auto staging = WATTWISE_TRY(Staging::create(env, output));
-  const Source source = WATTWISE_TRY(open_source(context, reading));
+  const Source source = WATTWISE_TRY(open_source(context, reading, staging.path("")));
   WATTWISE_TRY(report_progress(context.progress(), "rewriting the graph", 0.3));
   const Rewritten rewritten =
       WATTWISE_TRY(rewrite(context, source, context.resolved().config.optimization));

@@ -53,11 +53,9 @@ std::set<std::string> batch_names(const std::vector<PortInfo>& ports) {
 
 Result<std::vector<TensorMap>> run_all(const SampleSource& source,
                                        const std::vector<TensorMap>& inputs) {
-  std::vector<TensorMap> outputs;
-  for (TensorMap sample : inputs) {
-    sample.insert(source.fixed.begin(), source.fixed.end());
-    outputs.push_back(WATTWISE_TRY(source.session.run(sample)));
-  }
+  std::vector<TensorMap> fed = inputs;
+  for (TensorMap& sample : fed) sample.insert(source.fixed.begin(), source.fixed.end());
+  std::vector<TensorMap> outputs = WATTWISE_TRY(source.session.run_all(fed));
   if (!std::any_of(outputs.begin(), outputs.end(), measure::has_finite_value)) {
     return Error(ErrorCode::kInvalidArgument,
                  "the float model answers with NaN or infinity only, so that nothing can be held "

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "deploy/execution.h"
+#include "model/constant_store.h"
 #include "model/graph_edit.h"
 #include "model/inspect.h"
 #include "model/load.h"
@@ -64,9 +66,20 @@ Result<void> evaluate_float(Context& context, const Evaluation& evaluation, cons
   return source.evaluator->set_reference(subject, context.progress());
 }
 
+/// Decides how the model is run.
+void choose_execution(Context& context, const std::string& folder, Source& source) {
+  const auto why = too_large_to_run(context, model::weight_bytes(source.model));
+  if (!why) return;
+  source.in_blocks = true;
+  source.decisions.push_back({"run_in_blocks", "model", *why});
+  source.model.store = std::make_shared<model::ConstantStore>(context.env(), folder);
+  for (const Bytes& mapped : source.model.sources) source.model.store->add_source(mapped);
+}
+
 }  // namespace
 
-Result<Source> open_source(Context& context, const PrepareOptions& options) {
+Result<Source> open_source(Context& context, const PrepareOptions& options,
+                           const std::string& folder) {
   Env& env = context.env();
   WATTWISE_TRY(report_progress(context.progress(), "reading the model", 0));
   Source source;
@@ -75,14 +88,16 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
   WATTWISE_TRY(model::verify(source.model));
   WATTWISE_TRY(model::check_ports(source.model));
   source.size_bytes = stored_size(source.model, env, source.path);
+  choose_execution(context, folder, source);
   source.fixed = WATTWISE_TRY(fix(source, options.fixed_inputs));
   source.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, source.path));
   WATTWISE_TRY(report_progress(context.progress(), "running the float model", 0.1));
-  auto runtime = WATTWISE_TRY(context.runtime());
   engine::SessionOptions float_options;
   float_options.prepack = false;  // few runs: a second copy of the weights would not pay
-  // By its path: the runtime reads the file itself, so that the mapped pages stay untouched.
-  const auto session = WATTWISE_TRY(engine::open_session(runtime, env, source.path, float_options));
+  const auto session =
+      WATTWISE_TRY(open_file(context, source.path, source.in_blocks, float_options));
+  const auto& told = session->decisions();
+  source.decisions.insert(source.decisions.end(), told.begin(), told.end());
   if (options.calibration_data.is_given()) {
     source.calibration = WATTWISE_TRY(
         SampleReader::open(env, {sample_ports(source.model, *session), source.preprocessor},
@@ -93,7 +108,7 @@ Result<Source> open_source(Context& context, const PrepareOptions& options) {
       env, {source.model, *session, source.preprocessor, source.fixed, reader}, options));
   WATTWISE_TRY(evaluate_float(context, options.evaluation, {*session, source.fixed, 0.15}, source));
   source.inputs = inputs_of(session->inputs(), source.samples.inputs.front());
-  env.release_pages(source.model.source);
+  for (const Bytes& mapped : source.model.sources) env.release_pages(mapped);
   return source;
 }
 

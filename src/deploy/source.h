@@ -21,15 +21,18 @@ struct Source {
   int64_t size_bytes = 0;
   input::Preprocessor preprocessor;
   Samples samples;
-  engine::InputGuess inputs;                     ///< sizes and values that costs refer to
-  std::vector<Decision> decisions;               ///< inputs that were fixed
-  TensorMap fixed = {};                          ///< values of fixed inputs
+  engine::InputGuess inputs;        ///< sizes and values that costs refer to
+  std::vector<Decision> decisions;  ///< inputs that were fixed, and whether blocks are run
+  TensorMap fixed = {};             ///< values of fixed inputs
   std::optional<SampleReader> calibration = {};  ///< the caller's data, if there is any
   std::optional<Evaluator> evaluator = {};       ///< knows the float model's task metric
+  bool in_blocks = false;                        ///< too large to be run as a whole
 };
 
 /// Reads a model and runs it as it is, fed with the values of fixed inputs, which are constants in
-/// what is returned. Its weights' pages are released afterwards.
-Result<Source> open_source(Context& context, const PrepareOptions& options);
+/// what is returned. Its weights' pages are released afterwards. Of a model that is too large to be
+/// run as a whole, constants that are made later go to files in `folder`.
+Result<Source> open_source(Context& context, const PrepareOptions& options,
+                           const std::string& folder);
 
 }  // namespace wattwise::deploy

@@ -99,6 +99,7 @@ Json to_document(const Accuracy& accuracy) {
           {"task", task},
           {"drop_percent", number_or_null(accuracy.drop_percent)},
           {"data", accuracy.data},
+          {"execution", accuracy.execution},
           {"samples", accuracy.samples},
           {"outputs", outputs}};
 }

@@ -3,6 +3,7 @@
 
 #include "core/memory_env.h"
 #include "device/doctor.h"
+#include "device/process_memory.h"
 #include "device/snapshot.h"
 #include "device/thermal_bands.h"
 
@@ -119,6 +120,22 @@ TEST(ThermalBands, TheKernelsTripPointsWin) {
 TEST(ThermalBands, WithoutAZoneNothingIsKnown) {
   EXPECT_EQ(assess({}, zones(), "default").status, "UNKNOWN");
   EXPECT_EQ(assess({{"cpu", "", {}, {}, {}}}, zones(), "default").status, "UNKNOWN");
+}
+
+TEST(ProcessMemory, TheTightestControlGroupLimitsWhatIsAvailable) {
+  MemoryEnv env;
+  EXPECT_EQ(available_bytes(env), std::nullopt);
+  env.put_file("/proc/meminfo", "MemTotal:  8000000 kB\nMemAvailable: 3000000 kB\n");
+  EXPECT_EQ(available_bytes(env), 3'072'000'000u);
+  env.put_file("/proc/self/cgroup", "0::/user/job\n");
+  env.put_file("/sys/fs/cgroup/user/job/memory.max", "max\n");
+  env.put_file("/sys/fs/cgroup/user/job/memory.current", "5000\n");
+  EXPECT_EQ(available_bytes(env), 3'072'000'000u);
+  env.put_file("/sys/fs/cgroup/user/memory.max", "1000000\n");
+  env.put_file("/sys/fs/cgroup/user/memory.current", "400000\n");
+  EXPECT_EQ(available_bytes(env), 600'000u);
+  env.put_file("/sys/fs/cgroup/user/memory.current", "1400000\n");
+  EXPECT_EQ(available_bytes(env), 0u);
 }
 
 }  // namespace

@@ -214,6 +214,7 @@ Result<SessionOptionsPtr> make_options(const OrtRuntime& runtime, const SessionO
       api.SetSessionGraphOptimizationLevel(raw, kLevels[static_cast<size_t>(options.optimization)]),
       "set", "the optimization level"));
   if (!options.memory_pattern) WATTWISE_TRY(check(api.DisableMemPattern(raw), "set", "memory"));
+  if (!options.arena) WATTWISE_TRY(check(api.DisableCpuMemArena(raw), "set", "memory"));
   WATTWISE_TRY(set_entry(raw, "session.intra_op.allow_spinning", options.spin ? "1" : "0"));
   WATTWISE_TRY(set_entry(raw, "session.inter_op.allow_spinning", "0"));
   if (!options.prepack) WATTWISE_TRY(set_entry(raw, "session.disable_prepacking", "1"));
@@ -270,6 +271,12 @@ Result<std::unique_ptr<Session>> finish(std::unique_ptr<OrtModelSession> session
 }
 
 }  // namespace
+
+Result<std::vector<TensorMap>> Session::run_all(const std::vector<TensorMap>& inputs) const {
+  std::vector<TensorMap> outputs;
+  for (const TensorMap& sample : inputs) outputs.push_back(WATTWISE_TRY(run(sample)));
+  return outputs;
+}
 
 Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& runtime, Env&,
                                               const std::string& path,

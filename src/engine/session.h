@@ -25,6 +25,8 @@ struct SessionOptions {
   bool spin = false;  ///< idle threads spin: faster back to back, many times dearer at low rates
   GraphOptimization optimization = GraphOptimization::kAll;
   bool memory_pattern = true;
+  /// Memory is taken in regions that double in size and kept: fast, but up to twice what is needed.
+  bool arena = true;
   bool prepack = true;
   std::map<std::string, std::string> config_entries;  ///< passed through as they are
   std::map<std::string, int64_t> free_dimensions;     ///< by dimension name
@@ -46,6 +48,12 @@ class Session {
   /// kInvalidArgument for a missing, unknown, mistyped or misshapen input, naming what is expected,
   /// and for values that the model cannot work on, naming what was given.
   virtual Result<TensorMap> run(const TensorMap& inputs) const = 0;
+  /// Runs once for each of the inputs.
+  virtual Result<std::vector<TensorMap>> run_all(const std::vector<TensorMap>& inputs) const;
+  /// How many parts of the model are loaded and run one after the other; absent if the whole is.
+  virtual std::optional<int64_t> block_count() const { return std::nullopt; }
+  /// Values that were too large to be computed and that random ones stand in for.
+  virtual std::vector<std::string> stood_in() const { return {}; }
   /// Ends profiling and returns the profile's path. Precondition: profile_prefix was set.
   virtual Result<std::string> end_profiling() = 0;
 };
@@ -71,7 +79,7 @@ struct InputGuess {
 
 /// Types and shapes of every value as ONNX Runtime infers them, for inputs like `guess`. Where
 /// inference leaves sizes open, the graph is run once with zeros for weights. No weight is read;
-/// what stays open reads -1.
+/// what stays open reads -1, also where a model with a store for its constants would have to run.
 Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
                                        const model::Model& model, const InputGuess& guess);
 

@@ -212,7 +212,9 @@ struct Hollowed {
 Result<model::ShapeTable> infer_either(const std::shared_ptr<Runtime>& runtime, Env& env,
                                        const Hollowed& model, const std::string& folder) {
   auto table = infer(runtime, env, model.hollow, folder);
-  return table ? std::move(table) : infer(runtime, env, model.whole, folder);
+  // One that is larger than the memory is neither written out nor run, not even with zeros.
+  if (table || model.whole.store) return table;
+  return infer(runtime, env, model.whole, folder);
 }
 
 /// True if some node makes a value whose size is not known.
@@ -235,10 +237,16 @@ Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, 
   const auto folder = WATTWISE_TRY(TemporaryFolder::create(env));
   model::Model bound = model::clone(model);
   bind_inputs(bound.graph, guess.dimensions);
+  if (model.store) {  // what inference tells must do
+    int index = 0;
+    model::for_each_graph(bound.graph, [&](model::Graph& graph, const std::string&) {
+      ask_for_values(graph, index++);
+    });
+  }
   const model::Model hollow = make_hollow(bound);
   auto table = infer_either(runtime, env, {hollow, bound}, folder->path());
   if (!table) return table;
-  if (leaves_open(model.graph, *table)) {
+  if (leaves_open(model.graph, *table) && !model.store) {
     // Inference stops at shapes that are computed from values; one run on the hollow model shows
     // them. A model that does not run on made-up inputs keeps its open shapes.
     if (auto observed = observe_shapes(runtime, env, hollow, {folder->path(), guess.scalars})) {

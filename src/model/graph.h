@@ -17,6 +17,7 @@
 namespace wattwise::model {
 
 struct Graph;
+class ConstantStore;
 
 /// Fields that this code does not know, as they stood in the file; written back unchanged.
 using UnknownFields = std::string;
@@ -164,7 +165,11 @@ struct Model {
   std::vector<std::pair<std::string, std::string>> metadata;
   std::vector<Function> functions;
   UnknownFields unknown;
-  Bytes source;  ///< the mapped file that constants point into; empty for a model in memory
+  /// The mapped files that constants point into, the model's own first; none for one in memory.
+  std::vector<Bytes> sources;
+  /// Where large constants that are made go; null: they stay in memory. Shared by copies of the
+  /// model, whose constants point into it.
+  std::shared_ptr<ConstantStore> store = nullptr;
 
   /// Version of `opset_domain` ("" for ai.onnx); 0 if it is not imported.
   int64_t opset(std::string_view opset_domain) const;

@@ -35,6 +35,9 @@ class ExternalFiles {
     return file.slice(offset, length.value_or(file.size() - offset));
   }
 
+  /// Every file that was mapped.
+  const std::vector<Bytes>& mapped() const { return mapped_; }
+
  private:
   const Bytes& map(const std::string& location) {
     if (const auto known = by_location_.find(location); known != by_location_.end()) {
@@ -45,6 +48,7 @@ class ExternalFiles {
     if (known != by_path_.end()) return by_location_[location] = known->second;
     auto file = env_.map_file(path);
     if (!file) throw Damage(file.error().message());
+    mapped_.push_back(*file);
     return by_location_[location] = by_path_[path] = *file;
   }
 
@@ -74,6 +78,7 @@ class ExternalFiles {
   std::string folder_;
   std::map<std::string, Bytes> by_location_;
   std::map<std::string, Bytes> by_path_;
+  std::vector<Bytes> mapped_;
 };
 
 Result<Model> read(const Bytes& content, const std::string& source, const ExternalData& external) {
@@ -109,7 +114,9 @@ Result<Model> load(Env& env, const std::string& path) {
            [&](const std::string& location, uint64_t offset, std::optional<uint64_t> length) {
              return files.read(location, offset, length);
            });
-  if (model) model->source = content;
+  if (!model) return model;
+  model->sources = {content};
+  model->sources.insert(model->sources.end(), files.mapped().begin(), files.mapped().end());
   return model;
 }
 

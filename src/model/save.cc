@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "core/atomic_file.h"
+#include "model/constant_store.h"
 #include "model/walk.h"
 #include "model/writer.h"
 
@@ -35,9 +36,15 @@ Result<void> write_rope(const Rope& rope, const ByteSink& sink) {
   return rope.write(sink);
 }
 
-Result<void> commit_rope(const Rope& rope, AtomicFile& file) {
+Result<void> append(std::span<const std::byte> bytes, const ConstantStore* store,
+                    AtomicFile& file) {
+  return visit_released(bytes, store,
+                        [&](std::span<const std::byte> piece) { return file.append(piece); });
+}
+
+Result<void> commit_rope(const Rope& rope, const ConstantStore* store, AtomicFile& file) {
   WATTWISE_TRY(write_rope(
-      rope, [&](std::span<const std::byte> piece) -> Result<void> { return file.append(piece); }));
+      rope, [&](std::span<const std::byte> piece) { return append(piece, store, file); }));
   return file.commit();
 }
 
@@ -55,7 +62,7 @@ Result<ExternalLayout> write_data(const Model& model, const std::string& name, A
   for (const Constant* constant : constants) {
     const uint64_t offset = aligned(position, constant->data.size());
     WATTWISE_TRY(file.append(std::span(zeros).first(offset - position)));
-    WATTWISE_TRY(file.append(constant->data.view()));
+    WATTWISE_TRY(append(constant->data.view(), model.store.get(), file));
     layout.offsets[constant] = offset;
     position = offset + constant->data.size();
   }
@@ -95,18 +102,29 @@ Result<std::string> serialize_without_weights(const Model& model, size_t min_byt
   return to_text(write_model(model, &layout));
 }
 
+std::string data_file_of(const std::string& path) { return path + ".data"; }
+
+uint64_t saved_size(const Env& env, const std::string& path) {
+  uint64_t total = 0;
+  for (const std::string& file : {path, data_file_of(path)}) {
+    const auto info = env.stat(file);
+    total += info ? info->size_bytes : 0;
+  }
+  return total;
+}
+
 Result<void> save(Env& env, const Model& model, const std::string& path,
                   const std::string& external_data) {
   auto file = WATTWISE_TRY(AtomicFile::create(env, path));
   if (external_data.empty()) {
     const Rope rope = write_model(model, nullptr);
-    if (rope.size() <= kMaxFileBytes) return commit_rope(rope, file);
+    if (rope.size() <= kMaxFileBytes) return commit_rope(rope, model.store.get(), file);
   }
-  const std::string name = external_data.empty() ? file_name(path) + ".data" : external_data;
+  const std::string name = external_data.empty() ? file_name(data_file_of(path)) : external_data;
   auto data = WATTWISE_TRY(AtomicFile::create(env, join_path(parent_path(path), name)));
   const ExternalLayout layout = WATTWISE_TRY(write_data(model, name, data));
   WATTWISE_TRY(data.commit());
-  return commit_rope(write_model(model, &layout), file);
+  return commit_rope(write_model(model, &layout), model.store.get(), file);
 }
 
 }  // namespace wattwise::model

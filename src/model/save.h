@@ -28,6 +28,11 @@ Result<std::string> serialize(const Model& model);
 /// types and shapes of those, marked as external. For a runtime that is given the data otherwise.
 Result<std::string> serialize_without_weights(const Model& model, size_t min_bytes);
 
+/// The data file beside a model file that save() names by itself: the name and ".data".
+std::string data_file_of(const std::string& path);
+/// Bytes of a file that save() wrote, with its data file if it has one.
+uint64_t saved_size(const Env& env, const std::string& path);
+
 /// Writes `path` atomically. Above 2 GiB, or when `external_data` names a file (no folder part),
 /// initializers and `Constant` nodes of 1 kB and more, of every graph, go to that file beside it,
 /// 64-byte aligned (4 KiB from 1 MiB on). A failure leaves both files as they were. Only a crash of

@@ -10,6 +10,9 @@
 namespace wattwise::optimize {
 namespace {
 
+/// What scales or shifts channels is far smaller; what is larger is not read.
+constexpr size_t kLargestArray = size_t{16} << 20;
+
 int64_t product(const std::vector<int64_t>& shape) {
   return std::accumulate(shape.begin(), shape.end(), int64_t{1}, std::multiplies<>());
 }
@@ -116,6 +119,7 @@ bool Array::all(double value) const {
 
 std::optional<Array> array_of(const model::Constant* constant) {
   if (!constant || constant->type != DataType::kFloat) return std::nullopt;
+  if (constant->data.size() > kLargestArray) return std::nullopt;
   const std::vector<float> values = float_values(*constant);
   if (values.empty()) return std::nullopt;
   return Array{constant->shape, {values.begin(), values.end()}};

@@ -14,6 +14,8 @@ namespace {
 
 /// A result of unknown size is only computed from less than this.
 constexpr uint64_t kBlindLimit = 65536;
+/// Results of one plan, which lie in memory together; what is beyond waits for the next.
+constexpr uint64_t kMostAtOnce = uint64_t{128} << 20;
 
 /// DequantizeLinear keeps weights small and tells the runtime what is quantized.
 constexpr std::array<std::string_view, 9> kNever = {
@@ -162,7 +164,10 @@ class Planner {
       if (!size && given > kBlindLimit) return false;
       made += size.value_or(0);
     }
-    if (made <= std::max(given, kSmallConstant)) return true;
+    if (made <= std::max(given, kSmallConstant)) {
+      if (made > kSmallConstant && (planned_bytes_ += made) > kMostAtOnce) return false;
+      return true;
+    }
     plan_.too_large.push_back(entry.node);
     return false;
   }
@@ -171,6 +176,7 @@ class Planner {
   const KnownSizes& sizes_;
   const Refused& refused_;
   ConstantPlan plan_;
+  uint64_t planned_bytes_ = 0;
 };
 
 bool is_large(const ConstantValue& value) { return value.bytes.value_or(0) > kSmallConstant; }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "model/constant_store.h"
+
 namespace wattwise::optimize {
 namespace {
 
@@ -14,11 +16,27 @@ size_t mixed(size_t seed, size_t value) {
   return (seed ^ value) * size_t{0x9E3779B97F4A7C15} + (seed >> 7);
 }
 
+bool is_equal(const Bytes& a, const Bytes& b, const model::ConstantStore* store) {
+  if (a.size() != b.size() || a.data() == b.data()) return a.size() == b.size();
+  constexpr size_t kPiece = size_t{16} << 20;
+  for (size_t at = 0; at < a.size(); at += kPiece) {
+    const size_t count = std::min(kPiece, a.size() - at);
+    const bool same = a.as_text().substr(at, count) == b.as_text().substr(at, count);
+    if (store && count == kPiece) {
+      store->release(a.view().subspan(at, count));
+      store->release(b.view().subspan(at, count));
+    }
+    if (!same) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
-bool is_equal(const model::Constant& a, const model::Constant& b) {
+bool is_equal(const model::Constant& a, const model::Constant& b,
+              const model::ConstantStore* store) {
   return a.type == b.type && a.shape == b.shape && a.strings == b.strings &&
-         (a.data.data() == b.data.data() || a.data.as_text() == b.data.as_text());
+         is_equal(a.data, b.data, store);
 }
 
 size_t fingerprint(const model::Constant& constant) {
@@ -35,9 +53,11 @@ size_t fingerprint(const model::Constant& constant) {
 
 const model::Constant* ConstantSet::find_or_add(const model::Constant& constant) {
   const size_t key = fingerprint(constant);
+  // A system that keeps files in large pages gives more than the few bytes that were read.
+  if (store_) store_->release(constant.data.view());
   const auto [begin, end] = seen_.equal_range(key);
   const auto twin = std::find_if(
-      begin, end, [&](const auto& entry) { return is_equal(*entry.second, constant); });
+      begin, end, [&](const auto& entry) { return is_equal(*entry.second, constant, store_); });
   if (twin != end) return twin->second;
   seen_.emplace(key, &constant);
   return nullptr;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "model/constant_store.h"
+
 namespace wattwise::optimize {
 
 GraphEditor::GraphEditor(ModelEditor& model, model::Graph& graph, GraphEditor* parent)
@@ -75,6 +77,9 @@ std::string GraphEditor::unique(std::string_view base) { return model_.names_.un
 
 std::string GraphEditor::add_constant(std::string_view base, const Tensor& tensor) {
   model::Constant constant = model::make_constant(unique(base), tensor);
+  if (model::ConstantStore* store = model_.edited_.store.get()) {
+    constant.data = store->keep(tensor.data.view());
+  }
   std::string name = constant.name;
   if (model_.wants_inputs_for_constants()) {
     const auto value = std::make_shared<model::Constant>(std::move(constant));

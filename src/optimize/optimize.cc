@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "core/text.h"
+#include "model/constant_store.h"
 #include "model/graph_edit.h"
 #include "model/walk.h"
 
@@ -40,6 +41,10 @@ Result<bool> run_pass(const PassRow& row, model::Model& model, PassContext& cont
     if (auto valid = model::verify(model); !valid) {
       return std::move(valid).error().with_context("after the pass " + report.name);
     }
+  }
+  if (model.store) {
+    WATTWISE_TRY(model.store->status());
+    model.store->release_all();
   }
   report.milliseconds += to_milliseconds(context.env().monotonic_now() - start).count();
   report.changed += outcome.changed;

@@ -67,11 +67,13 @@ std::vector<float> errors_at(Floats weights, const ChannelLayout& layout,
   const FileFloat* w = weights.data();
   for (size_t o = 0; o < layout.outer; ++o) {
     if (layout.inner == 1) {
+      weights.passed(o * layout.channels);
       add_row_errors(w, scales, inverse, errors);
       w += layout.channels;
       continue;
     }
     for (size_t c = 0; c < layout.channels; ++c, w += layout.inner) {
+      weights.passed(static_cast<size_t>(w - weights.data()));
       errors[c] += run_error(w, layout.inner, scales[c]);
     }
   }
@@ -83,6 +85,7 @@ std::vector<float> largest_scales(Floats weights, const ChannelLayout& layout) {
   const FileFloat* w = weights.data();
   for (size_t o = 0; o < layout.outer; ++o) {
     for (size_t c = 0; c < layout.channels; ++c) {
+      weights.passed(static_cast<size_t>(w - weights.data()));
       for (size_t i = 0; i < layout.inner; ++i) scales[c] = std::max(scales[c], std::fabs(*w++));
     }
   }
@@ -115,6 +118,7 @@ void fit_part(Floats weights, const ChannelLayout& layout, FittedInt8& out) {
   const FileFloat* w = weights.data();
   for (size_t o = 0; o < layout.outer; ++o) {
     for (size_t c = 0; c < layout.channels; ++c) {
+      weights.passed(static_cast<size_t>(w - weights.data()));
       for (size_t i = 0; i < layout.inner; ++i, ++w) {
         const float q = round_int8(*w, inverse[c]);
         const float error = *w - q * scales[c];
@@ -139,6 +143,7 @@ FittedInt8 fit_int8(Floats weights, const PartedLayout& layout) {
   const size_t part_size = weights.size() / layout.parts;
   out.quantized.values.reserve(weights.size());
   for (size_t part = 0; part < layout.parts; ++part) {
+    if (layout.parts > 1) weights.passed(part * part_size);
     fit_part(weights.subspan(part * part_size, part_size), layout.channels, out);
   }
   return out;

@@ -2,6 +2,8 @@
 #include "quantize/kernels.h"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -15,6 +17,8 @@ constexpr float kInt8Max = 127;
 /// Two products of 255 x w fit 32767 when the weights' magnitudes add up to this.
 constexpr int kPairLimit = 128;
 constexpr float kInt4Max = 15;
+/// Rows of the largest block.
+constexpr size_t kMaxBlock = 256;
 
 /// max |w| of every channel.
 std::vector<float> channel_maxima(Floats weights, const ChannelLayout& layout) {
@@ -22,6 +26,7 @@ std::vector<float> channel_maxima(Floats weights, const ChannelLayout& layout) {
   const FileFloat* w = weights.data();
   for (size_t o = 0; o < layout.outer; ++o) {
     for (size_t c = 0; c < layout.channels; ++c) {
+      weights.passed(static_cast<size_t>(w - weights.data()));
       float largest = maxima[c];
       for (size_t i = 0; i < layout.inner; ++i) largest = std::max(largest, std::fabs(*w++));
       maxima[c] = largest;
@@ -69,12 +74,14 @@ ScaleBounds scale_bounds(Floats weights, size_t rows, size_t columns) {
     return row + 1 < rows ? std::fabs(a + weights[(row + 1) * columns + column]) : 0;
   };
   for (size_t row = 0; row < rows; ++row) {
+    weights.passed(row * columns);
     for (size_t column = 0; column < columns; ++column) {
       float& largest = bounds.exact[column];
       largest = std::max(largest, std::fabs(weights[row * columns + column]));
     }
   }
   for (size_t row = 0; row < rows; row += 2) {
+    weights.passed(row * columns);
     for (size_t column = 0; column < columns; ++column) {
       bounds.safe[column] = std::max(bounds.safe[column], sum(row, column));
     }
@@ -93,6 +100,7 @@ std::vector<float> pair_errors(Floats weights, std::span<const float> scales, si
   std::vector<float> errors(columns), inverse(columns);
   for (size_t c = 0; c < columns; ++c) inverse[c] = 1 / scales[c];
   for (size_t row = 0; row + 1 < rows; row += 2) {
+    weights.passed(row * columns);
     const FileFloat* a = weights.data() + row * columns;
     const FileFloat* b = a + columns;
     for (size_t c = 0; c < columns; ++c) {
@@ -128,27 +136,53 @@ std::vector<float> best_pair_scales(Floats weights, size_t rows, size_t columns)
   return best;
 }
 
-/// One block of a column: its scale and zero point, and its 4-bit values.
-struct Block {
-  float scale = 1;
-  uint8_t zero = 0;
+/// Columns that are rounded side by side, so that rows are read as they lie.
+constexpr size_t kTile = 64;
+
+/// Blocks of neighbouring columns: a scale and a zero point each.
+struct BlockTile {
+  std::array<float, kTile> scale;
+  std::array<float, kTile> zero;
 };
 
-Block fit_block(const FileFloat* column, size_t stride, size_t count) {
-  float low = 0;
-  float high = 0;
-  for (size_t i = 0; i < count; ++i) {
-    low = std::min<float>(low, column[i * stride]);
-    high = std::max<float>(high, column[i * stride]);
+/// `rows` rows of `columns` columns (at most kTile) from `first` on, `stride` floats apart.
+struct TileView {
+  const FileFloat* first;
+  size_t stride;
+  size_t rows;
+  size_t columns;
+};
+
+BlockTile fit_blocks(const TileView& tile) {
+  std::array<float, kTile> low{};
+  std::array<float, kTile> high{};
+  for (size_t i = 0; i < tile.rows; ++i) {
+    const FileFloat* row = tile.first + i * tile.stride;
+    for (size_t c = 0; c < tile.columns; ++c) {
+      low[c] = std::min<float>(low[c], row[c]);
+      high[c] = std::max<float>(high[c], row[c]);
+    }
   }
-  if (low == high) return {1, 0};
-  const float scale = (high - low) / kInt4Max;
-  return {scale, static_cast<uint8_t>(std::nearbyint(-low / scale))};
+  BlockTile out{};
+  for (size_t c = 0; c < tile.columns; ++c) {
+    const bool flat = low[c] == high[c];
+    out.scale[c] = flat ? 1 : (high[c] - low[c]) / kInt4Max;
+    out.zero[c] = flat ? 0 : std::nearbyint(-low[c] / out.scale[c]);
+  }
+  return out;
 }
 
-uint8_t round_int4(float weight, const Block& block) {
-  const float q = std::nearbyint(weight / block.scale) + static_cast<float>(block.zero);
-  return static_cast<uint8_t>(std::clamp(q, 0.0F, kInt4Max));
+/// The 4-bit values of a tile, one a byte.
+using TileValues = std::array<std::array<uint8_t, kTile>, kMaxBlock>;
+
+void round_int4(const TileView& tile, const BlockTile& blocks, TileValues& values) {
+  for (size_t i = 0; i < tile.rows; ++i) {
+    const FileFloat* row = tile.first + i * tile.stride;
+    for (size_t c = 0; c < tile.columns; ++c) {
+      const float q = round_small(row[c] / blocks.scale[c]) + blocks.zero[c];
+      values[i][c] = static_cast<uint8_t>(std::clamp(q, 0.0F, kInt4Max));
+    }
+  }
 }
 
 void put_nibble(std::vector<uint8_t>& packed, size_t index, uint8_t value) {
@@ -174,8 +208,9 @@ Int8Weights quantize_int8(Floats weights, const ChannelLayout& layout) {
   for (size_t o = 0; o < layout.outer; ++o) {
     for (size_t c = 0; c < layout.channels; ++c) {
       const float scale = out.scales[c];
+      weights.passed(at);
       for (size_t i = 0; i < layout.inner; ++i, ++at) {
-        const float q = std::nearbyint(weights[at] / scale);
+        const float q = round_small(weights[at] / scale);
         out.values[at] = static_cast<int8_t>(std::clamp(q, -kInt8Max, kInt8Max));
       }
     }
@@ -198,6 +233,7 @@ Int8Weights round_int8_pairs(Floats weights, size_t rows, std::vector<float> sca
   out.values.resize(weights.size());
   for (size_t row = 0; row < rows; row += 2) {
     const bool has_second = row + 1 < rows;
+    weights.passed(row * columns);
     for (size_t c = 0; c < columns; ++c) {
       const size_t at = row * columns + c;
       const float second = has_second ? weights[at + columns] : 0;
@@ -220,23 +256,31 @@ int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t c
 }
 
 Int4Blocks quantize_int4(Floats weights, size_t rows, size_t columns, size_t block) {
+  assert(block % 2 == 0 && block <= kMaxBlock);
   Int4Blocks out;
   out.blocks_per_column = (rows + block - 1) / block;
   const size_t zero_bytes = (out.blocks_per_column + 1) / 2;
   out.packed.resize(columns * out.blocks_per_column * block / 2);
   out.scales.resize(columns * out.blocks_per_column);
   out.zeros.resize(columns * zero_bytes);
-  for (size_t column = 0; column < columns; ++column) {
-    for (size_t b = 0; b < out.blocks_per_column; ++b) {
-      const size_t first = b * block;
-      const size_t count = std::min(block, rows - first);
-      const FileFloat* start = weights.data() + first * columns + column;
-      const Block fitted = fit_block(start, columns, count);
-      const size_t index = column * out.blocks_per_column + b;
-      out.scales[index] = fitted.scale;
-      put_nibble(out.zeros, column * zero_bytes * 2 + b, fitted.zero);
-      for (size_t i = 0; i < count; ++i) {
-        put_nibble(out.packed, index * block + i, round_int4(start[i * columns], fitted));
+  TileValues values{};
+  for (size_t b = 0; b < out.blocks_per_column; ++b) {
+    const size_t first = b * block;
+    weights.passed(first * columns);
+    for (size_t column = 0; column < columns; column += kTile) {
+      const TileView tile{weights.data() + first * columns + column, columns,
+                          std::min(block, rows - first), std::min(kTile, columns - column)};
+      const BlockTile fitted = fit_blocks(tile);
+      round_int4(tile, fitted, values);
+      for (size_t c = 0; c < tile.columns; ++c) {
+        const size_t index = (column + c) * out.blocks_per_column + b;
+        out.scales[index] = fitted.scale[c];
+        put_nibble(out.zeros, (column + c) * zero_bytes * 2 + b,
+                   static_cast<uint8_t>(fitted.zero[c]));
+        uint8_t* packed = out.packed.data() + index * block / 2;
+        for (size_t i = 0; i < tile.rows; ++i) {
+          packed[i / 2] = static_cast<uint8_t>(packed[i / 2] | (values[i][c] << (i % 2 * 4)));
+        }
       }
     }
   }
@@ -249,6 +293,7 @@ double weight_sqnr_db(Floats weights, const Int8Weights& quantized, const Channe
   size_t at = 0;
   for (size_t o = 0; o < layout.outer; ++o) {
     for (size_t c = 0; c < layout.channels; ++c) {
+      weights.passed(at);
       for (size_t i = 0; i < layout.inner; ++i, ++at) {
         const float error = weights[at] - quantized.scales[c] * quantized.values[at];
         signal += weights[at] * weights[at];
@@ -264,8 +309,9 @@ double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t column
   double signal = 0;
   double noise = 0;
   const size_t zero_bytes = (quantized.blocks_per_column + 1) / 2;
-  for (size_t column = 0; column < columns; ++column) {
-    for (size_t row = 0; row < rows; ++row) {
+  for (size_t row = 0; row < rows; ++row) {
+    weights.passed(row * columns);
+    for (size_t column = 0; column < columns; ++column) {
       const size_t index = column * quantized.blocks_per_column + row / block;
       const int q = get_nibble(quantized.packed, index * block + row % block);
       const int zero = get_nibble(quantized.zeros, column * zero_bytes * 2 + row / block);

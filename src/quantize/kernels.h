@@ -38,7 +38,7 @@ Int8Weights round_int8_pairs(Floats weights, size_t rows, std::vector<float> sca
 int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t columns);
 
 /// Weights [rows, columns] in blocks of `block` along the rows of each column, as MatMulNBits keeps
-/// them: w = scale x (q - zero), q in 0..15.
+/// them: w = scale x (q - zero), q in 0..15. `block` is even and at most 256.
 struct Int4Blocks {
   size_t blocks_per_column = 0;
   std::vector<uint8_t> packed;  ///< [columns, blocks, block / 2], low nibble first

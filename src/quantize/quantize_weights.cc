@@ -73,6 +73,9 @@ Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext&
     outcome.layers.push_back(recurrence
                                  ? method.quantize_lstm(weights[i], *recurrence, edits, outcome)
                                  : method.quantize_one(weights[i], edits, outcome));
+    if (!model.store) continue;
+    WATTWISE_TRY(model.store->status());
+    model.store->release_all();
   }
   const size_t vectors = weights.empty() ? 0 : store_half_vectors(model, edits);
   if (vectors > 0) count_applied(outcome, "fp16_stored_vectors", vectors);

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 
+#include "model/constant_store.h"
 #include "model/walk.h"
 #include "quantize/convolution_weights.h"
 #include "quantize/kernels.h"
@@ -99,6 +100,7 @@ std::vector<SaturatingWeight> find_saturating_weights(model::Model& model) {
         if (!matches(row, node)) continue;
         const auto* weights = integer_weights({constants, graph, producers}, row, node);
         const int64_t pairs = weights ? unsafe_pairs(*weights, row, node) : 0;
+        if (weights && model.store) model.store->release(weights->data.view());
         if (pairs > 0) found.push_back({node.inputs[row.slot], pairs});
       }
     }

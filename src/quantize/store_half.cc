@@ -42,6 +42,7 @@ Halves to_halves(Floats values) {
   double signal = 0;
   double noise = 0;
   for (size_t i = 0; i < values.size(); ++i) {
+    values.passed(i);
     out.values[i] = to_half(values[i]);
     const float error = values[i] - to_float(out.values[i]);
     signal += values[i] * values[i];
@@ -51,8 +52,9 @@ Halves to_halves(Floats values) {
   return out;
 }
 
+/// Looks at the halves where they are.
 Tensor half_tensor(std::vector<int64_t> shape, const std::vector<Half>& halves) {
-  return {DataType::kFloat16, std::move(shape), Bytes::copy_of(std::span<const Half>(halves)), {}};
+  return {DataType::kFloat16, std::move(shape), Bytes::view_of(std::span<const Half>(halves)), {}};
 }
 
 model::Node cast_to_float(const std::string& from, const std::string& to) {
@@ -65,8 +67,11 @@ model::Node cast_to_float(const std::string& from, const std::string& to) {
 
 bool fits_half(const Weight& weight) {
   const auto values = weight.values();
-  return std::all_of(values.begin(), values.end(),
-                     [](float value) { return std::fabs(value) < kHalfOverflow; });
+  for (size_t i = 0; i < values.size(); ++i) {
+    values.passed(i);
+    if (!(std::fabs(values[i]) < kHalfOverflow)) return false;
+  }
+  return true;
 }
 
 LayerQuantization store_half(const Weight& weight, ModelEdits& edits) {

@@ -97,7 +97,7 @@ Fitting fit(const Weight& weight) {
 Tensor tensor_of(std::vector<int64_t> shape, const Int8Weights& quantized) {
   return {DataType::kInt8,
           std::move(shape),
-          Bytes::copy_of(std::span<const int8_t>(quantized.values)),
+          Bytes::view_of(std::span<const int8_t>(quantized.values)),
           {}};
 }
 

@@ -65,7 +65,10 @@ std::vector<Weight> collect(const model::ConstantIndex& index, model::Model& mod
           continue;
         }
         const auto [at, added] = position.emplace(constant, weights.size());
-        if (added) weights.push_back({owner.at(constant), node.inputs[slot], *constant, {}});
+        if (added) {
+          weights.push_back(
+              {owner.at(constant), node.inputs[slot], *constant, {}, model.store.get()});
+        }
         weights[at->second].readers.push_back({&graph, &node, slot});
       }
     }
@@ -100,7 +103,10 @@ std::vector<Weight> find_vectors(model::Model& model) {
 std::string ModelEdits::add_constant(const Weight& weight, std::string_view suffix,
                                      const Tensor& tensor) {
   std::string name = unique(weight.name + std::string(suffix));
-  edits_[weight.graph].added.push_back(model::make_constant(name, tensor));
+  model::Constant constant = model::make_constant(name, tensor);
+  const auto bytes = tensor.data.view();
+  constant.data = store_ ? store_->keep(bytes) : Bytes::copy_of(bytes);
+  edits_[weight.graph].added.push_back(std::move(constant));
   return name;
 }
 

@@ -27,10 +27,11 @@ struct Weight {
   std::string name;          ///< of the value
   model::Constant constant;  ///< shares the bytes
   std::vector<WeightReader> readers;
-  bool is_delicate = false;  ///< what 8 bits lose of it would add up
+  const model::ConstantStore* store = nullptr;  ///< takes pages back; may be null
+  bool is_delicate = false;                     ///< what 8 bits lose of it would add up
   bool fine_scales = false;  ///< its accuracy is worth more scales than size alone would grant
 
-  Floats values() const { return Floats(constant.data.view()); }
+  Floats values() const { return Floats(constant.data.view(), store); }
   size_t dim(size_t axis) const { return static_cast<size_t>(constant.shape[axis]); }
   size_t rank() const { return constant.shape.size(); }
   /// True if every reader is `op` of the standard domain at this input.
@@ -49,11 +50,12 @@ std::vector<Weight> find_vectors(model::Model& model);
 /// are while methods look at them.
 class ModelEdits {
  public:
-  explicit ModelEdits(const model::Model& model) : names_(model.graph) {}
+  explicit ModelEdits(const model::Model& model) : names_(model.graph), store_(model.store) {}
 
   std::string unique(std::string_view base) { return names_.unique(base); }
   void remove_constant(const Weight& weight) { edits_[weight.graph].removed.insert(weight.name); }
-  /// A constant in the graph that defines `weight`; returns its name.
+  /// A constant in the graph that defines `weight`, with a copy of the tensor's bytes, which go to
+  /// the model's store if it has one; returns its name.
   std::string add_constant(const Weight& weight, std::string_view suffix, const Tensor& tensor);
   /// A node at the start of the graph that defines `weight`.
   void add_first(const Weight& weight, model::Node node) {
@@ -73,6 +75,7 @@ class ModelEdits {
     std::unordered_map<const model::Node*, std::vector<model::Node>> replaced;
   };
   model::NameMaker names_;
+  std::shared_ptr<model::ConstantStore> store_;  // shared with the model
   std::map<model::Graph*, GraphEdits> edits_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
 #include "core/atomic_file.h"
 #include "input/array_file.h"
@@ -15,10 +16,29 @@ namespace {
 
 constexpr int kManifestVersion = 1;
 
-std::string sha256(std::span<const std::byte> bytes) {
+/// Calls `visit` with pieces of a mapped file and lets the pages of each go.
+template <typename Visit>
+Result<void> visit_pieces(const Env& env, const Bytes& mapped, const Visit& visit) {
+  constexpr size_t kPiece = size_t{16} << 20;
+  for (size_t at = 0; at < mapped.size(); at += kPiece) {
+    const Bytes piece = mapped.slice(at, std::min(kPiece, mapped.size() - at));
+    WATTWISE_TRY(visit(piece.view()));
+    env.release_pages(piece);
+  }
+  return {};
+}
+
+Result<std::string> sha256(const Env& env, const Bytes& content) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, EVP_sha256(), nullptr);
+  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(),
+                                                                        EVP_MD_CTX_free);
+  EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+  WATTWISE_TRY(visit_pieces(env, content, [&](std::span<const std::byte> piece) -> Result<void> {
+    EVP_DigestUpdate(context.get(), piece.data(), piece.size());
+    return {};
+  }));
+  EVP_DigestFinal_ex(context.get(), digest.data(), &size);
   std::string out;
   for (unsigned int i = 0; i < size; ++i) out += fmt::format("{:02x}", digest[i]);
   return out;
@@ -51,7 +71,8 @@ Result<std::string> fill_template(const std::string& name, const std::string& te
 Result<void> copy_file(Env& env, const std::string& from, const std::string& to) {
   const Bytes content = WATTWISE_TRY(env.map_file(from));
   auto file = WATTWISE_TRY(AtomicFile::create(env, to));
-  WATTWISE_TRY(file.append(content.view()));
+  WATTWISE_TRY(visit_pieces(env, content,
+                            [&](std::span<const std::byte> piece) { return file.append(piece); }));
   return file.commit();
 }
 
@@ -96,7 +117,7 @@ Result<void> add_files(Env& env, const std::string& folder, const std::string& i
       continue;
     }
     const Bytes content = WATTWISE_TRY(env.map_file(join_path(folder, path)));
-    files[path] = {{"size_bytes", content.size()}, {"sha256", sha256(content.view())}};
+    files[path] = {{"size_bytes", content.size()}, {"sha256", WATTWISE_TRY(sha256(env, content))}};
   }
   return {};
 }

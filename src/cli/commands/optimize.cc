@@ -52,6 +52,8 @@ std::string describe(const Json& result, bool explain) {
     lines.add(name, fmt::format("largest error {} of the largest value",
                                 readable(agreement["max_relative_error"])));
   }
+  const Json& execution = result["accuracy"]["execution"];
+  if (execution != "whole") lines.add("run", execution.get<std::string>());
   std::string text = lines.to_string();
   if (explain) {
     text += describe_passes(result["passes"]) + "\n" + describe_decisions(result["decisions"]);

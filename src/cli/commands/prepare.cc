@@ -25,13 +25,15 @@ std::string describe_accuracy(const Accuracy& accuracy) {
                          output.cosine);
     if (worst.size() > 200) break;
   }
+  const bool is_whole = accuracy.execution == "whole";
+  const std::string run = is_whole ? "" : ", run " + accuracy.execution;
   if (const auto& task = accuracy.task) {
-    return fmt::format("drop {:.3f} % ({}: {:.6g} to {:.6g}, {} samples from {}){}",
+    return fmt::format("drop {:.3f} % ({}: {:.6g} to {:.6g}, {} samples from {}{}){}",
                        accuracy.drop_percent, task->metric, task->original, task->prepared,
-                       task->samples, task->data, worst);
+                       task->samples, task->data, run, worst);
   }
-  return fmt::format("drop {:.3f} % ({}, {}){}", accuracy.drop_percent, accuracy.compared_by,
-                     accuracy.data, worst);
+  return fmt::format("drop {:.3f} % ({}, {}{}){}", accuracy.drop_percent, accuracy.compared_by,
+                     accuracy.data, run, worst);
 }
 
 std::string describe_applied(const PrepareResult& result) {

@@ -7,12 +7,14 @@
 // Exact: the same kernels compute the same values, only earlier. Not done: random nodes, and
 // results that take more room than the constants that they make unnecessary, since what is stored
 // small (a cast from 8 bits, a fill, a repetition, a transposed matrix that is also read as it is)
-// is computed at load anyway. One session computes all of a model's graphs.
+// is computed at load anyway. One session computes all of a model's graphs, in a round as much as
+// takes 128 MiB.
 #include <fmt/format.h>
 
 #include <map>
 #include <memory>
 
+#include "model/constant_store.h"
 #include "model/walk.h"
 #include "optimize/constant_plan.h"
 #include "optimize/passes/passes.h"
@@ -80,13 +82,13 @@ Result<Results> compute(const model::Model& model, const PassContext& context,
 
 /// `Constant` nodes for those outputs that something reads.
 void append_constants(const ConstantPlan& plan, const ConstantNode& planned, const Results& results,
-                      std::vector<model::Node>& nodes) {
+                      model::ConstantStore* store, std::vector<model::Node>& nodes) {
   for (const auto& output : planned.outputs) {
     if (!output || !plan.values[*output].kept) continue;
     const ValueKey& key = plan.values[*output].key;
     Tensor tensor = results.at(key);
     // The runtime's buffer would keep its session alive.
-    tensor.data = Bytes::copy_of(tensor.data.view());
+    tensor.data = store ? store->keep(tensor.data.view()) : Bytes::copy_of(tensor.data.view());
     model::Node node;
     node.op_type = "Constant";
     node.outputs = {key.second};
@@ -96,17 +98,17 @@ void append_constants(const ConstantPlan& plan, const ConstantNode& planned, con
   }
 }
 
-void replace(const ConstantPlan& plan, const Results& results, model::Graph& main) {
+void replace(const ConstantPlan& plan, const Results& results, model::Model& model) {
   std::map<const model::Node*, const ConstantNode*> planned;
   for (const ConstantNode& node : plan.nodes) planned[node.node] = &node;
-  model::for_each_graph(main, [&](model::Graph& graph, const std::string&) {
+  model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
     std::vector<model::Node> nodes;
     for (model::Node& node : graph.nodes) {
       const auto it = planned.find(&node);
       if (it == planned.end()) {
         nodes.push_back(std::move(node));
       } else {
-        append_constants(plan, *it->second, results, nodes);
+        append_constants(plan, *it->second, results, model.store.get(), nodes);
       }
     }
     graph.nodes = std::move(nodes);
@@ -137,7 +139,7 @@ Result<PassOutcome> fold_constants(model::Model& model, const PassContext& conte
     for (const auto& [key, tensor] : *results) sizes[key] = tensor.data.size();
     // Sizes that inference left open are known by now.
     if (plan_constants(model, *shapes, sizes).nodes.size() < plan.nodes.size()) continue;
-    replace(plan, *results, model.graph);
+    replace(plan, *results, model);
     return PassOutcome{static_cast<int64_t>(plan.nodes.size()), {}};
   }
 }

@@ -23,6 +23,8 @@ namespace {
 
 /// Weights that several nodes read may be doubled up to this many.
 constexpr int64_t kSmallShared = 4096;
+/// Larger weights stay as they are: rewriting them takes five times their bytes for a while.
+constexpr size_t kLargestRewritten = size_t{64} << 20;
 
 using Channels = std::vector<double>;
 
@@ -107,6 +109,11 @@ std::optional<LinearOperator> Fusion::read(model::Node& node) const {
 /// Weights that others read as well would be stored twice.
 bool Fusion::may_rewrite(const LinearOperator& linear, const Chain& chain) {
   const std::string& name = linear.node().inputs[1];
+  if (graph_.constant(name)->data.size() > kLargestRewritten) {
+    outcome_.decisions.push_back({"refuse", chain.nodes.front()->outputs[0],
+                                  "the weights next to it are larger than 64 MiB"});
+    return false;
+  }
   if (graph_.defines(name) && graph_.uses(name) == 1) return true;
   if (graph_.constant(name)->element_count() <= kSmallShared) return true;
   outcome_.decisions.push_back(

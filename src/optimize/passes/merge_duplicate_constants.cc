@@ -38,9 +38,9 @@ void erase_constants(model::Graph& graph, const std::unordered_set<std::string>&
                 [&](const model::Constant& constant) { return names.contains(constant.name); });
 }
 
-int64_t merge_in(model::Graph& graph) {
+int64_t merge_in(model::Graph& graph, const model::ConstantStore* store) {
   const auto ports = port_names(graph);
-  ConstantSet seen;
+  ConstantSet seen(store);
   std::vector<std::pair<std::string, std::string>> replaced;
   std::unordered_set<std::string> gone;
   for (const model::Constant& constant : graph.initializers) {
@@ -63,7 +63,7 @@ struct Place {
 
 /// Large constants by equality, each group in the order outer graph before inner.
 std::vector<std::vector<Place>> equal_groups(model::Model& model) {
-  ConstantSet seen;
+  ConstantSet seen(model.store.get());
   std::unordered_map<const model::Constant*, size_t> index;
   std::vector<std::vector<Place>> groups;
   model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
@@ -154,7 +154,7 @@ int64_t share_between_graphs(model::Model& model) {
 Result<PassOutcome> merge_duplicate_constants(model::Model& model, const PassContext&) {
   PassOutcome outcome;
   model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
-    outcome.changed += merge_in(graph);
+    outcome.changed += merge_in(graph, model.store.get());
   });
   outcome.changed += share_between_graphs(model);
   return outcome;

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "model/constant_store.h"
 #include "model/graph_edit.h"
 #include "model/walk.h"
 #include "optimize/graph_editor.h"
@@ -52,17 +53,35 @@ class Matrix {
     return seen;
   }
 
-  bool is_transpose_of(const Matrix& other) const {
+  /// Reads both in tiles, whose pages go back to `store` (may be null) strip by strip.
+  bool is_transpose_of(const Matrix& other, const model::ConstantStore* store) const {
     if (rows_ != other.columns_ || columns_ != other.rows_ || width_ != other.width_) return false;
-    for (size_t row = 0; row < rows_; ++row) {
-      for (size_t column = 0; column < columns_; ++column) {
+    for (size_t row = 0; row < rows_; row += kTile) {
+      for (size_t column = 0; column < columns_; column += kTile) {
+        if (!is_tile_transposed(other, row, column)) return false;
+      }
+      if (!store || (row + kTile) % kStrip != 0) continue;
+      store->release(constant_.data.view());
+      store->release(other.constant_.data.view());
+    }
+    return true;
+  }
+
+ private:
+  static constexpr size_t kTile = 32;
+  static constexpr size_t kStrip = 512;  ///< rows: what a page or two of the other matrix holds
+
+  bool is_tile_transposed(const Matrix& other, size_t first_row, size_t first_column) const {
+    const size_t end_row = std::min(rows_, first_row + kTile);
+    const size_t end_column = std::min(columns_, first_column + kTile);
+    for (size_t row = first_row; row < end_row; ++row) {
+      for (size_t column = first_column; column < end_column; ++column) {
         if (at(row, column) != other.at(column, row)) return false;
       }
     }
     return true;
   }
 
- private:
   const model::Constant& constant_;
   size_t rows_;
   size_t columns_;
@@ -97,7 +116,7 @@ struct Pair {
 };
 
 /// Each constant is in one pair at most.
-std::vector<Pair> find_pairs(const model::Graph& graph) {
+std::vector<Pair> find_pairs(const model::Graph& graph, const model::ConstantStore* store) {
   const Names ports = port_names(graph);
   const Names gathered = gathered_names(graph);
   std::unordered_multimap<std::string, const model::Constant*> seen;
@@ -108,12 +127,12 @@ std::vector<Pair> find_pairs(const model::Graph& graph) {
     const Matrix matrix(constant);
     const auto [begin, end] = seen.equal_range(matrix.probe(true));
     const auto twin = std::find_if(begin, end, [&](const auto& entry) {
-      return !paired.contains(entry.second->name) && matrix.is_transpose_of(Matrix(*entry.second));
+      return !paired.contains(entry.second->name) &&
+             matrix.is_transpose_of(Matrix(*entry.second), store);
     });
-    if (twin == end) {
-      seen.emplace(matrix.probe(false), &constant);
-      continue;
-    }
+    if (twin == end) seen.emplace(matrix.probe(false), &constant);
+    if (store) store->release(constant.data.view());
+    if (twin == end) continue;
     const std::string& first = twin->second->name;
     const bool keep_second = gathered.contains(constant.name) && !gathered.contains(first);
     pairs.push_back(keep_second ? Pair{constant.name, first} : Pair{first, constant.name});
@@ -140,7 +159,7 @@ void turn(model::Graph& graph, const std::vector<Pair>& pairs) {
 Result<PassOutcome> share_tied_weights(model::Model& model, const PassContext&) {
   PassOutcome outcome;
   model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
-    const std::vector<Pair> pairs = find_pairs(graph);
+    const std::vector<Pair> pairs = find_pairs(graph, model.store.get());
     turn(graph, pairs);
     for (const Pair& pair : pairs) {
       outcome.decisions.push_back({"share", pair.turned, "it is " + pair.kept + " turned over"});

@@ -21,7 +21,7 @@ LayerQuantization multiply_nbits(const Weight& weight, ModelEdits& edits) {
   const auto blocks = static_cast<int64_t>(quantized.blocks_per_column);
   const auto n = static_cast<int64_t>(columns);
   const auto bytes = [](const std::vector<uint8_t>& data) {
-    return Bytes::copy_of(std::span<const uint8_t>(data));
+    return Bytes::view_of(std::span<const uint8_t>(data));
   };
   const std::string values = edits.add_constant(
       weight, "_int4",

@@ -16,10 +16,9 @@ constexpr int64_t kMaxLoadPairs = 20;
 
 PairedTiming swapped(const PairedTiming& timing) {
   const Interval& ratio = timing.ratio;
-  return {timing.second_ms,
-          timing.first_ms,
-          {1 / ratio.median, 1 / ratio.high, 1 / ratio.low},
-          timing.pairs};
+  return {
+      timing.second_ms, timing.first_ms,          {1 / ratio.median, 1 / ratio.high, 1 / ratio.low},
+      timing.pairs,     timing.second_samples_ms, timing.first_samples_ms};
 }
 
 Result<PairedTiming> time_opened(const Env& env, const Opener& first, const Opener& second,
@@ -86,7 +85,7 @@ Result<LoadCost> compare_loads(const Env& env, const Opener& first, const Opener
     cost.second_bytes = two.bytes;
   }
   const auto pairs = static_cast<int64_t>(a.size());
-  cost.timing = {median_interval(a), median_interval(b), median_interval(ratios), pairs};
+  cost.timing = {median_interval(a), median_interval(b), median_interval(ratios), pairs, a, b};
   return cost;
 }
 

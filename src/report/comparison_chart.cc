@@ -15,14 +15,14 @@ namespace {
 // All in units of the picture.
 constexpr double kWidth = 900;
 constexpr double kLeft = 70;
-constexpr double kRight = kWidth - 20;
+constexpr double kRight = kWidth - 45;
 constexpr double kErrorTop = 50;
 constexpr double kErrorBottom = 290;
 constexpr double kTimeTop = 380;
 constexpr double kTimeBottom = 530;
 constexpr double kHeight = 580;
 
-/// Errors below this are drawn as this: rounding of float arithmetic.
+/// Errors below this are drawn as none: float arithmetic rounds more.
 constexpr double kLeastError = 1e-9;
 constexpr size_t kBins = 40;
 
@@ -59,7 +59,7 @@ std::string draw_errors(const ComparisonChart& chart) {
   for (int exponent = -9; exponent <= 1; ++exponent) {
     const double y = error_height(std::pow(10.0, exponent));
     out += line(kLeft, y, kRight, y, "grid");
-    out += text(kLeft - 8, y + 4, "end", fmt::format("1e{}", exponent));
+    out += text(kLeft - 8, y + 4, "end", exponent == -9 ? "equal" : fmt::format("1e{}", exponent));
   }
   out += line(kLeft, kErrorBottom, kRight, kErrorBottom, "axis");
   if (chart.values.empty()) {

@@ -49,6 +49,7 @@ PrepareOptions to_prepare_options(const nb::dict& given, const nb::object& data)
   options.quantization_method = text(given, "quantization_method");
   options.dry_run = nb::cast<bool>(given["dry_run"]);
   options.bundle = nb::cast<bool>(given["bundle"]);
+  options.measure = nb::cast<bool>(given["measure"]);
   options.fixed_inputs = fixed_inputs(given);
   options.calibration_data = to_sample_data(data);
   return options;
@@ -125,6 +126,7 @@ class Deployment {
     options.model_path = text(given, "model_path");
     options.output_path = text(given, "output_path");
     options.dry_run = nb::cast<bool>(given["dry_run"]);
+    options.measure = nb::cast<bool>(given["measure"]);
     options.fixed_inputs = fixed_inputs(given);
     options.data = to_sample_data(data);
     return callbacks_->call([&] { return deployment_.optimize_model(options); });

@@ -76,6 +76,9 @@ struct PrepareOptions {
   bool bundle = true;                    ///< also write the target's bundle beside the model
   /// Inputs that become constants, and free dimensions that get a size, by name: {"sr", "8000"}.
   std::map<std::string, std::string> fixed_inputs = {};
+  /// Also time, on this machine, what each exact pass and the whole are worth, and leave out what
+  /// is slower; takes about a minute more at most, plus a few inferences of a slow model.
+  bool measure = false;
 };
 
 /// The exact passes alone, without quantization, target or bundle.
@@ -86,6 +89,7 @@ struct OptimizeOptions {
   SampleData data = {};                  ///< real inputs; without any, random ones are compared
   bool dry_run = false;                  ///< rewrite and compare, but write nothing
   std::map<std::string, std::string> fixed_inputs = {};  ///< as in PrepareOptions
+  bool measure = false;                                  ///< as in PrepareOptions
 };
 
 struct PrepareResult {

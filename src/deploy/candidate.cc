@@ -10,6 +10,7 @@
 #include "deploy/execution.h"
 #include "engine/block_session.h"
 #include "engine/session.h"
+#include "measure/trial.h"
 #include "model/constant_store.h"
 #include "model/graph_edit.h"
 #include "model/save.h"
@@ -112,6 +113,38 @@ std::optional<std::string> objection(const Candidate& candidate, const Candidate
   return std::nullopt;
 }
 
+struct Staged {
+  const std::string& path;
+  bool gated;
+};
+
+/// Times a sound candidate against the float model where the objective is speed. Tells the figures,
+/// and returns why the candidate is not taken; absent if it is.
+Result<std::optional<std::string>> judge_speed(Context& context, const CandidateSource& source,
+                                               const Candidate& candidate, const Staged& staged,
+                                               Choice& choice) {
+  const std::string objective = context.resolved().config.quantization.objective;
+  const bool is_speed = objective == "latency" || objective == "energy";
+  std::optional<std::string> why_not;
+  if (!source.measure || !is_speed || candidate.method == "none") return why_not;
+  Env& env = context.env();
+  auto runtime = WATTWISE_TRY(context.runtime());
+  measure::TimingOptions options;
+  options.min_pairs = measure::kFewestPairs;
+  options.progress = context.progress();
+  options.stage = "timing the model quantized with " + candidate.method;
+  options.fraction = 0.7;
+  const measure::Trial trial{
+      [&] { return engine::open_session(runtime, env, source.optimized, staged.path, {}); },
+      [&] { return engine::open_session(runtime, env, staged.path, {}); },
+      source.samples.inputs.front()};
+  const auto outcome = WATTWISE_TRY(measure::try_change(env, trial, options));
+  const std::string figures = measure::describe_ratio(outcome.timing) + " as the float model";
+  if (outcome.slower && staged.gated) return std::optional("slower on this machine: " + figures);
+  choice.decisions.push_back({outcome.slower ? "warn" : "measure", candidate.method, figures});
+  return why_not;
+}
+
 /// The accuracy limit gates `auto` and every fallback; a method the caller named is kept.
 void warn_beyond_limit(const Candidate& candidate, double limit, Choice& choice) {
   if (candidate.accuracy.drop_percent <= limit) return;
@@ -146,6 +179,9 @@ Result<Choice> choose_candidate(Context& context, const CandidateSource& source,
       why_not = candidate.error().to_string();
     } else {
       why_not = objection(*candidate, source, limit, gated);
+      if (!why_not)
+        why_not =
+            WATTWISE_TRY(judge_speed(context, source, *candidate, {staged_path, gated}, choice));
     }
     if (!why_not) {
       if (!gated) warn_beyond_limit(*candidate, limit, choice);

@@ -32,11 +32,14 @@ struct CandidateSource {
   std::string output_path;
   const Evaluator* evaluator = nullptr;  ///< of the task metric, where one is asked for
   bool in_blocks = false;                ///< models are too large to be run as a whole
+  bool measure = false;  ///< also time candidates against `optimized` if the objective is speed
 };
 
 /// Tries the plan's methods in order and returns the first that is sound: its file loads and runs,
 /// its outputs are sane, it changed something, it is smaller than the original, and it keeps the
-/// accuracy limit where that gates it. Every rejected one leaves a decision.
+/// accuracy limit where that gates it. Measured under an objective
+/// of latency or energy, it must not be slower than the float model either, unless it was asked for
+/// by name. Every rejected one leaves a decision.
 struct Choice {
   Candidate candidate;
   std::vector<Decision> decisions;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/text.h"
+#include "deploy/ablation.h"
 #include "deploy/calibration.h"
 #include "deploy/candidate.h"
 #include "deploy/efficiency.h"
@@ -25,8 +26,10 @@ std::string default_output(const std::string& path, const std::string& profile) 
                                                   to_lower(profile), file_extension(path)));
 }
 
-/// The exact passes on a copy of the source, unless the configuration turns them off.
-Result<model::Model> run_passes(Context& context, const Source& source, PrepareResult& result) {
+/// The exact passes on a copy of the source, unless the configuration turns them off; where changes
+/// are timed, only what pays on this machine.
+Result<model::Model> make_exact(Context& context, const Source& source, const Staging& staging,
+                                PrepareResult& result) {
   WATTWISE_TRY(report_progress(context.progress(), "rewriting the graph", 0.2));
   const OptimizationConfig config = context.resolved().config.optimization;
   if (!config.enabled) {
@@ -35,6 +38,11 @@ Result<model::Model> run_passes(Context& context, const Source& source, PrepareR
     return model::clone(source.model);
   }
   Rewritten rewritten = WATTWISE_TRY(rewrite(context, source, config));
+  if (source.measure) {
+    rewritten = WATTWISE_TRY(keep_what_pays(context, source, std::move(rewritten),
+                                            time_on_this_machine(context, source)));
+    WATTWISE_TRY(tell_load_cost(context, source, rewritten, staging));
+  }
   result.optimizations_applied = rewritten.report.applied;
   result.decisions.insert(result.decisions.end(), rewritten.decisions.begin(),
                           rewritten.decisions.end());
@@ -117,7 +125,7 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   Source source = WATTWISE_TRY(open_source(context, options, staging.path("")));
   describe_request(options, resolved, source, result);
   auto runtime = WATTWISE_TRY(context.runtime());
-  const auto optimized = WATTWISE_TRY(run_passes(context, source, result));
+  const auto optimized = WATTWISE_TRY(make_exact(context, source, staging, result));
   const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, env, optimized, source.inputs));
   const auto calibration = WATTWISE_TRY(make_calibration(context, source, options));
   const auto plan =
@@ -131,7 +139,8 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
                                    source.size_bytes,
                                    output,
                                    source.evaluator ? &*source.evaluator : nullptr,
-                                   source.in_blocks};
+                                   source.in_blocks,
+                                   source.measure};
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
   describe_choice(choice, source, result);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "deploy/ablation.h"
 #include "deploy/agreement.h"
 #include "deploy/staging.h"
 #include "deploy/to_json.h"
@@ -48,6 +49,8 @@ Result<optimize::TargetFacts> target_facts(Context& context) {
   return optimize::TargetFacts{device ? device->channel_block : 0};
 }
 
+}  // namespace
+
 Result<Rewritten> run_passes(Context& context, const Source& source,
                              const std::vector<std::string>& disabled) {
   Rewritten out{model::clone(source.model), {}, {}, source.decisions};
@@ -59,6 +62,8 @@ Result<Rewritten> run_passes(Context& context, const Source& source,
   }
   return out;
 }
+
+namespace {
 
 /// How far the model itself is from its answers when the runtime computes them in another order,
 /// without its own optimizations: the largest error relative to an output's largest value.
@@ -80,8 +85,8 @@ Result<double> rounding_noise(Context& context, const Source& source) {
 }
 
 /// Which output is too far off; absent if none is.
-std::optional<std::string> difference(const Rewritten& rewritten, double noise) {
-  const double allowed = std::max(allowed_error(rewritten.report), kNoiseRatio * noise);
+std::optional<std::string> difference(const Rewritten& rewritten) {
+  const double allowed = std::max(allowed_error(rewritten.report), kNoiseRatio * rewritten.noise);
   for (const OutputAccuracy& output : rewritten.accuracy.outputs) {
     if (output.max_relative_error <= allowed) continue;
     return fmt::format("{} differs by {:.2g} of its largest value, {:.2g} is allowed",
@@ -90,9 +95,10 @@ std::optional<std::string> difference(const Rewritten& rewritten, double noise) 
   return std::nullopt;
 }
 
-/// What is wrong with the rewritten model's answers; absent if nothing is.
+}  // namespace
+
 Result<std::optional<std::string>> objection(Context& context, const Source& source,
-                                             Rewritten& rewritten, double noise) {
+                                             Rewritten& rewritten) {
   auto runtime = WATTWISE_TRY(context.runtime());
   engine::SessionOptions options;
   options.prepack = false;
@@ -104,22 +110,26 @@ Result<std::optional<std::string>> objection(Context& context, const Source& sou
   auto agreement = compare_with_float(**session, source.samples);
   if (!agreement) return std::optional(agreement.error().to_string());
   rewritten.accuracy = std::move(*agreement);
-  return difference(rewritten, noise);
+  return difference(rewritten);
 }
+
+namespace {
 
 /// Leaves one applied pass after the other out until the answers are right; in the end all.
 Result<Rewritten> without_culprit(Context& context, const Source& source, const Rewritten& wrong,
-                                  std::vector<std::string> disabled, double noise) {
+                                  std::vector<std::string> disabled) {
   for (const AppliedOptimization& suspect : wrong.report.applied) {
     auto names = disabled;
     names.push_back(suspect.name);
     Rewritten trial = WATTWISE_TRY(run_passes(context, source, names));
-    if (WATTWISE_TRY(objection(context, source, trial, noise))) continue;
+    trial.noise = wrong.noise;
+    if (WATTWISE_TRY(objection(context, source, trial))) continue;
     return trial;
   }
   for (const AppliedOptimization& suspect : wrong.report.applied) disabled.push_back(suspect.name);
   Rewritten none = WATTWISE_TRY(run_passes(context, source, disabled));
-  WATTWISE_TRY(objection(context, source, none, noise));
+  none.noise = wrong.noise;
+  WATTWISE_TRY(objection(context, source, none));
   return none;
 }
 
@@ -138,16 +148,15 @@ std::vector<std::string> missing(const optimize::OptimizeReport& before,
 Result<Rewritten> rewrite(Context& context, const Source& source,
                           const OptimizationConfig& config) {
   Rewritten rewritten = WATTWISE_TRY(run_passes(context, source, config.disabled_passes));
-  auto why = WATTWISE_TRY(objection(context, source, rewritten, 0));
+  auto why = WATTWISE_TRY(objection(context, source, rewritten));
   if (!why) return rewritten;
-  double noise = 0;
   if (!rewritten.accuracy.outputs.empty()) {  // it runs, but elsewhere than allowed at first sight
-    noise = WATTWISE_TRY(rounding_noise(context, source));
-    why = difference(rewritten, noise);
+    rewritten.noise = WATTWISE_TRY(rounding_noise(context, source));
+    why = difference(rewritten);
     if (!why) return rewritten;
   }
   Rewritten sound =
-      WATTWISE_TRY(without_culprit(context, source, rewritten, config.disabled_passes, noise));
+      WATTWISE_TRY(without_culprit(context, source, rewritten, config.disabled_passes));
   for (const std::string& name : missing(rewritten.report, sound.report)) {
     sound.decisions.push_back({"refuse", name, *why});
   }
@@ -202,6 +211,7 @@ Result<Json> optimize_model(Context& context, const OptimizeOptions& options) {
   reading.model_path = options.model_path;
   reading.samples = options.samples;
   reading.calibration_data = options.data;
+  reading.measure = options.measure;
   reading.fixed_inputs = options.fixed_inputs;
   const std::string input =
       absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));
@@ -210,8 +220,13 @@ Result<Json> optimize_model(Context& context, const OptimizeOptions& options) {
   auto staging = WATTWISE_TRY(Staging::create(env, output));
   const Source source = WATTWISE_TRY(open_source(context, reading, staging.path("")));
   WATTWISE_TRY(report_progress(context.progress(), "rewriting the graph", 0.3));
-  const Rewritten rewritten =
+  Rewritten rewritten =
       WATTWISE_TRY(rewrite(context, source, context.resolved().config.optimization));
+  if (source.measure) {
+    rewritten = WATTWISE_TRY(keep_what_pays(context, source, std::move(rewritten),
+                                            time_on_this_machine(context, source)));
+    WATTWISE_TRY(tell_load_cost(context, source, rewritten, staging));
+  }
   Json document = describe(source, rewritten);
   if (options.dry_run) return document;
   WATTWISE_TRY(report_progress(context.progress(), "writing", 0.9));

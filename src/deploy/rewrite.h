@@ -17,12 +17,22 @@ struct Rewritten {
   optimize::OptimizeReport report;
   Accuracy accuracy;
   std::vector<Decision> decisions;
+  double noise =
+      0;  ///< how far the original was found to be from itself in another order, relative
 };
 
 /// Runs the passes that the configuration leaves on and holds the result against the float model's
 /// answers. A pass whose result differs by more than its algebra allows is left out, with a
 /// decision; nothing wrong is ever returned. `config` is not consulted for `enabled`.
 Result<Rewritten> rewrite(Context& context, const Source& source, const OptimizationConfig& config);
+
+/// The passes without those in `disabled` on a copy of the source. Not yet held against anything.
+Result<Rewritten> run_passes(Context& context, const Source& source,
+                             const std::vector<std::string>& disabled);
+
+/// What is wrong with the rewritten model's answers; absent if nothing is. Fills in its accuracy.
+Result<std::optional<std::string>> objection(Context& context, const Source& source,
+                                             Rewritten& rewritten);
 
 /// The passes alone: reads, rewrites, verifies and writes a float model. Returns the document of
 /// docs/formats/results.md.

@@ -66,12 +66,17 @@ Result<void> evaluate_float(Context& context, const Evaluation& evaluation, cons
   return source.evaluator->set_reference(subject, context.progress());
 }
 
-/// Decides how the model is run.
-void choose_execution(Context& context, const std::string& folder, Source& source) {
+/// Decides how the model is run, and with that whether it can be timed.
+void choose_execution(Context& context, bool measure, const std::string& folder, Source& source) {
   const auto why = too_large_to_run(context, model::weight_bytes(source.model));
+  source.measure = measure && !why;
   if (!why) return;
   source.in_blocks = true;
   source.decisions.push_back({"run_in_blocks", "model", *why});
+  if (measure) {
+    source.decisions.push_back(
+        {"skip", "trials", "blocks that are run one by one do not tell how fast the whole is"});
+  }
   source.model.store = std::make_shared<model::ConstantStore>(context.env(), folder);
   for (const Bytes& mapped : source.model.sources) source.model.store->add_source(mapped);
 }
@@ -88,7 +93,7 @@ Result<Source> open_source(Context& context, const PrepareOptions& options,
   WATTWISE_TRY(model::verify(source.model));
   WATTWISE_TRY(model::check_ports(source.model));
   source.size_bytes = stored_size(source.model, env, source.path);
-  choose_execution(context, folder, source);
+  choose_execution(context, options.measure, folder, source);
   source.fixed = WATTWISE_TRY(fix(source, options.fixed_inputs));
   source.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, source.path));
   WATTWISE_TRY(report_progress(context.progress(), "running the float model", 0.1));

@@ -27,6 +27,7 @@ struct Source {
   std::optional<SampleReader> calibration = {};  ///< the caller's data, if there is any
   std::optional<Evaluator> evaluator = {};       ///< knows the float model's task metric
   bool in_blocks = false;                        ///< too large to be run as a whole
+  bool measure = false;                          ///< changes are timed on this machine
 };
 
 /// Reads a model and runs it as it is, fed with the values of fixed inputs, which are constants in

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -43,10 +44,11 @@ Result<std::string> output_file(const Env& env, const std::string& requested,
 }
 
 Result<Staging> Staging::create(Env& env, const std::string& output_path) {
+  static std::atomic<uint64_t> counter{0};  // several threads may prepare the same output
   std::string place = parent_path(output_path);
   while (!env.stat(place) && place != "/" && place != ".") place = parent_path(place);
-  std::string folder =
-      join_path(place, fmt::format(".{}.{}.staging", file_name(output_path), env.process_id()));
+  std::string folder = join_path(
+      place, fmt::format(".{}.{}-{}.staging", file_name(output_path), env.process_id(), counter++));
   if (auto made = env.create_directories(folder); !made) {
     const Error& why = made.error();
     return Error(why.code() == ErrorCode::kExhausted ? why.code() : ErrorCode::kIo,

@@ -36,6 +36,19 @@ int count_calls(bool with_older) {
   return counter.calls();
 }
 
+TEST(Staging, PreparationsOfOneOutputDoNotShareAFolder) {
+  MemoryEnv env;
+  auto first = Staging::create(env, kOutput);
+  auto second = Staging::create(env, kOutput);
+  ASSERT_TRUE(first.has_value() && second.has_value());
+  EXPECT_NE(first->path("x"), second->path("x"));
+  ASSERT_TRUE(write_file_atomically(env, first->path("model.onnx"), "first").has_value());
+  ASSERT_TRUE(write_file_atomically(env, second->path("model.onnx"), "second").has_value());
+  ASSERT_TRUE(second->clear().has_value());
+  ASSERT_TRUE(first->publish().has_value());
+  EXPECT_EQ(*env.read_file(kOutput), "first");
+}
+
 TEST(Staging, MovesEverythingInPlaceOfWhatWasThere) {
   MemoryEnv env;
   put_older(env);

@@ -12,7 +12,6 @@ namespace {
 
 /// A sample shorter than this is at the mercy of the clock's step and of one interrupt.
 constexpr double kMinSampleSeconds = 0.002;
-constexpr int64_t kMinPairs = 10;
 constexpr int64_t kMaxPairs = 2000;
 
 /// Those of the inputs that a model has.
@@ -53,7 +52,7 @@ Result<std::unique_ptr<engine::Session>> open_timed(const std::shared_ptr<engine
 
 Result<PairedTiming> time_interleaved(const Env& env, const engine::Session& first,
                                       const engine::Session& second, const TensorMap& inputs,
-                                      Seconds budget) {
+                                      const TimingOptions& options) {
   const TensorMap first_inputs = inputs_of(first, inputs);
   const TensorMap second_inputs = inputs_of(second, inputs);
   const double warm = std::max(WATTWISE_TRY(time_once(env, first, first_inputs, 1)), 1e-6);
@@ -62,9 +61,10 @@ Result<PairedTiming> time_interleaved(const Env& env, const engine::Session& fir
   std::vector<double> a;
   std::vector<double> b;
   std::vector<double> ratios;
-  const Seconds deadline = env.monotonic_now() + budget;
-  for (int64_t pair = 0; pair < kMaxPairs && (pair < kMinPairs || env.monotonic_now() < deadline);
-       ++pair) {
+  const Seconds deadline = env.monotonic_now() + options.budget;
+  for (int64_t pair = 0;
+       pair < kMaxPairs && (pair < options.min_pairs || env.monotonic_now() < deadline); ++pair) {
+    WATTWISE_TRY(report_progress(options.progress, options.stage, options.fraction));
     const bool first_leads = pair % 2 == 0;
     for (const bool is_first : {first_leads, !first_leads}) {
       const double time = WATTWISE_TRY(is_first ? time_once(env, first, first_inputs, repeats)
@@ -131,8 +131,10 @@ Result<Comparison> compare_models(const std::shared_ptr<engine::Runtime>& runtim
   const auto a = WATTWISE_TRY(open_timed(runtime, env, options.session, comparison.first));
   const auto b = WATTWISE_TRY(open_timed(runtime, env, options.session, comparison.second));
   const TensorMap sample = WATTWISE_TRY(compare_answers(*a, *b, options, comparison));
-  WATTWISE_TRY(report_progress(options.progress, "timing both models in turn", 0.3));
-  comparison.timing = WATTWISE_TRY(time_interleaved(env, *a, *b, sample, options.timing_budget));
+  TimingOptions timing;
+  timing.budget = options.timing_budget;
+  timing.progress = options.progress;
+  comparison.timing = WATTWISE_TRY(time_interleaved(env, *a, *b, sample, timing));
   WATTWISE_TRY(look_inside(runtime, env, options, sample, comparison));
   return comparison;
 }

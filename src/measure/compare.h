@@ -23,11 +23,22 @@ struct PairedTiming {
   std::vector<double> second_samples_ms;
 };
 
-/// Runs `first` and `second` in turn (A B, B A, ...) until `budget` is spent, at least 10 pairs.
-/// Each sample repeats the inference until it is long against the clock's step.
+/// The fewest pairs whose extremes enclose the median with 95 % probability.
+inline constexpr int64_t kFewestPairs = 6;
+
+struct TimingOptions {
+  Seconds budget{2};
+  int64_t min_pairs = 10;  ///< run even beyond the budget
+  Progress progress;       ///< asked after each pair, so that a long timing can be cancelled
+  std::string stage = "timing both models in turn";
+  double fraction = 0.3;
+};
+
+/// Runs `first` and `second` in turn (A B, B A, ...) until the budget is spent. Each sample repeats
+/// the inference until it is long against the clock's step.
 Result<PairedTiming> time_interleaved(const Env& env, const engine::Session& first,
                                       const engine::Session& second, const TensorMap& inputs,
-                                      Seconds budget);
+                                      const TimingOptions& options);
 
 struct ModelFacts {
   std::string path;

@@ -75,6 +75,8 @@ Action declare_optimize(CLI::App& command) {
   add_sample_option(command, arguments->samples);
   add_fix_input_option(command, arguments->samples,
                        "an input that becomes a constant, or a dimension that gets a size");
+  command.add_flag("--measure", arguments->optimize.measure,
+                   "time on this machine what each pass is worth; leave out what is slower");
   command.add_flag("--dry-run", arguments->optimize.dry_run, "rewrite and report, write nothing");
   return [arguments](Invocation& invocation) -> Result<Output> {
     OptimizeOptions options = arguments->optimize;

@@ -113,6 +113,8 @@ Action declare_prepare(CLI::App& command) {
   add_sample_option(command, arguments->samples);
   add_fix_input_option(command, arguments->samples,
                        "an input that becomes a constant, or a dimension that gets a size");
+  command.add_flag("--measure", arguments->prepare.measure,
+                   "time on this machine what each pass is worth; leave out what is slower");
   command.add_flag("--dry-run", arguments->prepare.dry_run, "decide and report, write nothing");
   command.add_flag("--no-bundle", arguments->no_bundle, "write the model only, no bundle");
   return [arguments](Invocation& invocation) { return run(*arguments, invocation); };

@@ -24,6 +24,10 @@ find_path(PROTOZERO_INCLUDE protozero/pbf_reader.hpp REQUIRED)
 add_library(wattwise_protozero INTERFACE)
 target_include_directories(wattwise_protozero SYSTEM INTERFACE ${PROTOZERO_INCLUDE})
 
+find_path(XXHASH_INCLUDE xxhash.h REQUIRED)
+add_library(wattwise_xxhash INTERFACE)
+target_include_directories(wattwise_xxhash SYSTEM INTERFACE ${XXHASH_INCLUDE})
+
 find_path(STB_INCLUDE stb/stb_image.h REQUIRED)
 add_library(wattwise_media INTERFACE)
 target_include_directories(wattwise_media SYSTEM INTERFACE ${STB_INCLUDE})

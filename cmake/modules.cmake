@@ -26,5 +26,7 @@ function(wattwise_module name)
     target_compile_definitions(${name}_test
                                PRIVATE WATTWISE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name}_test COMMAND ${name}_test)
+    # No test may find what an earlier run has kept.
+    set_tests_properties(${name}_test PROPERTIES ENVIRONMENT "WATTWISE_CACHE=/dev/null")
   endif()
 endfunction()

@@ -35,6 +35,7 @@ DeploymentOptions to_options(const nb::dict& given, const std::shared_ptr<Callba
   options.config_files = nb::cast<std::vector<std::string>>(given["config_files"]);
   options.onnxruntime_library = text(given, "onnxruntime_library");
   options.duckdb_library = text(given, "duckdb_library");
+  options.cache_folder = text(given, "cache_folder");
   options.log_level = "debug";
   options.log = [callbacks](auto... record) { callbacks->queue_record(record...); };
   options.progress = [callbacks](auto... report) { return callbacks->report_progress(report...); };
@@ -50,6 +51,7 @@ PrepareOptions to_prepare_options(const nb::dict& given, const nb::object& data)
   options.dry_run = nb::cast<bool>(given["dry_run"]);
   options.bundle = nb::cast<bool>(given["bundle"]);
   options.measure = nb::cast<bool>(given["measure"]);
+  options.use_cache = nb::cast<bool>(given["use_cache"]);
   options.fixed_inputs = fixed_inputs(given);
   options.calibration_data = to_sample_data(data);
   return options;

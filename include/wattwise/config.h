@@ -40,6 +40,11 @@ struct OptimizationConfig {
   std::vector<std::string> disabled_passes;
 };
 
+struct CacheConfig {
+  bool enabled = true;
+  double max_size_mb = 4096;
+};
+
 struct ThermalManagementConfig {
   bool enabled = true;
   std::string policy = "default";
@@ -85,6 +90,7 @@ struct Config {
   HardwareAccelerationConfig hardware_acceleration;
   MemoryOptimizationConfig memory_optimization;
   OptimizationConfig optimization;
+  CacheConfig cache;
   ThermalManagementConfig thermal_management;
   InferenceOptimizationConfig inference_optimization;
   DeviceConfig device;

@@ -37,6 +37,7 @@ struct DeploymentOptions {
   std::vector<std::pair<std::string, std::string>> config_patches;  ///< layer name, JSON text
   std::string onnxruntime_library;  ///< the only one that may serve, if set
   std::string duckdb_library;       ///< tried first if set
+  std::string cache_folder;         ///< "": $WATTWISE_CACHE, else in the XDG cache folder
   LogCallback log;
   std::string log_level = "warning";
   ProgressCallback progress;
@@ -76,9 +77,8 @@ struct PrepareOptions {
   bool bundle = true;                    ///< also write the target's bundle beside the model
   /// Inputs that become constants, and free dimensions that get a size, by name: {"sr", "8000"}.
   std::map<std::string, std::string> fixed_inputs = {};
-  /// Also time, on this machine, what each exact pass and the whole are worth, and leave out what
-  /// is slower; takes about a minute more at most, plus a few inferences of a slow model.
-  bool measure = false;
+  bool measure = false;   ///< also time on this machine what pays; leave out what is slower
+  bool use_cache = true;  ///< false: neither reuse an earlier preparation nor keep this one
 };
 
 /// The exact passes alone, without quantization, target or bundle.
@@ -173,8 +173,7 @@ struct ThermalStatus {
 ///
 ///     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(
 ///         {.power_profile = "BALANCED", .deployment_target = "ANDROID"}));
-///     auto result = WATTWISE_TRY(deployment.prepare_model_for_deployment({.model_path =
-///     "m.onnx"}));
+///     auto result = WATTWISE_TRY(deployment.prepare_model_for_deployment({"m.onnx"}));
 class PowerEfficientDeployment {
  public:
   /// kInvalidArgument or kNotFound for an unknown profile, target or configuration key.
@@ -242,7 +241,6 @@ std::string to_json(const ThermalStatus& status);
 Result<std::vector<std::string>> power_profiles(const std::string& data_folder = "");
 Result<std::vector<std::string>> deployment_targets(const std::string& data_folder = "");
 
-/// "0.1.0"
-std::string_view version();
+std::string_view version();  ///< "0.1.0"
 
 }  // namespace wattwise

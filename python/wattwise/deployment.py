@@ -165,6 +165,8 @@ class PowerEfficientDeployment:
         deployment_target: a `DeploymentTarget` or its name; DESKTOP by default.
         data_folder: overlays the built-in data; may define targets, profiles and devices.
         config_files: JSON files with settings, folded in order.
+        cache_folder: where preparations are kept for reuse; by default $WATTWISE_CACHE, else in
+            the XDG cache folder.
         progress: `progress(stage, fraction)`, called during long calls; returning False cancels
             the call, which then raises `ExhaustedError` and leaves nothing half-written.
     """
@@ -173,12 +175,14 @@ class PowerEfficientDeployment:
                  power_profile: PowerProfile | str | None = None,
                  deployment_target: DeploymentTarget | str | None = None, *,
                  data_folder: Path | None = None, config_files: Iterable[Path] = (),
+                 cache_folder: Path | None = None,
                  progress: Callable[[str, float], bool | None] | None = None) -> None:
         options = {
             "db_path": _text(db_path),
             "power_profile": _text(power_profile) or "BALANCED",
             "deployment_target": _text(deployment_target) or "DESKTOP",
             "data_folder": _text(data_folder),
+            "cache_folder": _text(cache_folder),
             "config_files": [_text(path) for path in config_files],
             "onnxruntime_library": _libraries.onnxruntime_library(),
             "duckdb_library": _libraries.duckdb_library(),
@@ -190,7 +194,7 @@ class PowerEfficientDeployment:
             model_type: str | None = None, quantization_method: str | None = None,
             calibration_data: Any = None, evaluation: Any = None, *, dry_run: bool = False,
             bundle: bool = True, fix_inputs: Mapping[str, Any] | None = None,
-            measure: bool = False) -> dict[str, Any]:
+            measure: bool = False, use_cache: bool = True) -> dict[str, Any]:
         """Optimizes, quantizes, verifies and packages a model. Returns the prepare result.
 
         `calibration_data` is a folder or a file of samples (docs/formats/datasets.md), or an
@@ -205,13 +209,14 @@ class PowerEfficientDeployment:
         `fix_inputs` maps inputs to values that they then have for good, or names of free
         dimensions to sizes: `{"sr": 8000}`. `measure` times on this machine what each exact pass,
         and under an objective of latency or energy each method, is worth, and leaves out what is
-        slower; `decisions` has the figures.
+        slower; `decisions` has the figures. `use_cache=False` neither reuses an earlier
+        preparation of the same model nor keeps this one.
         """
         options = {
             "model_path": _path(model_path), "output_path": _text(output_path),
             "model_type": _text(model_type), "quantization_method": _text(quantization_method),
             "dry_run": dry_run, "bundle": bundle, "fixed_inputs": _fixed(fix_inputs),
-            "measure": bool(measure),
+            "measure": bool(measure), "use_cache": bool(use_cache),
         }
         data = _data(calibration_data, "calibration_data")
         result = json.loads(self._native.prepare(options, data, _evaluation(evaluation)))

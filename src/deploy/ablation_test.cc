@@ -20,7 +20,7 @@ class Ablation : public FolderTest {
     context_ = context(system_env(), options());
     PrepareOptions reading;
     reading.model_path = save(model::text_like(), "text.onnx");
-    source_.emplace(*open_source(*context_, reading));
+    source_.emplace(*open_source(*context_, reading, folder_));
   }
 
   /// What stays when changes to which `is_slower(before, after)` holds are slower.

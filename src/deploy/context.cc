@@ -125,6 +125,15 @@ Result<std::shared_ptr<engine::Runtime>> Context::runtime() {
   return runtime_;
 }
 
+Result<std::string> Context::identify_runtime() {
+  return engine::identify_runtime(env_, {options_.onnxruntime_library, logger_});
+}
+
+store::ArtifactCache Context::cache() const {
+  const double bytes = resolved().config.cache.max_size_mb * 1e6;
+  return {env_, {options_.cache_folder, static_cast<uint64_t>(bytes), logger_}};
+}
+
 Result<store::Store*> Context::store() {
   const std::lock_guard lock(mutex_);
   if (!store_) store_ = WATTWISE_TRY(store::open_store(env_, store_options()));
@@ -173,19 +182,24 @@ bool Context::is_for_this_machine(const config::Resolved& resolved) const {
   return device_id(resolved) == "auto";
 }
 
-Result<std::optional<device::DeviceProfile>> Context::device(
-    const config::Resolved& resolved) const {
+Result<Json> Context::device_file(const config::Resolved& resolved) const {
   std::string id = device_id(resolved);
-  if (id.empty()) return std::optional<device::DeviceProfile>();
+  if (id.empty()) return Json();
   if (id == "auto") id = device::host_profile_id(device::take_snapshot(env_, ""));
   const auto it = tables_.devices.find(id);
-  if (it == tables_.devices.end()) {
-    std::vector<std::string> known;
-    for (const auto& [name, file] : tables_.devices) known.push_back(name);
-    return Error(ErrorCode::kNotFound,
-                 fmt::format("device \"{}\" is unknown.{}", id, suggestion(id, known)));
-  }
-  return std::optional(WATTWISE_TRY(device::parse_device_profile(id, it->second)));
+  if (it != tables_.devices.end()) return it->second;
+  std::vector<std::string> known;
+  for (const auto& [name, file] : tables_.devices) known.push_back(name);
+  return Error(ErrorCode::kNotFound,
+               fmt::format("device \"{}\" is unknown.{}", id, suggestion(id, known)));
+}
+
+Result<std::optional<device::DeviceProfile>> Context::device(
+    const config::Resolved& resolved) const {
+  const Json file = WATTWISE_TRY(device_file(resolved));
+  if (file.is_null()) return std::optional<device::DeviceProfile>();
+  return std::optional(
+      WATTWISE_TRY(device::parse_device_profile(file.value("id", std::string()), file)));
 }
 
 std::string absolute_path(const Env& env, const std::string& path) {

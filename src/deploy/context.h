@@ -14,6 +14,7 @@
 #include "device/estimator.h"
 #include "engine/runtime.h"
 #include "runtime/model_registry.h"
+#include "store/artifact_cache.h"
 #include "store/store.h"
 #include "wattwise/deployment.h"
 
@@ -46,12 +47,17 @@ class Context {
   void remember_thermal(ThermalReading reading);
 
   Result<std::shared_ptr<engine::Runtime>> runtime();
+  /// As engine::identify_runtime().
+  Result<std::string> identify_runtime();
+  store::ArtifactCache cache() const;
   Result<store::Store*> store();
   /// The same for a look at it: null where nothing has been recorded yet, and nothing is created.
   Result<store::Store*> store_to_read();
   /// Closes the database (it is reopened when needed again) after writing out its journal.
   Result<void> close_store();
 
+  /// What the device file that figures are for holds; null for a custom target without one.
+  Result<Json> device_file(const config::Resolved& resolved) const;
   /// The target's table row.
   const Json& target(const config::Resolved& resolved) const;
   /// The device that figures are for: `device.profile`, else the target's default device. Absent

@@ -11,6 +11,7 @@
 #include "deploy/candidate.h"
 #include "deploy/efficiency.h"
 #include "deploy/package.h"
+#include "deploy/prepare_cache.h"
 #include "deploy/rewrite.h"
 #include "deploy/source.h"
 #include "deploy/staging.h"
@@ -108,25 +109,28 @@ void describe_request(const PrepareOptions& options, const config::Resolved& res
   result.decisions.push_back({"infer_type", guess.type, guess.reason});
 }
 
-Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& options) {
+Result<PreparationPlace> find_place(Context& context, const PrepareOptions& options) {
   Env& env = context.env();
-  const Seconds start = env.monotonic_now();
+  PreparationPlace place;
+  place.input = absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));
+  const std::string profile = context.resolved().config.power_profile;
+  place.output = WATTWISE_TRY(output_file(
+      env, options.output_path.empty() ? default_output(place.input, profile) : options.output_path,
+      place.input));
+  return place;
+}
+
+/// Makes everything in `staging`.
+Result<PrepareResult> make_preparation(Context& context, const PrepareOptions& options,
+                                       const PreparationPlace& place, Staging& staging) {
   const config::Resolved resolved = context.resolved();
-  WATTWISE_TRY(check_model_type(to_lower(options.model_type)));
   PrepareResult result;
-  const std::string input =
-      absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));
-  const std::string output = WATTWISE_TRY(
-      output_file(env,
-                  options.output_path.empty() ? default_output(input, resolved.config.power_profile)
-                                              : options.output_path,
-                  input));
-  auto staging = WATTWISE_TRY(Staging::create(env, output));  // fails before the work, not after
   Source source = WATTWISE_TRY(open_source(context, options, staging.path("")));
   describe_request(options, resolved, source, result);
   auto runtime = WATTWISE_TRY(context.runtime());
   const auto optimized = WATTWISE_TRY(make_exact(context, source, staging, result));
-  const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, env, optimized, source.inputs));
+  const auto shapes =
+      WATTWISE_TRY(engine::infer_shapes(runtime, context.env(), optimized, source.inputs));
   const auto calibration = WATTWISE_TRY(make_calibration(context, source, options));
   const auto plan =
       WATTWISE_TRY(quantize::plan(optimized, shapes,
@@ -137,7 +141,7 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
                                    source.samples,
                                    calibration ? &*calibration : nullptr,
                                    source.size_bytes,
-                                   output,
+                                   place.output,
                                    source.evaluator ? &*source.evaluator : nullptr,
                                    source.in_blocks,
                                    source.measure};
@@ -146,18 +150,55 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   describe_choice(choice, source, result);
   WATTWISE_TRY(estimate_both(context, source, choice.candidate, result));
   result.status = options.dry_run ? "planned" : "ready";
-  if (!options.dry_run) {
-    WATTWISE_TRY(report_progress(context.progress(), "writing", 0.95));
-    result.output_model_path = output;
-    if (options.bundle) {
-      WATTWISE_TRY(write_target_bundle(
-          context, resolved, {staging, source.preprocessor.files, source.samples, source.in_blocks},
-          result));
-    }
-    WATTWISE_TRY(staging.publish());
+  if (options.dry_run) return result;
+  WATTWISE_TRY(report_progress(context.progress(), "writing", 0.95));
+  result.output_model_path = place.output;
+  if (options.bundle) {
+    WATTWISE_TRY(write_target_bundle(
+        context, resolved, {staging, source.preprocessor.files, source.samples, source.in_blocks},
+        result));
   }
-  result.preparation_time_seconds = (env.monotonic_now() - start).count();
   return result;
+}
+
+/// A result, and whether its files still have to get from the staging to their place.
+struct Prepared {
+  PrepareResult result;
+  bool publish;
+};
+
+/// Made, or taken from an earlier run where there was one.
+Result<Prepared> make_or_reuse(Context& context, const PrepareOptions& options,
+                               const PreparationPlace& place, Staging& staging) {
+  const bool use_cache = options.use_cache && !options.dry_run && can_be_reused(options) &&
+                         context.resolved().config.cache.enabled;
+  if (!use_cache) {
+    return Prepared{WATTWISE_TRY(make_preparation(context, options, place, staging)),
+                    !options.dry_run};
+  }
+  const Seconds start = context.env().monotonic_now();
+  WATTWISE_TRY(report_progress(context.progress(), "looking for an earlier preparation", 0));
+  const std::string key = WATTWISE_TRY(preparation_key(context, options, place));
+  if (auto known = WATTWISE_TRY(reuse_preparation(context, key, place, staging))) {
+    return Prepared{std::move(known->result), !known->is_in_place};
+  }
+  PrepareResult result = WATTWISE_TRY(make_preparation(context, options, place, staging));
+  result.preparation_time_seconds = (context.env().monotonic_now() - start).count();
+  keep_preparation(context, key, staging, result);
+  return Prepared{std::move(result), true};
+}
+
+Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& options) {
+  Env& env = context.env();
+  const Seconds start = env.monotonic_now();
+  WATTWISE_TRY(check_model_type(to_lower(options.model_type)));
+  const PreparationPlace place = WATTWISE_TRY(find_place(context, options));
+  // Fails before the work, not after.
+  auto staging = WATTWISE_TRY(Staging::create(env, place.output));
+  auto [result, publish] = WATTWISE_TRY(make_or_reuse(context, options, place, staging));
+  if (publish) WATTWISE_TRY(staging.publish());
+  result.preparation_time_seconds = (env.monotonic_now() - start).count();
+  return std::move(result);
 }
 
 /// Keeps the history of successes and failures. A database that cannot be written does not undo a

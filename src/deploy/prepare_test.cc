@@ -17,6 +17,7 @@ PrepareOptions request(const std::string& path, const std::string& method = "") 
   PrepareOptions options;
   options.model_path = path;
   options.quantization_method = method;
+  options.use_cache = false;
   return options;
 }
 

@@ -25,6 +25,7 @@ class Staging {
   Staging& operator=(Staging&&) = delete;
   ~Staging();
 
+  const std::string& folder() const { return folder_; }
   /// Where `name` is made.
   std::string path(const std::string& name) const { return join_path(folder_, name); }
   /// Removes everything made so far.

@@ -32,6 +32,7 @@ class FolderTest : public ::testing::Test {
   DeploymentOptions options(const std::string& patch = "") const {
     DeploymentOptions out;
     out.db_path = at("db/test.duckdb");
+    out.cache_folder = at("cache");
     out.deployment_target = "ANDROID";
     if (!patch.empty()) out.config_patches = {{"test", patch}};
     return out;

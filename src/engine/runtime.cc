@@ -174,13 +174,42 @@ Result<std::unique_ptr<const LoadedLibrary>> load_library(const Env& env,
 
 }  // namespace
 
+namespace {
+
+/// The one library of the process, null before the first use.
+struct TheLibrary {
+  std::mutex mutex;
+  std::unique_ptr<const LoadedLibrary> loaded;
+};
+
+TheLibrary& the_library() {
+  static TheLibrary library;
+  return library;
+}
+
+}  // namespace
+
 Result<std::shared_ptr<Runtime>> load_runtime(Env& env, const RuntimeOptions& options) {
-  static std::mutex mutex;
-  static std::unique_ptr<const LoadedLibrary> loaded;
-  const std::lock_guard lock(mutex);
-  if (!loaded) loaded = WATTWISE_TRY(load_library(env, options));
-  std::shared_ptr<Runtime> runtime = std::make_shared<OrtRuntime>(*loaded, options.logger);
+  TheLibrary& library = the_library();
+  const std::lock_guard lock(library.mutex);
+  if (!library.loaded) library.loaded = WATTWISE_TRY(load_library(env, options));
+  std::shared_ptr<Runtime> runtime = std::make_shared<OrtRuntime>(*library.loaded, options.logger);
   return runtime;
+}
+
+Result<std::string> identify_runtime(Env& env, const RuntimeOptions& options) {
+  std::vector<std::string> paths = candidates(env, options);
+  {
+    TheLibrary& library = the_library();
+    const std::lock_guard lock(library.mutex);
+    if (library.loaded) paths = {library.loaded->path};
+  }
+  for (const std::string& path : paths) {
+    const auto info = env.stat(path);
+    if (info) return fmt::format("{}, {} bytes of {}", path, info->size_bytes, info->modified_ns);
+  }
+  const auto runtime = WATTWISE_TRY(load_runtime(env, options));  // found by its bare name
+  return runtime->library_path() + " " + runtime->version();
 }
 
 }  // namespace wattwise::engine

@@ -32,4 +32,8 @@ struct RuntimeOptions {
 /// place that was tried. A process loads one library; later calls return the same.
 Result<std::shared_ptr<Runtime>> load_runtime(Env& env, const RuntimeOptions& options);
 
+/// The library that load_runtime() gives, or would give, told apart from any other file or version
+/// without loading it where it can be: its path, size and time of change.
+Result<std::string> identify_runtime(Env& env, const RuntimeOptions& options);
+
 }  // namespace wattwise::engine

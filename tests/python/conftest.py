@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What several tests start from."""
+"""What every test has around it, and what several start from."""
 import pytest
 from tiny_model import tiny_model
 
 from power_efficient_deployment import PowerEfficientDeployment
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """No test finds what the user or another test has prepared."""
+    monkeypatch.setenv("WATTWISE_CACHE", str(tmp_path / "prepared"))
 
 
 @pytest.fixture

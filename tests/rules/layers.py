@@ -41,6 +41,7 @@ DOORS = [
     Door("protobuf", r"^(protozero|google/protobuf)/", ("src/model/",), True, True),
     Door("python", r"^(pybind11|nanobind|Python\.h)", ("python/",), True, True),
     Door("media", r"^(stb/|sndfile|samplerate|zip\.h)", ("src/input/",), True, True),
+    Door("hash", r"^xxhash", ("src/core/hash.cc",), True, True),
     Door("printing", r"\bstd::(cout|cerr|clog)\b|\b(f?printf|f?puts|putchar|fmt::print)\s*\(",
          ("src/cli/",)),
     Door("exit", r"(?<![\w.>])(std::)?(_?exit|_Exit|quick_exit|abort)\s*\(", ("src/cli/",)),

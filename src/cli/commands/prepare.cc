@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "cli/command.h"
@@ -16,6 +17,7 @@ struct Arguments {
   SampleOptions samples;
   EvaluationOptions evaluation;
   bool no_bundle = false;
+  bool no_cache = false;
 };
 
 std::string describe_accuracy(const Accuracy& accuracy) {
@@ -63,6 +65,11 @@ void add_figures(const PrepareResult& result, Lines& lines) {
                                    : cost.thermal_throttling_risk);
 }
 
+bool is_reused(const PrepareResult& result) {
+  return std::any_of(result.decisions.begin(), result.decisions.end(),
+                     [](const Decision& decision) { return decision.action == "reuse"; });
+}
+
 std::string describe(const PrepareResult& result, bool explain) {
   Lines lines;
   lines.add(result.status, result.output_model_path.empty() ? "(dry run, nothing written)"
@@ -77,7 +84,8 @@ std::string describe(const PrepareResult& result, bool explain) {
   lines.add("applied", describe_applied(result));
   add_figures(result, lines);
   if (!result.bundle_path.empty()) lines.add("bundle", result.bundle_path);
-  lines.add("took", fmt::format("{:.2f} s", result.preparation_time_seconds));
+  lines.add("took", fmt::format("{:.2f} s{}", result.preparation_time_seconds,
+                                is_reused(result) ? ": prepared before, from the cache" : ""));
   std::string text = lines.to_string();
   if (explain) text += "decisions\n" + show_decisions(result.decisions);
   return text;
@@ -86,6 +94,7 @@ std::string describe(const PrepareResult& result, bool explain) {
 Result<Output> run(const Arguments& arguments, Invocation& invocation) {
   PrepareOptions options = arguments.prepare;
   options.bundle = !arguments.no_bundle;
+  options.use_cache = !arguments.no_cache;
   options.samples = WATTWISE_TRY(parse_samples(arguments.samples));
   options.evaluation = to_evaluation(arguments.evaluation);
   options.fixed_inputs = WATTWISE_TRY(parse_fixed_inputs(arguments.samples));
@@ -117,6 +126,8 @@ Action declare_prepare(CLI::App& command) {
                    "time on this machine what each pass is worth; leave out what is slower");
   command.add_flag("--dry-run", arguments->prepare.dry_run, "decide and report, write nothing");
   command.add_flag("--no-bundle", arguments->no_bundle, "write the model only, no bundle");
+  command.add_flag("--no-cache", arguments->no_cache,
+                   "neither reuse an earlier preparation nor keep this one");
   return [arguments](Invocation& invocation) { return run(*arguments, invocation); };
 }
 

@@ -11,6 +11,7 @@
 // takes 128 MiB.
 #include <fmt/format.h>
 
+#include <iterator>
 #include <map>
 #include <memory>
 
@@ -81,8 +82,9 @@ Result<Results> compute(const model::Model& model, const PassContext& context,
 }
 
 /// `Constant` nodes for those outputs that something reads.
-void append_constants(const ConstantPlan& plan, const ConstantNode& planned, const Results& results,
-                      model::ConstantStore* store, std::vector<model::Node>& nodes) {
+std::vector<model::Node> make_constants(const ConstantPlan& plan, const ConstantNode& planned,
+                                        const Results& results, model::ConstantStore* store) {
+  std::vector<model::Node> nodes;
   for (const auto& output : planned.outputs) {
     if (!output || !plan.values[*output].kept) continue;
     const ValueKey& key = plan.values[*output].key;
@@ -96,6 +98,7 @@ void append_constants(const ConstantPlan& plan, const ConstantNode& planned, con
                        std::make_shared<model::Constant>(model::make_constant("", tensor)));
     nodes.push_back(std::move(node));
   }
+  return nodes;
 }
 
 void replace(const ConstantPlan& plan, const Results& results, model::Model& model) {
@@ -108,7 +111,8 @@ void replace(const ConstantPlan& plan, const Results& results, model::Model& mod
       if (it == planned.end()) {
         nodes.push_back(std::move(node));
       } else {
-        append_constants(plan, *it->second, results, model.store.get(), nodes);
+        auto constants = make_constants(plan, *it->second, results, model.store.get());
+        std::move(constants.begin(), constants.end(), std::back_inserter(nodes));
       }
     }
     graph.nodes = std::move(nodes);

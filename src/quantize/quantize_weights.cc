@@ -62,6 +62,13 @@ Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext&
   }
   ModelEdits edits(model);
   std::unordered_set<const Weight*> done;
+  if (context.calibration && method.quantize_group) {
+    const auto quantize = [&](const MatrixGroup& group, const InputStatistics& statistics) {
+      method.quantize_group(group, statistics, edits, outcome);
+    };
+    const auto groups = group_matrices(model, weights, outcome.decisions);
+    done = WATTWISE_TRY(visit_with_grams(model, groups, context, quantize));
+  }
   for (size_t i = 0; i < weights.size(); ++i) {
     WATTWISE_TRY(
         report_progress(context.progress, "quantizing weights",

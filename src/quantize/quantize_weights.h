@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "quantize/matrix_groups.h"
 #include "quantize/weights.h"
 
 namespace wattwise::quantize {
@@ -14,6 +15,9 @@ struct WeightMethod {
   /// For both weights of an `LSTM`, each read by nothing else; null: they are as any other.
   LayerQuantization (*quantize_lstm)(const Weight& input, const Weight& recurrence,
                                      ModelEdits& edits, MethodOutcome& outcome) = nullptr;
+  /// With calibration data, for matrices whose inputs it can see; null: they are as any other.
+  void (*quantize_group)(const MatrixGroup& group, const InputStatistics& statistics,
+                         ModelEdits& edits, MethodOutcome& outcome) = nullptr;
 };
 
 /// Runs the method over all weights, stores long vectors in 16 bits, reports progress, and applies

@@ -2,23 +2,56 @@
 // int8 weights; activations are quantized when they are computed.
 //
 //   MatMul(x, W)      becomes  DynamicQuantizeMatMul(x, W8, scale per column), an operator of ONNX
-//                     Runtime that quantizes x to uint8 and multiplies in integers;
+//                     Runtime that quantizes x to uint8, multiplies in integers, and adds a
+//                     constant bias that follows;
 //   LSTM(x, W, R)     becomes  DynamicQuantizeLSTM, which does the same for x and for its state;
 //   Gather(W, i)      gathers int8 rows and unpacks them;
 //   any other         keeps float arithmetic and reads W through Cast x scale: integer convolution
 //                     with run-time ranges is slower than float on every processor measured.
 //
-// Weights obey the pair rule of kernels.h, so that processors without VNNI give the same answer.
+// With calibration data, x is smoothed first where that pays, and W is rounded by GPTQ. Weights
+// obey the pair rule of kernels.h, so that processors without VNNI give the same answer.
+#include <algorithm>
+
+#include "model/walk.h"
 #include "quantize/methods/methods.h"
+#include "quantize/rounding_grids.h"
+#include "quantize/smooth_inputs.h"
 #include "quantize/store_half.h"
 #include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
 namespace {
 
-LayerQuantization multiply_in_integers(const Weight& weight, ModelEdits& edits) {
+constexpr std::string_view kDynamicMatMul = "dynamic_int8_matmul";
+
+/// The Add of a constant bias that alone reads a product; the operator adds it on its way.
+struct BiasAdd {
+  const model::Node* node = nullptr;
+  std::string bias;
+};
+
+BiasAdd bias_after(const WeightReader& reader, int64_t columns) {
+  const std::string& product = reader.node->outputs[0];
+  if (model::count_uses(*reader.graph)[product] != 1) return {};
+  for (const model::Node& node : reader.graph->nodes) {
+    if (!node.is("Add") || node.inputs.size() != 2) continue;
+    const auto at = std::find(node.inputs.begin(), node.inputs.end(), product);
+    if (at == node.inputs.end()) continue;
+    const std::string& other = node.inputs[at == node.inputs.begin() ? 1 : 0];
+    for (const model::Constant& constant : reader.graph->initializers) {
+      if (constant.name == other && constant.type == DataType::kFloat &&
+          constant.shape == std::vector<int64_t>{columns}) {
+        return {&node, other};
+      }
+    }
+  }
+  return {};
+}
+
+LayerQuantization multiply_in_integers(const Weight& weight, const Int8Weights& quantized,
+                                       ModelEdits& edits) {
   const ChannelLayout layout{weight.dim(0), weight.dim(1), 1};
-  const Int8Weights quantized = quantize_int8_pairs(weight.values(), weight.dim(0), weight.dim(1));
   const std::string values = edits.add_constant(weight, "_int8", int8_tensor(weight, quantized));
   const std::string scale =
       add_floats(weight, {"_scale", {weight.constant.shape[1]}, quantized.scales}, edits);
@@ -27,6 +60,11 @@ LayerQuantization multiply_in_integers(const Weight& weight, ModelEdits& edits) 
     node.op_type = "DynamicQuantizeMatMul";
     node.domain = "com.microsoft";
     node.inputs = {reader.node->inputs[0], values, scale};
+    if (const BiasAdd add = bias_after(reader, weight.constant.shape[1]); add.node) {
+      node.inputs.insert(node.inputs.end(), {"", add.bias});
+      node.outputs = add.node->outputs;
+      edits.replace({reader.graph, add.node, 0}, {});
+    }
     edits.replace(reader, {std::move(node)});
   }
   edits.remove_constant(weight);
@@ -107,18 +145,40 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
     return store_int8_rows(weight, edits);
   }
   if (is_matrix(weight)) {
-    count_applied(outcome, "dynamic_int8_matmul", weight.readers.size());
-    return multiply_in_integers(weight, edits);
+    count_applied(outcome, kDynamicMatMul, weight.readers.size());
+    return multiply_in_integers(
+        weight, quantize_int8_pairs(weight.values(), weight.dim(0), weight.dim(1)), edits);
   }
   return store_weight(weight, edits, outcome);
+}
+
+/// Rounds the matrices of a group by what multiplies them.
+void round_group(const MatrixGroup& group, const InputStatistics& statistics, ModelEdits& edits,
+                 MethodOutcome& outcome) {
+  for (const Weight* weight : group.weights) {
+    const size_t columns = weight->dim(1);
+    const RoundingGrid grid = int8_pair_grid(weight->values(), weight->dim(0), columns);
+    const RoundedMatrix rounded = round_matrix(weight->values(), grid, statistics);
+    outcome.layers.push_back(multiply_in_integers(*weight, {rounded.values, grid.steps}, edits));
+    outcome.decisions.push_back({"round_by_gptq", weight->name, describe_gain(rounded)});
+    count_applied(outcome, kDynamicMatMul, weight->readers.size());
+  }
+}
+
+void append(MethodOutcome& to, const MethodOutcome& from) {
+  to.applied.insert(to.applied.end(), from.applied.begin(), from.applied.end());
+  to.decisions.insert(to.decisions.end(), from.decisions.begin(), from.decisions.end());
 }
 
 }  // namespace
 
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
-  auto outcome =
-      WATTWISE_TRY(quantize_weights(model, context, {"dynamic", quantize_one, quantize_lstm}));
+  MethodOutcome smoothed;
+  if (context.calibration) smoothed = WATTWISE_TRY(smooth_inputs(model, context));
+  auto outcome = WATTWISE_TRY(
+      quantize_weights(model, context, {"dynamic", quantize_one, quantize_lstm, round_group}));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
+  append(outcome, smoothed);
   return outcome;
 }
 

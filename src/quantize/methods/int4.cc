@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// 4-bit weights in blocks of 32 with a scale and a zero point each, rounded to nearest.
+// 4-bit weights in blocks of 32 with a scale and a zero point each, rounded to nearest; with
+// calibration data by GPTQ.
 //
 //   MatMul(x, W)   becomes  MatMulNBits(x, W4, scales, zeros), an operator of ONNX Runtime;
 //   Gather(W, i)   gathers int8 rows: embeddings lose more by 4 bits than they save;
 //   any other      is stored as int8 and unpacked at load.
 #include "quantize/methods/methods.h"
+#include "quantize/rounding_grids.h"
 #include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
@@ -14,10 +16,10 @@ constexpr size_t kBlock = 32;
 /// int8 activations inside the operator: the fastest of its modes on processors.
 constexpr int64_t kInt8Accumulation = 4;
 
-LayerQuantization multiply_nbits(const Weight& weight, ModelEdits& edits) {
+LayerQuantization multiply_nbits(const Weight& weight, const Int4Blocks& quantized,
+                                 ModelEdits& edits) {
   const size_t rows = weight.dim(0);
   const size_t columns = weight.dim(1);
-  const Int4Blocks quantized = quantize_int4(weight.values(), rows, columns, kBlock);
   const auto blocks = static_cast<int64_t>(quantized.blocks_per_column);
   const auto n = static_cast<int64_t>(columns);
   const auto bytes = [](const std::vector<uint8_t>& data) {
@@ -57,7 +59,8 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
   }
   if (is_matrix(weight)) {
     count_applied(outcome, kInt4MatMul, weight.readers.size());
-    return multiply_nbits(weight, edits);
+    const Int4Blocks nearest = quantize_int4(weight.values(), weight.dim(0), weight.dim(1), kBlock);
+    return multiply_nbits(weight, nearest, edits);
   }
   outcome.decisions.push_back({"quantize_int8", weight.name,
                                "4-bit blocks exist for MatMul only; " +
@@ -65,10 +68,24 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
   return store_weight(weight, edits, outcome);
 }
 
+/// Rounds the matrices of a group by what multiplies them.
+void round_group(const MatrixGroup& group, const InputStatistics& statistics, ModelEdits& edits,
+                 MethodOutcome& outcome) {
+  for (const Weight* weight : group.weights) {
+    const size_t columns = weight->dim(1);
+    const RoundingGrid grid = int4_grid(weight->values(), weight->dim(0), columns, kBlock);
+    const RoundedMatrix rounded = round_matrix(weight->values(), grid, statistics);
+    outcome.layers.push_back(multiply_nbits(*weight, pack_int4(rounded.values, grid), edits));
+    outcome.decisions.push_back({"round_by_gptq", weight->name, describe_gain(rounded)});
+    count_applied(outcome, kInt4MatMul, weight->readers.size());
+  }
+}
+
 }  // namespace
 
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context) {
-  auto outcome = WATTWISE_TRY(quantize_weights(model, context, {"int4", quantize_one}));
+  auto outcome =
+      WATTWISE_TRY(quantize_weights(model, context, {"int4", quantize_one, nullptr, round_group}));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
   return outcome;
 }

@@ -27,8 +27,7 @@ constexpr std::array kMethods = {
         "per tensor",
         kStaticConvolution, 8, true, 5e-3, run_static},
     MethodRow{"int4", "4-bit block weights, float activations",
-              "4-bit weights in blocks of 32, asymmetric, rounded to nearest", kInt4MatMul, 4,
-              false, 2e-2, run_int4},
+              "4-bit weights in blocks of 32, asymmetric", kInt4MatMul, 4, false, 2e-2, run_int4},
 };
 
 /// Methods of the configuration that this version does not have.

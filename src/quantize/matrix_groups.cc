@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/matrix_groups.h"
+
+#include <algorithm>
+
+#include "quantize/store_int8.h"
+
+namespace wattwise::quantize {
+namespace {
+
+/// Why calibration cannot see what a matrix multiplies; "" if it can.
+std::string obstacle(const model::Model& model, const Weight& weight) {
+  const std::string& input = weight.readers.front().node->inputs[0];
+  for (const WeightReader& reader : weight.readers) {
+    if (reader.graph != &model.graph)
+      return "it is read in an inner graph, whose values are hidden";
+    if (reader.node->inputs[0] != input) return "it multiplies several values";
+  }
+  return "";
+}
+
+size_t gram_bytes(const MatrixGroup& group) {
+  return group.input.width * group.input.width * sizeof(float);
+}
+
+}  // namespace
+
+std::vector<MatrixGroup> group_matrices(const model::Model& model,
+                                        const std::vector<Weight>& weights,
+                                        std::vector<Decision>& decisions) {
+  std::vector<MatrixGroup> groups;
+  for (const Weight& weight : weights) {
+    if (!is_matrix(weight)) continue;
+    if (const std::string why = obstacle(model, weight); !why.empty()) {
+      decisions.push_back({"round_to_nearest", weight.name, why});
+      continue;
+    }
+    const std::string& input = weight.readers.front().node->inputs[0];
+    if (weight.dim(0) * weight.dim(0) * sizeof(float) > kGramBytes) {
+      decisions.push_back({"round_to_nearest", weight.name, "its input is too wide for GPTQ"});
+      continue;
+    }
+    const auto same = [&](const MatrixGroup& group) { return group.input.name == input; };
+    auto it = std::find_if(groups.begin(), groups.end(), same);
+    if (it == groups.end()) it = groups.insert(it, MatrixGroup{{input, weight.dim(0)}, {}});
+    it->weights.push_back(&weight);
+  }
+  return groups;
+}
+
+Result<std::unordered_set<const Weight*>> visit_with_grams(const model::Model& model,
+                                                           const std::vector<MatrixGroup>& groups,
+                                                           const MethodContext& context,
+                                                           const VisitGroup& visit) {
+  std::unordered_set<const Weight*> visited;
+  for (size_t next = 0; next < groups.size();) {
+    std::vector<ProductInput> inputs;
+    std::vector<const MatrixGroup*> batch;
+    size_t bytes = 0;
+    for (; next < groups.size(); ++next) {
+      bytes += gram_bytes(groups[next]);
+      if (bytes > kGramBytes) break;
+      inputs.push_back(groups[next].input);
+      batch.push_back(&groups[next]);
+    }
+    const auto statistics =
+        WATTWISE_TRY(gather_input_statistics(model, inputs, Detail::kGram, context));
+    for (size_t i = 0; i < batch.size(); ++i) {
+      WATTWISE_TRY(report_progress(context.progress, "rounding " + batch[i]->input.name, 0.4));
+      visit(*batch[i], statistics[i]);
+      visited.insert(batch[i]->weights.begin(), batch[i]->weights.end());
+    }
+  }
+  return visited;
+}
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "quantize/gptq.h"
+#include "quantize/input_statistics.h"
+#include "quantize/kernels.h"
+
+namespace wattwise::quantize {
+
+/// The grid of quantize_int8_pairs(): int8 per column, neighbours limited for 16-bit sums.
+RoundingGrid int8_pair_grid(Floats weights, size_t rows, size_t columns);
+
+/// The grid of quantize_int4().
+RoundingGrid int4_grid(Floats weights, size_t rows, size_t columns, size_t block);
+/// Integers of that grid as MatMulNBits keeps them.
+Int4Blocks pack_int4(const std::vector<int8_t>& values, const RoundingGrid& grid);
+
+/// A matrix on a grid by GPTQ, and what that gained over rounding to nearest.
+struct RoundedMatrix {
+  std::vector<int8_t> values;
+  ProductError nearest;  ///< of the products with the excerpts of the inputs
+  ProductError gptq;
+};
+RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid,
+                           const InputStatistics& statistics);
+
+/// "products err by -41.2 dB, by -36.0 dB if rounded to nearest"
+std::string describe_gain(const RoundedMatrix& rounded);
+
+}  // namespace wattwise::quantize

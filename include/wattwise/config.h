@@ -38,6 +38,7 @@ struct MemoryOptimizationConfig {
 struct OptimizationConfig {
   bool enabled = true;
   std::vector<std::string> disabled_passes;
+  std::optional<int64_t> opset;
 };
 
 struct CacheConfig {

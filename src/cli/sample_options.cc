@@ -3,6 +3,7 @@
 
 #include "cli/metric_command.h"
 #include "cli/parse_input.h"
+#include "core/json.h"
 
 namespace wattwise::cli {
 
@@ -18,6 +19,17 @@ void add_fix_input_option(CLI::App& command, SampleOptions& options, const std::
       .add_option("--fix-input", options.fixed_inputs,
                   "NAME=VALUE: " + effect + "; may be repeated")
       ->allow_extra_args(false);
+}
+
+void add_opset_option(CLI::App& command, OpsetOption& options) {
+  command.add_option("--opset", options.opset,
+                     "ONNX operator set that the result is spelled in; left out: as the model is");
+}
+
+void apply_opset(const OpsetOption& options, DeploymentOptions& deployment) {
+  if (!options.opset) return;
+  deployment.config_patches.emplace_back(
+      "--opset", write_json(Json{{"optimization", {{"opset", *options.opset}}}}));
 }
 
 Result<std::vector<InferenceInputs>> parse_samples(const SampleOptions& options) {

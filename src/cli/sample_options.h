@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,10 +17,20 @@ struct SampleOptions {
   std::vector<std::string> fixed_inputs;  ///< words of --fix-input
 };
 
+/// The operator set of a result.
+struct OpsetOption {
+  std::optional<int64_t> opset;
+};
+
 /// Declares --sample. `options` must live as long as `command`.
 void add_sample_option(CLI::App& command, SampleOptions& options);
 /// Declares --fix-input, with what it does to the model.
 void add_fix_input_option(CLI::App& command, SampleOptions& options, const std::string& effect);
+
+/// Declares --opset. `options` must live as long as `command`.
+void add_opset_option(CLI::App& command, OpsetOption& options);
+/// Makes --opset, if it was given, the last word about the setting.
+void apply_opset(const OpsetOption& options, DeploymentOptions& deployment);
 
 /// What the words of --sample mean.
 Result<std::vector<InferenceInputs>> parse_samples(const SampleOptions& options);

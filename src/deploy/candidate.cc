@@ -72,8 +72,8 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   if (candidate.model.store) candidate.model.store = candidate.model.store->fork();
   const Progress progress = context.progress();
   candidate.outcome = WATTWISE_TRY(row->run(
-      candidate.model,
-      {source.shapes, progress, context.resolved().config.quantization, source.calibration}));
+      candidate.model, {source.shapes, progress, context.resolved().config.quantization,
+                        source.calibration, context.resolved().config.optimization.opset}));
   if (method != "none" && !deserves_its_name(*row, candidate.outcome)) {
     return Error(
         ErrorCode::kUnsupported,

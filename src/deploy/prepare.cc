@@ -12,6 +12,7 @@
 #include "deploy/efficiency.h"
 #include "deploy/package.h"
 #include "deploy/prepare_cache.h"
+#include "deploy/reach_opset.h"
 #include "deploy/rewrite.h"
 #include "deploy/source.h"
 #include "deploy/staging.h"
@@ -126,6 +127,7 @@ Result<PrepareResult> make_preparation(Context& context, const PrepareOptions& o
   const config::Resolved resolved = context.resolved();
   PrepareResult result;
   Source source = WATTWISE_TRY(open_source(context, options, staging.path("")));
+  WATTWISE_TRY(reach_opset(context, source));
   describe_request(options, resolved, source, result);
   auto runtime = WATTWISE_TRY(context.runtime());
   const auto optimized = WATTWISE_TRY(make_exact(context, source, staging, result));

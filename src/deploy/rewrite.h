@@ -19,6 +19,7 @@ struct Rewritten {
   std::vector<Decision> decisions;
   double noise =
       0;  ///< how far the original was found to be from itself in another order, relative
+  double max_error = 0;  ///< what is allowed besides what the passes allow, relative
 };
 
 /// Runs the passes that the configuration leaves on and holds the result against the float model's
@@ -33,6 +34,10 @@ Result<Rewritten> run_passes(Context& context, const Source& source,
 /// What is wrong with the rewritten model's answers; absent if nothing is. Fills in its accuracy.
 Result<std::optional<std::string>> objection(Context& context, const Source& source,
                                              Rewritten& rewritten);
+
+/// The same, but what the original differs from itself in another order of computation is allowed.
+Result<std::optional<std::string>> lasting_objection(Context& context, const Source& source,
+                                                     Rewritten& rewritten);
 
 /// The passes alone: reads, rewrites, verifies and writes a float model. Returns the document of
 /// docs/formats/results.md.

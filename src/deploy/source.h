@@ -28,6 +28,7 @@ struct Source {
   std::optional<Evaluator> evaluator = {};       ///< knows the float model's task metric
   bool in_blocks = false;                        ///< too large to be run as a whole
   bool measure = false;                          ///< changes are timed on this machine
+  double max_error = 0;  ///< how far `model` may be from what was read, relative
 };
 
 /// Reads a model and runs it as it is, fed with the values of fixed inputs, which are constants in

@@ -66,7 +66,9 @@ Inliner::Inliner(const model::Graph& main_graph) : names_(main_graph) {
 }
 
 void Inliner::rename_own(const std::string& name, Names& names) {
-  if (!name.empty() && definitions_[name] > 1) names.emplace(name, names_.unique(name));
+  if (name.empty()) return;
+  // The next copy of the graph must not make it again.
+  if (definitions_[name]++ > 1) names.emplace(name, names_.unique(name));
 }
 
 std::vector<model::Node> Inliner::inline_graph(model::Graph body, const GraphEnds& ends) {
@@ -101,7 +103,7 @@ std::vector<model::Node> Inliner::inline_graph(model::Graph body, const GraphEnd
   }
   for (model::Node& node : body.nodes) {
     rename_node(node, names);
-    if (!node.name.empty() && node_names_[node.name] > 1) node.name = names_.unique(node.name);
+    if (!node.name.empty() && node_names_[node.name]++ > 1) node.name = names_.unique(node.name);
     nodes.push_back(std::move(node));
   }
   for (auto& [inside, outside] : copies) {

@@ -43,6 +43,8 @@ constexpr std::array kPasses = {
             recognize_gelu},
     PassRow{"recognize_layer_norm", "layer and RMS normalization are spelled as the runtime knows",
             1e-5, Shapes::kKept, recognize_layer_norm},
+    PassRow{"keep_sums_apart", "sums before a layer normalization stay kernels of their own", 0,
+            Shapes::kKept, keep_sums_apart},
     PassRow{"spell_out_softplus", "Softplus and Mish are computed by faster operators", 1e-5,
             Shapes::kKept, spell_out_softplus},
     PassRow{"spell_out_squares", "Pow by 2 becomes a product", 0, Shapes::kKept, spell_out_squares},

@@ -9,8 +9,8 @@
 #include "engine/session.h"
 #include "measure/metrics.h"
 #include "model/graph_edit.h"
+#include "optimize/convert_opset.h"
 #include "optimize/pass_testing.h"
-#include "optimize/raise_opset.h"
 #include "optimize/random_model_testing.h"
 
 namespace wattwise::optimize::testing {
@@ -147,7 +147,7 @@ TEST_F(RandomModels, AnswerAsBeforeInANewerOperatorSet) {
     ASSERT_TRUE(shapes) << shapes.error().to_string();
     for (const int64_t version : {13, 17, 21}) {
       model::Model copy = model::clone(model);
-      const auto done = raise_opset(copy, version, *shapes);
+      const auto done = convert_opset(copy, version, *shapes);
       // Nothing is known of the types in a branch that is never taken.
       if (!done) {
         EXPECT_EQ(done.error().code(), ErrorCode::kUnsupported) << done.error().to_string();

@@ -9,6 +9,7 @@
 #include "model/walk.h"
 #include "optimize/graph_editor.h"
 #include "optimize/inline_graph.h"
+#include "optimize/unroll_loop.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -43,7 +44,7 @@ std::shared_ptr<model::Graph> graph_attribute(const model::Node& node, std::stri
 class Sweep {
  public:
   Sweep(model::Model& model, const Conditions& known)
-      : constants_(model.graph), inliner_(model.graph), known_(known) {}
+      : constants_(model.graph), inliner_(model.graph), known_(known), opset_(model.opset("")) {}
 
   void run(model::Graph& graph) {
     Nodes nodes;
@@ -90,56 +91,38 @@ class Sweep {
     return inlined(node, *branch, {{}, node.outputs});
   }
 
-  /// How often the loop runs as far as that is known to be not at all or once.
-  std::optional<int64_t> iterations(const model::Graph& graph, const model::Node& node) const {
-    const std::string& limit_name = input_or_none(node, 0);
-    const std::string& condition_name = input_or_none(node, 1);
-    const auto limit = integer_value(constants_.find(graph, limit_name));
-    const auto condition = condition_name.empty()
-                               ? std::optional(true)
-                               : bool_value(constants_.find(graph, condition_name));
-    if ((condition && !*condition) || (limit && *limit <= 0)) return 0;
-    return limit && *limit == 1 && condition ? std::optional<int64_t>(1) : std::nullopt;
-  }
-
   std::optional<Nodes> resolve_loop(const model::Graph& graph, const model::Node& node) {
-    const auto count = iterations(graph, node);
     const auto body = graph_attribute(node, "body");
-    if (!count || !body || node.inputs.size() < 2 || body->inputs.size() != node.inputs.size() ||
-        body->outputs.size() + 1 < node.inputs.size()) {
-      return std::nullopt;
-    }
-    const size_t carried = node.inputs.size() - 2;
-    if (stacks(graph, node, carried)) {
-      return refuse(node, "it runs a fixed number of times, but stacks what each run makes");
-    }
-    Nodes nodes;
-    if (*count == 0) {
-      for (size_t i = 0; i < std::min(carried, node.outputs.size()); ++i) {
-        if (node.outputs[i].empty()) continue;
-        nodes.push_back(make_node("Identity", {node.inputs[i + 2]}, node.outputs[i]));
-      }
-      return nodes;
-    }
-    GraphEnds ends{{}, {""}};
-    ends.inputs = {counter(body->inputs[0], nodes), condition(body->inputs[1], nodes)};
-    ends.inputs.insert(ends.inputs.end(), node.inputs.begin() + 2, node.inputs.end());
-    for (size_t i = 0; i < std::min(carried, node.outputs.size()); ++i) {
-      ends.outputs.push_back(node.outputs[i]);
-    }
-    auto content = inlined(node, *body, ends);
-    if (!content) return std::nullopt;
-    std::move(content->begin(), content->end(), std::back_inserter(nodes));
-    return nodes;
+    if (!body || body->outputs.empty() || body->inputs.size() < 2) return std::nullopt;
+    const std::string& limit = input_or_none(node, 0);
+    const std::string& condition = input_or_none(node, 1);
+    LoopFacts facts;
+    facts.limit = integer_value(constants_.find(graph, limit));
+    facts.is_limited = !limit.empty();
+    facts.condition =
+        condition.empty() ? std::optional(true) : bool_value(constants_.find(graph, condition));
+    facts.goes_on = goes_on(*body);
+    facts.opset = opset_;
+    std::optional<std::unordered_map<std::string, int>> uses;
+    facts.is_read = [&](const std::string& value) {
+      if (!uses) uses = model::count_uses(graph);
+      return uses->contains(value);
+    };
+    UnrolledLoop unrolled = unroll_loop(node, *body, facts, inliner_);
+    if (!unrolled.refusal.empty()) return refuse(node, std::move(unrolled.refusal));
+    return std::move(unrolled.nodes);
   }
 
-  /// Whether something reads an output that collects a value of each iteration.
-  static bool stacks(const model::Graph& graph, const model::Node& node, size_t carried) {
-    if (node.outputs.size() <= carried) return false;
-    const auto uses = model::count_uses(graph);
-    return std::any_of(node.outputs.begin() + static_cast<std::ptrdiff_t>(carried),
-                       node.outputs.end(),
-                       [&](const std::string& output) { return uses.contains(output); });
+  /// What the body says about another run: the value of a constant, true if it hands on what it was
+  /// told, which was true.
+  std::optional<bool> goes_on(const model::Graph& body) const {
+    std::string name = body.outputs[0].name;
+    for (size_t i = body.nodes.size(); i-- > 0;) {
+      const model::Node& node = body.nodes[i];
+      if (node.is("Identity") && node.outputs[0] == name) name = node.inputs[0];
+    }
+    if (name == body.inputs[1].name) return true;
+    return bool_value(constants_.find(body, name));
   }
 
   std::optional<Nodes> inlined(const model::Node& node, const model::Graph& body,
@@ -153,34 +136,10 @@ class Sweep {
     return std::nullopt;
   }
 
-  /// The runtime hands a list of one to a body that declares a list.
-  static std::vector<int64_t> shape_of_scalar(const model::Value& input) {
-    return input.shape && input.shape->size() == 1 ? std::vector<int64_t>{1}
-                                                   : std::vector<int64_t>{};
-  }
-
-  std::string counter(const model::Value& input, Nodes& nodes) {
-    constexpr std::array<int64_t, 1> kFirst = {0};
-    std::string name = inliner_.unique(input.name);
-    nodes.push_back(
-        make_constant_node(model::make_int64_constant("", shape_of_scalar(input), kFirst), name));
-    return name;
-  }
-
-  std::string condition(const model::Value& input, Nodes& nodes) {
-    constexpr std::array<uint8_t, 1> kTrue = {1};
-    std::string name = inliner_.unique(input.name);
-    const Tensor tensor{DataType::kBool,
-                        shape_of_scalar(input),
-                        Bytes::copy_of(std::span<const uint8_t>(kTrue)),
-                        {}};
-    nodes.push_back(make_constant_node(model::make_constant("", tensor), name));
-    return name;
-  }
-
   model::ConstantIndex constants_;
   Inliner inliner_;
   const Conditions& known_;
+  int64_t opset_;
   Resolved resolved_;
 };
 

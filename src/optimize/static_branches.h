@@ -20,7 +20,7 @@ struct Resolved {
 };
 
 /// Replaces each `If` whose condition is constant or in `known` by its branch, and each `Loop` that
-/// runs not at all or once by nothing or its body, until there is none left.
+/// unroll_loop() takes apart by what it runs, until there is none left.
 Resolved resolve_static_branches(model::Model& model, const Conditions& known);
 
 /// The graph that the node runs when its condition is `condition`; null for a broken node.

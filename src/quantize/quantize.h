@@ -21,6 +21,7 @@ struct MethodContext {
   const Progress& progress;
   QuantizationConfig config = {};
   const CalibrationData* calibration = nullptr;  ///< for methods that need it
+  std::optional<int64_t> opset = {};             ///< no method may leave this operator set
 };
 
 /// What a method did to the model.

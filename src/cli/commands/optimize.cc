@@ -14,6 +14,7 @@ namespace {
 struct Arguments {
   OptimizeOptions optimize;
   SampleOptions samples;
+  OpsetOption opset;
 };
 
 std::string describe_passes(const Json& passes) {
@@ -75,6 +76,7 @@ Action declare_optimize(CLI::App& command) {
   add_sample_option(command, arguments->samples);
   add_fix_input_option(command, arguments->samples,
                        "an input that becomes a constant, or a dimension that gets a size");
+  add_opset_option(command, arguments->opset);
   command.add_flag("--measure", arguments->optimize.measure,
                    "time on this machine what each pass is worth; leave out what is slower");
   command.add_flag("--dry-run", arguments->optimize.dry_run, "rewrite and report, write nothing");
@@ -82,6 +84,7 @@ Action declare_optimize(CLI::App& command) {
     OptimizeOptions options = arguments->optimize;
     options.samples = WATTWISE_TRY(parse_samples(arguments->samples));
     options.fixed_inputs = WATTWISE_TRY(parse_fixed_inputs(arguments->samples));
+    apply_opset(arguments->opset, invocation.options);
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.optimize_model(options));
     const Json document = WATTWISE_TRY(parse_json(json, "the result"));

@@ -15,6 +15,7 @@ namespace {
 struct Arguments {
   PrepareOptions prepare;
   SampleOptions samples;
+  OpsetOption opset;
   EvaluationOptions evaluation;
   bool no_bundle = false;
   bool no_cache = false;
@@ -98,6 +99,7 @@ Result<Output> run(const Arguments& arguments, Invocation& invocation) {
   options.samples = WATTWISE_TRY(parse_samples(arguments.samples));
   options.evaluation = to_evaluation(arguments.evaluation);
   options.fixed_inputs = WATTWISE_TRY(parse_fixed_inputs(arguments.samples));
+  apply_opset(arguments.opset, invocation.options);
   auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
   const auto result = WATTWISE_TRY(deployment.prepare_model_for_deployment(options));
   WATTWISE_TRY(deployment.cleanup());
@@ -122,6 +124,7 @@ Action declare_prepare(CLI::App& command) {
   add_sample_option(command, arguments->samples);
   add_fix_input_option(command, arguments->samples,
                        "an input that becomes a constant, or a dimension that gets a size");
+  add_opset_option(command, arguments->opset);
   command.add_flag("--measure", arguments->prepare.measure,
                    "time on this machine what each pass is worth; leave out what is slower");
   command.add_flag("--dry-run", arguments->prepare.dry_run, "decide and report, write nothing");

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// An `If` that always takes the same branch is that branch; a `Loop` that runs once is its body.
+// An `If` that always takes the same branch is that branch; a `Loop` that runs once is its body,
+// and one that runs a few times is its body so many times.
 //
 //   before:  If(true){Conv(x, w) -> y}{Identity(x) -> z} -> r;  Relu(r)
 //   after:   Conv(x, w) -> r;  Relu(r)
+//   before:  Loop(2, x){Exp(carried) -> next, stacked} -> y, all
+//   after:   Exp(x) -> a;  Exp(a) -> y;  Concat(Unsqueeze(a), Unsqueeze(y)) -> all
 //
 // Exact: the nodes that ran run, without a session of their own. The condition may be constant, or
 // follow: where one branch would make the nodes after it contradict each other for every input (a
 // tensor of rank 3 for a node that takes rank 2), no input that the model accepts takes it.
-// Left alone: a loop of which something reads the values stacked up from all runs.
+// Left alone: a loop of several runs that take more bytes than the loop did.
 #include <fmt/format.h>
 
 #include <algorithm>

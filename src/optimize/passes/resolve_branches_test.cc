@@ -119,13 +119,42 @@ TEST(ResolveBranches, ALoopOfNoRunIsNothing) {
   EXPECT_EQ(count_nodes(result.model, "Exp"), 0);
 }
 
-TEST(ResolveBranches, LongerAndStackingLoopsStay) {
-  ModelBuilder longer = with_loop(2, false);
-  EXPECT_EQ(run_pass("resolve_branches", longer.model()).outcome.changed, 0);
-  ModelBuilder stacking = with_loop(1, true);
-  const auto result = run_pass("resolve_branches", stacking.model());
+TEST(ResolveBranches, WhatOneRunMakesIsStacked) {
+  ModelBuilder b = with_loop(1, true);
+  const auto result = run_pass("resolve_branches", b.model(), {1, 3});
+  EXPECT_EQ(count_nodes(result.model, "Loop"), 0);
+  EXPECT_EQ(count_nodes(result.model, "Unsqueeze"), 1);
+}
+
+TEST(ResolveBranches, AShortLoopWithLongWordsIsSpelledOut) {
+  ModelBuilder b = with_loop(3, true);
+  model::Node& loop = b.model().graph.nodes.back();
+  // As exporters do it: names, and each value's type.
+  auto& body = *std::get<std::shared_ptr<model::Graph>>(loop.attribute("body")->value);
+  body.doc = std::string(1000, 'd');
+  const auto result = run_pass("resolve_branches", b.model(), {1, 3});
+  EXPECT_EQ(count_nodes(result.model, "Loop"), 0);
+  EXPECT_EQ(count_nodes(result.model, "Exp"), 3);
+  EXPECT_EQ(count_nodes(result.model, "Concat"), 1);
+}
+
+TEST(ResolveBranches, ALoopThatWouldGrowStays) {
+  ModelBuilder b = with_loop(3, false);
+  const auto result = run_pass("resolve_branches", b.model());
   EXPECT_EQ(result.outcome.changed, 0);
   EXPECT_EQ(result.outcome.decisions.size(), 1U);
+}
+
+TEST(ResolveBranches, NoRunStacksNothing) {
+  ModelBuilder b = with_loop(0, true);
+  model::Node& loop = b.model().graph.nodes.back();
+  EXPECT_EQ(run_pass("resolve_branches", b.model()).outcome.changed, 0);
+  // With a declared shape the empty stack can be written down.
+  auto& body = *std::get<std::shared_ptr<model::Graph>>(loop.attribute("body")->value);
+  body.outputs[2].shape = {{{1, "", {}}, {4, "", {}}}};
+  b.model().graph.inputs[0].shape->front() = {1, "", {}};
+  const auto result = run_pass("resolve_branches", b.model());
+  EXPECT_EQ(count_nodes(result.model, "Loop"), 0);
 }
 
 /// If(last dimension is 1){Squeeze(x)}{x} -> r, then what `use` adds.

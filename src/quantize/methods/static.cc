@@ -12,7 +12,7 @@
 #include <set>
 
 #include "model/graph_edit.h"
-#include "optimize/raise_opset.h"
+#include "optimize/convert_opset.h"
 #include "quantize/effective_range.h"
 #include "quantize/integer_plan.h"
 #include "quantize/integer_writer.h"
@@ -41,7 +41,13 @@ Result<void> reach_opset(model::Model& model, const MethodContext& context,
                          MethodOutcome& outcome) {
   const int64_t before = model.opset("");
   if (before >= kOpset) return {};
-  WATTWISE_TRY(optimize::raise_opset(model, kOpset, context.shapes));
+  if (context.opset) {
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("scales per channel came with operator set {}, and the result is to "
+                             "be of set {}; choose another method",
+                             kOpset, *context.opset));
+  }
+  WATTWISE_TRY(optimize::convert_opset(model, kOpset, context.shapes));
   outcome.decisions.push_back(
       {"raise_opset", "model",
        fmt::format("from operator set {} to {}, which has scales per channel", before, kOpset)});

@@ -11,22 +11,6 @@ namespace {
 
 using Integers = std::vector<int64_t>;
 
-Error refuse(std::string why) { return {ErrorCode::kUnsupported, std::move(why)}; }
-
-void drop_attribute(model::Node& node, std::string_view name) {
-  std::erase_if(node.attributes,
-                [&](const model::Attribute& attribute) { return attribute.name == name; });
-}
-
-/// Puts a value at an input, with empty ones before it where there are none.
-void put_input(const AdapterContext& context, model::Node& node, size_t slot,
-               const std::string& value) {
-  std::vector<std::string> inputs = node.inputs;
-  if (inputs.size() <= slot) inputs.resize(slot + 1);
-  inputs[slot] = value;
-  context.graph.set_inputs(node, std::move(inputs));
-}
-
 /// An attribute of integers becomes the input `slot`.
 void ints_to_input(const AdapterContext& context, model::Node& node, const std::string& name,
                    size_t slot) {
@@ -35,98 +19,6 @@ void ints_to_input(const AdapterContext& context, model::Node& node, const std::
   if (values.empty()) return;
   const Tensor tensor = make_int64_tensor({static_cast<int64_t>(values.size())}, values);
   put_input(context, node, slot, context.graph.add_constant(node.outputs[0] + "_" + name, tensor));
-}
-
-/// Operators that make what they read; enough to find the type of a value of which the runtime told
-/// nothing, as in branches that it never takes.
-constexpr std::array kSameType = {"Abs",
-                                  "Add",
-                                  "AveragePool",
-                                  "BatchNormalization",
-                                  "Clip",
-                                  "Concat",
-                                  "Conv",
-                                  "ConvTranspose",
-                                  "Div",
-                                  "Dropout",
-                                  "Elu",
-                                  "Erf",
-                                  "Exp",
-                                  "Expand",
-                                  "Flatten",
-                                  "Floor",
-                                  "Gather",
-                                  "Gemm",
-                                  "GlobalAveragePool",
-                                  "HardSigmoid",
-                                  "Identity",
-                                  "InstanceNormalization",
-                                  "LeakyRelu",
-                                  "Log",
-                                  "MatMul",
-                                  "Max",
-                                  "MaxPool",
-                                  "Min",
-                                  "Mul",
-                                  "Neg",
-                                  "PRelu",
-                                  "Pad",
-                                  "Pow",
-                                  "ReduceMax",
-                                  "ReduceMean",
-                                  "ReduceSum",
-                                  "Relu",
-                                  "Reshape",
-                                  "Resize",
-                                  "Selu",
-                                  "Sigmoid",
-                                  "Slice",
-                                  "Softmax",
-                                  "Softplus",
-                                  "Split",
-                                  "Sqrt",
-                                  "Squeeze",
-                                  "Sub",
-                                  "Sum",
-                                  "Tanh",
-                                  "Tile",
-                                  "Transpose",
-                                  "Unsqueeze",
-                                  "Upsample"};
-
-DataType type_of(const GraphEditor& graph, const std::string& value, const ShapeFacts& facts) {
-  std::string name = value;
-  const GraphEditor* scope = &graph;
-  while (scope) {
-    if (const DataType known = facts.type(name); known != DataType::kUndefined) return known;
-    if (const model::Constant* constant = scope->constant(name)) return constant->type;
-    const model::Node* node = scope->producer(name);
-    if (!node) {
-      scope = scope->parent();
-    } else if (node->is("Cast")) {
-      return static_cast<DataType>(node->int_or("to", 0));
-    } else if (std::any_of(kSameType.begin(), kSameType.end(),
-                           [&](const char* op) { return node->is(op); })) {
-      name = node->inputs[0];
-    } else {
-      break;
-    }
-  }
-  return DataType::kUndefined;
-}
-
-/// A number of the float type that the node's first input has.
-Result<Tensor> number_like_input(const AdapterContext& context, const model::Node& node,
-                                 float value) {
-  const DataType type = type_of(context.graph, node.inputs[0], context.facts);
-  if (type == DataType::kFloat) return make_float_tensor({}, std::span(&value, 1));
-  if (type == DataType::kDouble) {
-    const double wide = value;
-    return Tensor{type, {}, Bytes::copy_of(std::span(&wide, 1)), {}};
-  }
-  return refuse(
-      fmt::format("its bounds would have to be of the type {} of {}, which is not offered",
-                  data_type_name(type), node.inputs[0]));
 }
 
 /// An attribute of one float becomes the input `slot`.
@@ -139,20 +31,15 @@ Result<void> float_to_input(const AdapterContext& context, model::Node& node,
   return {};
 }
 
-bool reads_output(const AdapterContext& context, const model::Node& node, size_t slot) {
-  return slot < node.outputs.size() && !node.outputs[slot].empty() &&
-         context.graph.uses(node.outputs[slot]) > 0;
-}
-
 Result<void> batch_normalization_9(const AdapterContext&, model::Node& node) {
-  if (node.int_or("spatial", 1) != 1) return refuse("it normalizes each element by itself");
+  if (node.int_or("spatial", 1) != 1) return no_form("it normalizes each element by itself");
   drop_attribute(node, "spatial");
   return {};
 }
 
 Result<void> batch_normalization_14(const AdapterContext& context, model::Node& node) {
   for (size_t slot = 1; slot < node.outputs.size(); ++slot) {
-    if (reads_output(context, node, slot)) return refuse("it is there for training");
+    if (reads_output(context, node, slot)) return no_form("it is there for training");
   }
   context.graph.set_outputs(node, {node.outputs[0]});
   return {};
@@ -161,7 +48,7 @@ Result<void> batch_normalization_14(const AdapterContext& context, model::Node& 
 Result<void> upsample_9(const AdapterContext& context, model::Node& node) {
   const auto* scales = node.attribute("scales");
   const auto* values = scales ? std::get_if<std::vector<float>>(&scales->value) : nullptr;
-  if (!values) return refuse("its scales are missing");
+  if (!values) return no_form("its scales are missing");
   const Tensor tensor = make_float_tensor({static_cast<int64_t>(values->size())}, *values);
   drop_attribute(node, "scales");
   put_input(context, node, 1, context.graph.add_constant(node.outputs[0] + "_scales", tensor));
@@ -199,7 +86,7 @@ Result<void> topk_10(const AdapterContext& context, model::Node& node) {
 }
 
 Result<void> dropout_10(const AdapterContext& context, model::Node& node) {
-  if (reads_output(context, node, 1)) return refuse("its mask has another type");
+  if (reads_output(context, node, 1)) return no_form("its mask has another type");
   return {};
 }
 
@@ -291,11 +178,11 @@ Result<void> dft_20(const AdapterContext& context, model::Node& node) {
 }
 
 Result<void> scan_9(const AdapterContext&, model::Node&) {
-  return refuse("it went through a batch, which the new one does not");
+  return no_form("it went through a batch, which the new one does not");
 }
 
-Result<void> group_normalization_21(const AdapterContext&, model::Node&) {
-  return refuse("it scaled groups, the new one scales channels");
+Result<void> group_normalization_21(const AdapterContext& context, model::Node& node) {
+  return spell_out_group_norm(context, node, false);
 }
 
 constexpr std::array kAdapters = {AdapterRow{"BatchNormalization", 9, batch_normalization_9},
@@ -335,6 +222,6 @@ constexpr std::array kAdapters = {AdapterRow{"BatchNormalization", 9, batch_norm
 
 }  // namespace
 
-std::span<const AdapterRow> adapter_table() { return kAdapters; }
+std::span<const AdapterRow> raising_adapters() { return kAdapters; }
 
 }  // namespace wattwise::optimize

@@ -39,6 +39,7 @@ constexpr std::array kBindings = {
         "quantization", "max_accuracy_drop_percent"),
     bind<&Config::quantization, &QuantizationConfig::weight_only_arithmetic>(
         "quantization", "weight_only_arithmetic"),
+    bind<&Config::quantization, &QuantizationConfig::weight_range>("quantization", "weight_range"),
     bind<&Config::hardware_acceleration, &HardwareAccelerationConfig::enabled>(
         "hardware_acceleration", "enabled"),
     bind<&Config::hardware_acceleration, &HardwareAccelerationConfig::prefer_dedicated_accelerator>(

@@ -32,10 +32,20 @@ void shorten_names(Candidate& candidate) {
   if (count > 0) candidate.outcome.applied.push_back({"shorten_constant_names", count});
 }
 
-/// No file is written whose answers depend on the processor's way of adding products.
-Result<void> check_saturation(model::Model& model) {
-  const auto found = quantize::find_saturating_weights(model);
+/// No file is written whose answers depend on the processor's way of adding products, unless that
+/// was asked for; then it is told.
+Result<void> check_saturation(Candidate& candidate, const QuantizationConfig& config) {
+  const auto found = quantize::find_saturating_weights(candidate.model);
   if (found.empty()) return {};
+  if (quantize::weight_range(config) == quantize::WeightRange::kFull) {
+    candidate.outcome.decisions.push_back(
+        {"use_full_range", candidate.method,
+         fmt::format("quantization.weight_range is full -> {} int8 weights have pairs whose "
+                     "products saturate on x86 processors without VNNI, which answer otherwise; "
+                     "they are written unchecked",
+                     found.size())});
+    return {};
+  }
   return Error(
       ErrorCode::kInternal,
       fmt::format("{} int8 weights saturate on processors without VNNI; {} has {} such pairs",
@@ -82,7 +92,7 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   }
   if (method != "none") shorten_names(candidate);
   WATTWISE_TRY(model::verify(candidate.model));
-  WATTWISE_TRY(check_saturation(candidate.model));
+  WATTWISE_TRY(check_saturation(candidate, context.resolved().config.quantization));
   WATTWISE_TRY(model::save(context.env(), candidate.model, staged_path));
   for (const Bytes& mapped : candidate.model.sources) context.env().release_pages(mapped);
   candidate.size_bytes = static_cast<int64_t>(model::saved_size(context.env(), staged_path));

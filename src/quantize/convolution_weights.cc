@@ -29,9 +29,9 @@ void for_each_weight(const ConvolutionShape& shape, const Visit& visit) {
 std::vector<float> scales_of(const std::vector<float>& columns, const ConvolutionShape& shape,
                              const std::vector<float>& bias, double input_scale) {
   const size_t rows = shape.inputs * shape.taps;
-  std::vector<float> scales = shape.depthwise
-                                  ? quantize_int8(columns, {rows, shape.outputs, 1}).scales
-                                  : pair_scales(columns, rows, shape.outputs);
+  std::vector<float> scales = shape.paired
+                                  ? pair_scales(columns, rows, shape.outputs)
+                                  : quantize_int8(columns, {rows, shape.outputs, 1}).scales;
   for (size_t c = 0; c < bias.size(); ++c) {
     const double magnitude = std::fabs(bias[c]);
     double largest = 0;
@@ -48,7 +48,7 @@ std::vector<float> scales_of(const std::vector<float>& columns, const Convolutio
 
 Int8Weights round_at(const std::vector<float>& columns, const ConvolutionShape& shape,
                      std::vector<float> scales) {
-  if (!shape.depthwise) {
+  if (shape.paired) {
     return round_int8_pairs(columns, shape.inputs * shape.taps, std::move(scales));
   }
   Int8Weights out;
@@ -84,7 +84,7 @@ ConvolutionShape convolution_shape(const model::Constant& weights, int64_t group
   for (size_t axis = 2; axis < weights.shape.size(); ++axis) {
     shape.taps *= static_cast<size_t>(weights.shape[axis]);
   }
-  shape.depthwise = shape.inputs == 1 && weights.shape[0] == groups;
+  shape.paired = shape.inputs != 1 || weights.shape[0] != groups;
   return shape;
 }
 
@@ -106,7 +106,7 @@ IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& 
 }
 
 int64_t count_unsafe_pairs(std::span<const int8_t> values, const ConvolutionShape& shape) {
-  if (shape.depthwise) return 0;
+  if (!shape.paired) return 0;
   std::vector<int8_t> columns(values.size());
   for_each_weight(shape, [&](size_t at, size_t column) { columns[column] = values[at]; });
   return count_unsafe_pairs(columns, shape.inputs * shape.taps, shape.outputs);

@@ -16,8 +16,10 @@ struct ConvolutionShape {
   size_t outputs = 0;
   size_t inputs = 0;
   size_t taps = 1;
-  /// One input and one output channel in each group: multiplied one by one, without pairs.
-  bool depthwise = false;
+  /// Products are added two by two, so that the pair rule of kernels.h holds. False where each
+  /// group has one input and one output channel, which are multiplied one by one, and for the full
+  /// range.
+  bool paired = true;
 };
 ConvolutionShape convolution_shape(const model::Constant& weights, int64_t groups);
 
@@ -34,7 +36,7 @@ struct ConvolutionInput {
   double offset = 0;  ///< goes into the bias, exactly where no zeros are padded
 };
 
-/// Quantizes weights within the pair rule of kernels.h and bias at scales[c] x input scale. A bias
+/// Quantizes weights and bias at scales[c] x input scale. A bias
 /// that int32 could not hold beside the products makes its channel's scale larger.
 /// `bias` is empty or has one number for each output.
 IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& shape,

@@ -7,7 +7,7 @@
 #include <cmath>
 
 #include "model/test_models.h"
-#include "quantize/saturation.h"
+#include "quantize/byte_products_testing.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -18,17 +18,6 @@ using model::random_floats;
 const model::Constant& dense() {
   static const auto constant = make_float_constant("w", {5, 6, 3, 3}, random_floats(270, 8));
   return constant;
-}
-
-/// Sums of products as VPMADDUBSW makes them, two at a time in 16 saturating bits, or exactly.
-int32_t dot(const std::vector<uint8_t>& a, const std::vector<int8_t>& w, bool saturating) {
-  int32_t sum = 0;
-  for (size_t i = 0; i < a.size(); i += 2) {
-    int32_t pair = a[i] * w[i] + (i + 1 < a.size() ? a[i + 1] * w[i + 1] : 0);
-    if (saturating) pair = std::clamp(pair, -32768, 32767);
-    sum += pair;
-  }
-  return sum;
 }
 
 /// The row of one output as kernels read it: taps outside, input channels inside.
@@ -58,8 +47,8 @@ TEST(ConvolutionWeights, SixteenBitSumsAreExact) {
       for (const float x : random_floats(row.size(), seed)) {
         a.push_back(seed == 0 ? 255 : static_cast<uint8_t>(std::fabs(x) * 255));
       }
-      EXPECT_EQ(dot(a, row, true), dot(a, row, false));
-      wrong += dot(a, free_row, true) != dot(a, free_row, false);
+      EXPECT_EQ(dot_without_vnni(a, row), dot_with_vnni(a, row));
+      wrong += dot_without_vnni(a, free_row) != dot_with_vnni(a, free_row);
     }
   }
   EXPECT_GT(wrong, 0) << "the oracle sees what full ranges do";
@@ -68,10 +57,10 @@ TEST(ConvolutionWeights, SixteenBitSumsAreExact) {
 TEST(ConvolutionWeights, DepthwiseKeepsTheFullRange) {
   const auto weights = make_float_constant("w", {4, 1, 3, 3}, random_floats(36, 2));
   const ConvolutionShape shape = convolution_shape(weights, 4);
-  EXPECT_TRUE(shape.depthwise);
+  EXPECT_FALSE(shape.paired);
   const auto made = quantize_convolution(Floats(weights.data.view()), shape, {}, {});
   EXPECT_EQ(made.weights.values, quantize_int8(Floats(weights.data.view()), {1, 4, 9}).values);
-  EXPECT_FALSE(convolution_shape(weights, 2).depthwise) << "two outputs a group are pairs";
+  EXPECT_TRUE(convolution_shape(weights, 2).paired) << "two outputs a group are pairs";
 }
 
 TEST(ConvolutionWeights, ABiasThatInt32CannotHoldCoarsensItsChannelOnly) {
@@ -105,39 +94,6 @@ TEST(ConvolutionWeights, OffsetsOfTheInputGoIntoTheBias) {
     const double scale = made.weights.scales[c];
     EXPECT_NEAR(made.bias[c] * scale * 0.01, 0.004 * sum * scale, scale * 0.01);
   }
-}
-
-/// y = Conv(DequantizeLinear(x), DequantizeLinear(w)).
-model::Model integer_convolution(const std::vector<int8_t>& values) {
-  model::Model model;
-  model.ir_version = 8;
-  model.opset_imports = {{"", 13}};
-  model.graph.inputs = {model::make_value("x", DataType::kUint8, {1, 6, 8, 8})};
-  model.graph.outputs = {model::make_value("y", DataType::kFloat, {1, 5, 6, 6})};
-  model.graph.initializers = {
-      model::make_constant(
-          "w8",
-          {DataType::kInt8, dense().shape, Bytes::copy_of(std::span<const int8_t>(values)), {}}),
-      make_float_constant("scale", {}, std::vector<float>{0.1F})};
-  model.graph.nodes = {model::make_node("DequantizeLinear", {"x", "scale"}, "xf"),
-                       model::make_node("DequantizeLinear", {"w8", "scale"}, "wf"),
-                       model::make_node("Conv", {"xf", "wf"}, "y")};
-  return model;
-}
-
-TEST(Saturation, FindsTheWeightsThatBreakTheRule) {
-  const Floats weights(dense().data.view());
-  const ConvolutionShape shape = convolution_shape(dense(), 1);
-  auto sound = integer_convolution(quantize_convolution(weights, shape, {}, {}).weights.values);
-  EXPECT_TRUE(find_saturating_weights(sound).empty());
-  const auto free = quantize_int8(weights, {1, 5, 54});
-  auto unsound = integer_convolution(free.values);
-  const auto found = find_saturating_weights(unsound);
-  ASSERT_EQ(found.size(), 1u);
-  EXPECT_EQ(found[0].name, "wf");
-  EXPECT_EQ(found[0].pairs, count_unsafe_pairs(free.values, shape));
-  unsound.graph.nodes[0].op_type = "Cast";  // float activations: no integer product
-  EXPECT_TRUE(find_saturating_weights(unsound).empty());
 }
 
 }  // namespace

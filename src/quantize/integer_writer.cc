@@ -64,7 +64,8 @@ std::map<std::string, GridNeeds> needs_of(const IntegerPlan& plan,
 
 class Writer {
  public:
-  Writer(optimize::GraphEditor& graph, const IntegerPlan& plan) : graph_(graph) {
+  Writer(optimize::GraphEditor& graph, const IntegerPlan& plan, WeightRange weight_range)
+      : graph_(graph), weight_range_(weight_range) {
     for (const IntegerStep& step : plan.steps) {
       made_.insert(step.output);
       for (const std::string& input : step.inputs) ++reads_[input];
@@ -131,6 +132,8 @@ class Writer {
 
   const Grid& grid(const std::string& value) const { return grids_.at(value); }
 
+  WeightRange weight_range() const { return weight_range_; }
+
   std::string constant(const std::string& base, const Tensor& tensor) {
     return graph_.add_constant(base, tensor);
   }
@@ -190,6 +193,7 @@ class Writer {
   }
 
   optimize::GraphEditor& graph_;
+  WeightRange weight_range_;
   std::set<std::string> made_;
   std::map<std::string, int> reads_;  ///< by steps of the plan
   std::map<std::string, bool> shared_;
@@ -206,8 +210,10 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
   const model::Constant& weights = *graph.constant(weights_name);
   const bool biased = node.inputs.size() > 2 && !node.inputs[2].empty();
   const Grid& input = writer.grid(step.inputs[0]);
+  ConvolutionShape shape = convolution_shape(weights, node.int_or("group", 1));
+  if (writer.weight_range() == WeightRange::kFull) shape.paired = false;
   IntegerConvolution made = quantize_convolution(
-      Floats(weights.data.view()), convolution_shape(weights, node.int_or("group", 1)),
+      Floats(weights.data.view()), shape,
       biased ? optimize::float_values(*graph.constant(node.inputs[2])) : std::vector<float>(),
       {input.scale, input.offset});
   std::vector<float> bias_scales = made.weights.scales;
@@ -237,13 +243,13 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
 }  // namespace
 
 std::vector<LayerQuantization> write_integers(optimize::GraphEditor& graph, const IntegerPlan& plan,
-                                              const RangeTable& ranges) {
+                                              const RangeTable& ranges, WeightRange weight_range) {
   const auto readings = read_through(plan);
   std::map<std::string, Grid> stored;
   for (const auto& [name, need] : needs_of(plan, readings, ranges)) {
     stored[name] = make_grid(need);
   }
-  Writer writer(graph, plan);
+  Writer writer(graph, plan, weight_range);
   for (const auto& [name, reading] : readings) {
     writer.set_grid(name, read_as(stored.at(reading.stored), reading.scale, reading.shift));
   }

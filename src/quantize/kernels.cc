@@ -6,30 +6,34 @@
 #include <cassert>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "quantize/fit_int8.h"
+#include "quantize/simd/rounding_kernels.h"
 
 namespace wattwise::quantize {
 namespace {
 
-constexpr float kInt8Max = 127;
 /// Two products of 255 x w fit 32767 when the weights' magnitudes add up to this.
 constexpr int kPairLimit = 128;
-constexpr float kInt4Max = 15;
-/// Rows of the largest block.
-constexpr size_t kMaxBlock = 256;
 
 /// max |w| of every channel.
 std::vector<float> channel_maxima(Floats weights, const ChannelLayout& layout) {
+  const RoundingKernels& kernels = rounding_kernels();
   std::vector<float> maxima(layout.channels, 0);
   const FileFloat* w = weights.data();
   for (size_t o = 0; o < layout.outer; ++o) {
-    for (size_t c = 0; c < layout.channels; ++c) {
+    weights.passed(static_cast<size_t>(w - weights.data()));
+    if (layout.inner == 1) {
+      kernels.raise_largest(w, layout.channels, maxima.data());
+      w += layout.channels;
+      continue;
+    }
+    for (size_t c = 0; c < layout.channels; ++c, w += layout.inner) {
+      maxima[c] = std::max(maxima[c], kernels.largest(w, layout.inner));
       weights.passed(static_cast<size_t>(w - weights.data()));
-      float largest = maxima[c];
-      for (size_t i = 0; i < layout.inner; ++i) largest = std::max(largest, std::fabs(*w++));
-      maxima[c] = largest;
     }
   }
   return maxima;
@@ -39,28 +43,6 @@ bool breaks_rule(int a, int b) {
   return (a < 0) == (b < 0) && std::abs(a) + std::abs(b) > kPairLimit;
 }
 
-/// Rounds half to even for |x| < 2^22, in a form that every compiler vectorizes: adding 1.5 x 2^23
-/// leaves no bits for the fraction.
-float round_small(float x) {
-  constexpr float kNoFraction = 12582912;
-  return (x + kNoFraction) - kNoFraction;
-}
-
-struct Pair {
-  float a, b;
-};
-
-/// The two values of a pair at a scale, within the rule. Both give up half of the excess; the odd
-/// one is the second's.
-Pair round_pair(float a, float b, float inverse) {
-  const float qa = std::clamp(round_small(a * inverse), -kInt8Max, kInt8Max);
-  const float qb = std::clamp(round_small(b * inverse), -kInt8Max, kInt8Max);
-  const float excess = std::max(std::fabs(qa + qb) - kPairLimit, 0.0F);
-  const float half = std::trunc(excess * 0.5F);
-  // Only neighbours of equal sign add up to more than 128, so the sum's sign is that of both.
-  return {qa - std::copysign(half, qa), qb - std::copysign(excess - half, qb)};
-}
-
 /// Scales of the columns of [rows, columns]: `exact` keeps the largest weight, `safe` keeps the
 /// largest sum of a pair.
 struct ScaleBounds {
@@ -68,28 +50,14 @@ struct ScaleBounds {
 };
 
 ScaleBounds scale_bounds(Floats weights, size_t rows, size_t columns) {
-  ScaleBounds bounds{std::vector<float>(columns), std::vector<float>(columns)};
-  const auto sum = [&](size_t row, size_t column) {
-    const float a = weights[row * columns + column];
-    return row + 1 < rows ? std::fabs(a + weights[(row + 1) * columns + column]) : 0;
-  };
-  for (size_t row = 0; row < rows; ++row) {
+  ScaleBounds bounds{largest_scales(weights, {rows, columns, 1}), std::vector<float>(columns)};
+  for (size_t row = 0; row + 1 < rows; row += 2) {
     weights.passed(row * columns);
-    for (size_t column = 0; column < columns; ++column) {
-      float& largest = bounds.exact[column];
-      largest = std::max(largest, std::fabs(weights[row * columns + column]));
-    }
-  }
-  for (size_t row = 0; row < rows; row += 2) {
-    weights.passed(row * columns);
-    for (size_t column = 0; column < columns; ++column) {
-      bounds.safe[column] = std::max(bounds.safe[column], sum(row, column));
-    }
+    const FileFloat* a = weights.data() + row * columns;
+    rounding_kernels().raise_largest_sum(a, a + columns, columns, bounds.safe.data());
   }
   for (size_t column = 0; column < columns; ++column) {
-    float& exact = bounds.exact[column];
-    exact = exact > 0 ? exact / kInt8Max : 1;
-    bounds.safe[column] = std::max(exact, bounds.safe[column] / kPairLimit);
+    bounds.safe[column] = std::max(bounds.exact[column], bounds.safe[column] / kPairLimit);
   }
   return bounds;
 }
@@ -97,18 +65,13 @@ ScaleBounds scale_bounds(Floats weights, size_t rows, size_t columns) {
 /// Squared errors of the columns when rounded in pairs at these scales.
 std::vector<float> pair_errors(Floats weights, std::span<const float> scales, size_t rows) {
   const size_t columns = scales.size();
-  std::vector<float> errors(columns), inverse(columns);
-  for (size_t c = 0; c < columns; ++c) inverse[c] = 1 / scales[c];
+  std::vector<float> errors(columns);
+  const std::vector<float> inverse = inverses(scales);
   for (size_t row = 0; row + 1 < rows; row += 2) {
     weights.passed(row * columns);
     const FileFloat* a = weights.data() + row * columns;
-    const FileFloat* b = a + columns;
-    for (size_t c = 0; c < columns; ++c) {
-      const Pair q = round_pair(a[c], b[c], inverse[c]);
-      const float error_a = a[c] - q.a * scales[c];
-      const float error_b = b[c] - q.b * scales[c];
-      errors[c] += error_a * error_a + error_b * error_b;
-    }
+    rounding_kernels().add_pair_errors(a, a + columns, {scales.data(), inverse.data(), columns},
+                                       errors.data());
   }
   return errors;
 }
@@ -136,55 +99,6 @@ std::vector<float> best_pair_scales(Floats weights, size_t rows, size_t columns)
   return best;
 }
 
-/// Columns that are rounded side by side, so that rows are read as they lie.
-constexpr size_t kTile = 64;
-
-/// Blocks of neighbouring columns: a scale and a zero point each.
-struct BlockTile {
-  std::array<float, kTile> scale;
-  std::array<float, kTile> zero;
-};
-
-/// `rows` rows of `columns` columns (at most kTile) from `first` on, `stride` floats apart.
-struct TileView {
-  const FileFloat* first;
-  size_t stride;
-  size_t rows;
-  size_t columns;
-};
-
-BlockTile fit_blocks(const TileView& tile) {
-  std::array<float, kTile> low{};
-  std::array<float, kTile> high{};
-  for (size_t i = 0; i < tile.rows; ++i) {
-    const FileFloat* row = tile.first + i * tile.stride;
-    for (size_t c = 0; c < tile.columns; ++c) {
-      low[c] = std::min<float>(low[c], row[c]);
-      high[c] = std::max<float>(high[c], row[c]);
-    }
-  }
-  BlockTile out{};
-  for (size_t c = 0; c < tile.columns; ++c) {
-    const bool flat = low[c] == high[c];
-    out.scale[c] = flat ? 1 : (high[c] - low[c]) / kInt4Max;
-    out.zero[c] = flat ? 0 : std::nearbyint(-low[c] / out.scale[c]);
-  }
-  return out;
-}
-
-/// The 4-bit values of a tile, one a byte.
-using TileValues = std::array<std::array<uint8_t, kTile>, kMaxBlock>;
-
-void round_int4(const TileView& tile, const BlockTile& blocks, TileValues& values) {
-  for (size_t i = 0; i < tile.rows; ++i) {
-    const FileFloat* row = tile.first + i * tile.stride;
-    for (size_t c = 0; c < tile.columns; ++c) {
-      const float q = round_small(row[c] / blocks.scale[c]) + blocks.zero[c];
-      values[i][c] = static_cast<uint8_t>(std::clamp(q, 0.0F, kInt4Max));
-    }
-  }
-}
-
 void put_nibble(std::vector<uint8_t>& packed, size_t index, uint8_t value) {
   packed[index / 2] = static_cast<uint8_t>(packed[index / 2] | (value << (index % 2 * 4)));
 }
@@ -199,20 +113,41 @@ double decibels(double signal, double noise) {
   return noise == 0 ? std::numeric_limits<double>::infinity() : 10 * std::log10(signal / noise);
 }
 
+std::vector<float> inverses(std::span<const float> scales) {
+  std::vector<float> out(scales.size());
+  std::transform(scales.begin(), scales.end(), out.begin(), [](float scale) { return 1 / scale; });
+  return out;
+}
+
+std::vector<float> largest_scales(Floats weights, const ChannelLayout& layout) {
+  std::vector<float> scales = channel_maxima(weights, layout);
+  // Of smaller scales the inverse may not be finite.
+  for (float& scale : scales) {
+    scale /= kInt8Max;
+    if (scale < std::numeric_limits<float>::min()) scale = 1;
+  }
+  return scales;
+}
+
 Int8Weights quantize_int8(Floats weights, const ChannelLayout& layout) {
-  Int8Weights out;
-  out.scales = channel_maxima(weights, layout);
-  for (float& scale : out.scales) scale = scale > 0 ? scale / kInt8Max : 1;
-  out.values.resize(weights.size());
+  return round_int8(weights, layout, largest_scales(weights, layout));
+}
+
+Int8Weights round_int8(Floats weights, const ChannelLayout& layout, std::vector<float> scales) {
+  const RoundingKernels& kernels = rounding_kernels();
+  Int8Weights out{std::vector<int8_t>(weights.size()), std::move(scales)};
+  const std::vector<float> inverse = inverses(out.scales);
   size_t at = 0;
   for (size_t o = 0; o < layout.outer; ++o) {
-    for (size_t c = 0; c < layout.channels; ++c) {
-      const float scale = out.scales[c];
+    weights.passed(at);
+    if (layout.inner == 1) {
+      kernels.round_each(weights.data() + at, inverse, out.values.data() + at);
+      at += layout.channels;
+      continue;
+    }
+    for (size_t c = 0; c < layout.channels; ++c, at += layout.inner) {
       weights.passed(at);
-      for (size_t i = 0; i < layout.inner; ++i, ++at) {
-        const float q = round_small(weights[at] / scale);
-        out.values[at] = static_cast<int8_t>(std::clamp(q, -kInt8Max, kInt8Max));
-      }
+      kernels.round(weights.data() + at, layout.inner, out.scales[c], out.values.data() + at);
     }
   }
   return out;
@@ -227,19 +162,16 @@ Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns) {
 }
 
 Int8Weights round_int8_pairs(Floats weights, size_t rows, std::vector<float> scales) {
-  Int8Weights out;
-  out.scales = std::move(scales);
+  Int8Weights out{std::vector<int8_t>(weights.size()), std::move(scales)};
   const size_t columns = out.scales.size();
-  out.values.resize(weights.size());
+  const std::vector<float> inverse = inverses(out.scales);
   for (size_t row = 0; row < rows; row += 2) {
-    const bool has_second = row + 1 < rows;
-    weights.passed(row * columns);
-    for (size_t c = 0; c < columns; ++c) {
-      const size_t at = row * columns + c;
-      const float second = has_second ? weights[at + columns] : 0;
-      const Pair q = round_pair(weights[at], second, 1 / out.scales[c]);
-      out.values[at] = static_cast<int8_t>(q.a);
-      if (has_second) out.values[at + columns] = static_cast<int8_t>(q.b);
+    const size_t at = row * columns;
+    weights.passed(at);
+    if (row + 1 < rows) {
+      rounding_kernels().round_pairs(weights.data() + at, inverse, columns, out.values.data() + at);
+    } else {
+      rounding_kernels().round_each(weights.data() + at, inverse, out.values.data() + at);
     }
   }
   return out;
@@ -255,53 +187,83 @@ int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t c
   return count;
 }
 
+namespace {
+
+/// What a tile became, to where the operator reads it: block `block` of the columns from `first`
+/// on.
+struct TilePlace {
+  size_t first, columns, block, bytes;
+};
+
+void put_tile(const Int4Tile& tile, const TilePlace& place, Int4Blocks& out) {
+  const size_t zero_bytes = (out.blocks_per_column + 1) / 2;
+  for (size_t c = 0; c < place.columns; ++c) {
+    const size_t column = place.first + c;
+    const size_t index = column * out.blocks_per_column + place.block;
+    out.scales[index] = tile.scale[c];
+    put_nibble(out.zeros, column * zero_bytes * 2 + place.block,
+               static_cast<uint8_t>(tile.zero[c]));
+    std::memcpy(out.packed.data() + index * place.bytes, tile.packed[c].data(), place.bytes);
+    out.signal += static_cast<double>(tile.signal[c]);
+    out.noise += static_cast<double>(tile.noise[c]);
+  }
+}
+
+}  // namespace
+
 Int4Blocks quantize_int4(Floats weights, size_t rows, size_t columns, size_t block) {
-  assert(block % 2 == 0 && block <= kMaxBlock);
+  assert(block % 2 == 0 && block <= kMostBlockRows);
   Int4Blocks out;
   out.blocks_per_column = (rows + block - 1) / block;
-  const size_t zero_bytes = (out.blocks_per_column + 1) / 2;
   out.packed.resize(columns * out.blocks_per_column * block / 2);
   out.scales.resize(columns * out.blocks_per_column);
-  out.zeros.resize(columns * zero_bytes);
-  TileValues values{};
+  out.zeros.resize(columns * ((out.blocks_per_column + 1) / 2));
+  Int4Tile tile{};
   for (size_t b = 0; b < out.blocks_per_column; ++b) {
     const size_t first = b * block;
+    const size_t count = std::min(block, rows - first);
     weights.passed(first * columns);
-    for (size_t column = 0; column < columns; column += kTile) {
-      const TileView tile{weights.data() + first * columns + column, columns,
-                          std::min(block, rows - first), std::min(kTile, columns - column)};
-      const BlockTile fitted = fit_blocks(tile);
-      round_int4(tile, fitted, values);
-      for (size_t c = 0; c < tile.columns; ++c) {
-        const size_t index = (column + c) * out.blocks_per_column + b;
-        out.scales[index] = fitted.scale[c];
-        put_nibble(out.zeros, (column + c) * zero_bytes * 2 + b,
-                   static_cast<uint8_t>(fitted.zero[c]));
-        uint8_t* packed = out.packed.data() + index * block / 2;
-        for (size_t i = 0; i < tile.rows; ++i) {
-          packed[i / 2] = static_cast<uint8_t>(packed[i / 2] | (values[i][c] << (i % 2 * 4)));
-        }
-      }
+    if (count < block) tile = {};  // what lies behind the last row is 0
+    for (size_t column = 0; column < columns; column += kTileColumns) {
+      const size_t width = std::min(kTileColumns, columns - column);
+      const FileFloat* corner = weights.data() + first * columns + column;
+      rounding_kernels().round_int4({corner, columns, count, width}, tile);
+      put_tile(tile, {column, width, b, block / 2}, out);
     }
   }
   return out;
 }
 
-double weight_sqnr_db(Floats weights, const Int8Weights& quantized, const ChannelLayout& layout) {
-  double signal = 0;
-  double noise = 0;
+RoundingLoss rounding_loss(Floats weights, const Int8Weights& quantized,
+                           const ChannelLayout& layout) {
+  const RoundingKernels& kernels = rounding_kernels();
+  std::vector<float> signal(layout.channels);
+  std::vector<float> noise(layout.channels);
+  const int8_t* values = quantized.values.data();
   size_t at = 0;
   for (size_t o = 0; o < layout.outer; ++o) {
-    for (size_t c = 0; c < layout.channels; ++c) {
+    weights.passed(at);
+    if (layout.inner == 1) {
+      const ColumnSums sums{signal.data(), noise.data()};
+      kernels.add_losses(weights.data() + at, values + at, quantized.scales, sums);
+      at += layout.channels;
+      continue;
+    }
+    for (size_t c = 0; c < layout.channels; ++c, at += layout.inner) {
       weights.passed(at);
-      for (size_t i = 0; i < layout.inner; ++i, ++at) {
-        const float error = weights[at] - quantized.scales[c] * quantized.values[at];
-        signal += weights[at] * weights[at];
-        noise += error * error;
-      }
+      const SquaredSums sums =
+          kernels.loss(weights.data() + at, values + at, layout.inner, quantized.scales[c]);
+      signal[c] += sums.signal;
+      noise[c] += sums.noise;
     }
   }
-  return decibels(signal, noise);
+  return {std::accumulate(signal.begin(), signal.end(), 0.0),
+          std::accumulate(noise.begin(), noise.end(), 0.0)};
+}
+
+double weight_sqnr_db(Floats weights, const Int8Weights& quantized, const ChannelLayout& layout) {
+  const RoundingLoss loss = rounding_loss(weights, quantized, layout);
+  return decibels(loss.signal, loss.noise);
 }
 
 double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t columns, size_t block) {

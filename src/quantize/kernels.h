@@ -16,13 +16,27 @@ struct ChannelLayout {
   size_t inner = 1;
 };
 
+/// The largest integer that stands for a weight.
+inline constexpr float kInt8Max = 127;
+
 /// Symmetric int8: w = scale[c] x q, q in -127..127, scale = max |w| / 127, rounding half to even.
-/// A channel of zeros gets the scale 1.
+/// A channel of zeros, or of what has no normal scale, gets the scale 1.
 struct Int8Weights {
   std::vector<int8_t> values;
   std::vector<float> scales;
 };
 Int8Weights quantize_int8(Floats weights, const ChannelLayout& layout);
+/// The same at other scales; what lies beyond 127 of them is cut off.
+Int8Weights round_int8(Floats weights, const ChannelLayout& layout, std::vector<float> scales);
+std::vector<float> largest_scales(Floats weights, const ChannelLayout& layout);
+/// 1 / scale
+std::vector<float> inverses(std::span<const float> scales);
+
+/// Which integers weights may become that integer kernels multiply.
+enum class WeightRange {
+  kPairAware,  ///< the rule of quantize_int8_pairs(): the same answers on every processor
+  kFull,       ///< all from -127 to 127: for processors that add without saturation, as VNNI does
+};
 
 /// int8 per column of [rows, columns], safe for processors that add two products of unsigned by
 /// signed bytes in 16 saturating bits (VPMADDUBSW): neighbours of equal sign along the rows, at 2i
@@ -38,20 +52,30 @@ Int8Weights round_int8_pairs(Floats weights, size_t rows, std::vector<float> sca
 int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t columns);
 
 /// Weights [rows, columns] in blocks of `block` along the rows of each column, as MatMulNBits keeps
-/// them: w = scale x (q - zero), q in 0..15. `block` is even and at most 256.
+/// them: w = scale x (q - zero), q in 0..15, over the range of the weights and zero. `block` is
+/// even and at most 256.
 struct Int4Blocks {
   size_t blocks_per_column = 0;
   std::vector<uint8_t> packed;  ///< [columns, blocks, block / 2], low nibble first
   std::vector<float> scales;    ///< [columns, blocks]
   std::vector<uint8_t> zeros;   ///< [columns, (blocks + 1) / 2], low nibble first
+  double signal = 0;            ///< sum of the squared weights
+  double noise = 0;             ///< sum of the squared errors
 };
 Int4Blocks quantize_int4(Floats weights, size_t rows, size_t columns, size_t block);
 
 /// 10 log10(signal / noise); infinite without noise.
 double decibels(double signal, double noise);
-/// The same of weights against what int8 keeps of them.
+/// Weights against what int8 keeps of them.
+struct RoundingLoss {
+  double signal = 0;  ///< sum of the squared weights
+  double noise = 0;   ///< sum of the squared errors
+};
+RoundingLoss rounding_loss(Floats weights, const Int8Weights& quantized,
+                           const ChannelLayout& layout);
+/// The same in decibels.
 double weight_sqnr_db(Floats weights, const Int8Weights& quantized, const ChannelLayout& layout);
-/// The same for 4-bit blocks.
+/// The same for 4-bit blocks, measured anew.
 double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t columns, size_t block);
 
 }  // namespace wattwise::quantize

@@ -63,6 +63,10 @@ void add_once(std::vector<std::string>& methods, std::string_view name) {
 
 }  // namespace
 
+WeightRange weight_range(const QuantizationConfig& config) {
+  return config.weight_range == "full" ? WeightRange::kFull : WeightRange::kPairAware;
+}
+
 Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
                   const PlanRequest& request) {
   const auto& [requested, config, has_calibration_data] = request;

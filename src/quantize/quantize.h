@@ -10,10 +10,14 @@
 #include "core/progress.h"
 #include "model/graph.h"
 #include "quantize/calibrate.h"
+#include "quantize/kernels.h"
 #include "wattwise/config.h"
 #include "wattwise/types.h"
 
 namespace wattwise::quantize {
+
+/// What the setting quantization.weight_range says.
+WeightRange weight_range(const QuantizationConfig& config);
 
 /// What a method is given.
 struct MethodContext {

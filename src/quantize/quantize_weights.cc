@@ -57,8 +57,9 @@ Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext&
   MethodOutcome outcome;
   std::vector<Weight> weights = find_weights(model, outcome.decisions);
   mark_recurrent(weights);
-  if (context.config.weight_only_arithmetic == "float") {
-    for (Weight& weight : weights) weight.fine_scales = true;
+  for (Weight& weight : weights) {
+    if (context.config.weight_only_arithmetic == "float") weight.fine_scales = true;
+    weight.range = weight_range(context.config);
   }
   ModelEdits edits(model);
   std::unordered_set<const Weight*> done;

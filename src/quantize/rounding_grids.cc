@@ -3,10 +3,11 @@
 
 #include <fmt/format.h>
 
+#include "quantize/fit_int8.h"
+
 namespace wattwise::quantize {
 namespace {
 
-constexpr float kInt8Max = 127;
 constexpr int kInt4Max = 15;
 
 void put_nibble(std::vector<uint8_t>& packed, size_t index, int value) {
@@ -15,10 +16,21 @@ void put_nibble(std::vector<uint8_t>& packed, size_t index, int value) {
 
 }  // namespace
 
-RoundingGrid int8_pair_grid(Floats weights, size_t rows, size_t columns) {
-  RoundingGrid grid{rows, columns, pair_scales(weights, rows, columns),
-                    std::vector<float>(columns, -kInt8Max), std::vector<float>(columns, kInt8Max)};
-  grid.limit_pairs = true;
+Int8Weights quantize_matrix(Floats weights, const MatrixShape& shape) {
+  if (shape.range == WeightRange::kFull) {
+    return fit_int8(weights, {1, {shape.rows, shape.columns, 1}}).quantized;
+  }
+  return quantize_int8_pairs(weights, shape.rows, shape.columns);
+}
+
+RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape) {
+  const size_t columns = shape.columns;
+  const bool is_full = shape.range == WeightRange::kFull;
+  RoundingGrid grid{
+      shape.rows, columns,
+      is_full ? quantize_matrix(weights, shape).scales : pair_scales(weights, shape.rows, columns),
+      std::vector<float>(columns, -kInt8Max), std::vector<float>(columns, kInt8Max)};
+  grid.limit_pairs = !is_full;
   return grid;
 }
 

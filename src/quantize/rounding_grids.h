@@ -7,8 +7,15 @@
 
 namespace wattwise::quantize {
 
-/// The grid of quantize_int8_pairs(): int8 per column, neighbours limited for 16-bit sums.
-RoundingGrid int8_pair_grid(Floats weights, size_t rows, size_t columns);
+/// int8 per column of [rows, columns]: quantize_int8_pairs(), or fit_int8() for the full range.
+struct MatrixShape {
+  size_t rows;
+  size_t columns;
+  WeightRange range = WeightRange::kPairAware;
+};
+Int8Weights quantize_matrix(Floats weights, const MatrixShape& shape);
+/// The grid of it.
+RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape);
 
 /// The grid of quantize_int4().
 RoundingGrid int4_grid(Floats weights, size_t rows, size_t columns, size_t block);

@@ -17,7 +17,6 @@ constexpr float kWeakest = 0.3F;
 constexpr float kStrongest = 0.95F;
 constexpr float kStep = 0.05F;
 constexpr float kUint8Max = 255;
-constexpr float kInt8Max = 127;
 /// Mean square of an error that is even over a step of 1.
 constexpr double kEvenError = 1.0 / 12;
 /// What GPTQ leaves of such errors in weights, roughly.

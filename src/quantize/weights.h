@@ -10,6 +10,7 @@
 #include "model/graph.h"
 #include "model/graph_edit.h"
 #include "quantize/floats.h"
+#include "quantize/kernels.h"
 #include "quantize/quantize.h"
 
 namespace wattwise::quantize {
@@ -30,6 +31,7 @@ struct Weight {
   const model::ConstantStore* store = nullptr;  ///< takes pages back; may be null
   bool is_delicate = false;                     ///< what 8 bits lose of it would add up
   bool fine_scales = false;  ///< its accuracy is worth more scales than size alone would grant
+  WeightRange range = WeightRange::kPairAware;  ///< where integers multiply it
 
   Floats values() const { return Floats(constant.data.view(), store); }
   size_t dim(size_t axis) const { return static_cast<size_t>(constant.shape[axis]); }

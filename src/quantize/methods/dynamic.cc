@@ -10,7 +10,8 @@
 //                     with run-time ranges is slower than float on every processor measured.
 //
 // With calibration data, x is smoothed first where that pays, and W is rounded by GPTQ. Weights
-// obey the pair rule of kernels.h, so that processors without VNNI give the same answer.
+// obey the pair rule of kernels.h, so that processors without VNNI give the same answer, unless
+// the caller wants the full range.
 #include <algorithm>
 
 #include "model/walk.h"
@@ -93,7 +94,7 @@ PackedGates pack_gates(const Weight& weight, ModelEdits& edits) {
     for (size_t i = 0; i < inputs; ++i) {
       for (size_t g = 0; g < gates; ++g) columns[i * gates + g] = rows[g * inputs + i];
     }
-    const Int8Weights part = quantize_int8_pairs(columns, inputs, gates);
+    const Int8Weights part = quantize_matrix(columns, {inputs, gates, weight.range});
     for (size_t i = 0; i < columns.size(); ++i) {
       const float error = columns[i] - part.scales[i % gates] * part.values[i];
       packed.signal += columns[i] * columns[i];
@@ -146,8 +147,8 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
   }
   if (is_matrix(weight)) {
     count_applied(outcome, kDynamicMatMul, weight.readers.size());
-    return multiply_in_integers(
-        weight, quantize_int8_pairs(weight.values(), weight.dim(0), weight.dim(1)), edits);
+    const MatrixShape shape{weight.dim(0), weight.dim(1), weight.range};
+    return multiply_in_integers(weight, quantize_matrix(weight.values(), shape), edits);
   }
   return store_weight(weight, edits, outcome);
 }
@@ -156,8 +157,8 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
 void round_group(const MatrixGroup& group, const InputStatistics& statistics, ModelEdits& edits,
                  MethodOutcome& outcome) {
   for (const Weight* weight : group.weights) {
-    const size_t columns = weight->dim(1);
-    const RoundingGrid grid = int8_pair_grid(weight->values(), weight->dim(0), columns);
+    const RoundingGrid grid =
+        matrix_grid(weight->values(), {weight->dim(0), weight->dim(1), weight->range});
     const RoundedMatrix rounded = round_matrix(weight->values(), grid, statistics);
     outcome.layers.push_back(multiply_in_integers(*weight, {rounded.values, grid.steps}, edits));
     outcome.decisions.push_back({"round_by_gptq", weight->name, describe_gain(rounded)});

@@ -16,7 +16,7 @@ constexpr size_t kBlock = 32;
 /// int8 activations inside the operator: the fastest of its modes on processors.
 constexpr int64_t kInt8Accumulation = 4;
 
-LayerQuantization multiply_nbits(const Weight& weight, const Int4Blocks& quantized,
+LayerQuantization multiply_nbits(const Weight& weight, const Int4Blocks& quantized, double sqnr_db,
                                  ModelEdits& edits) {
   const size_t rows = weight.dim(0);
   const size_t columns = weight.dim(1);
@@ -46,8 +46,7 @@ LayerQuantization multiply_nbits(const Weight& weight, const Int4Blocks& quantiz
   }
   edits.remove_constant(weight);
   return {layer_name(weight), weight.name, "int4 block 32",
-          static_cast<int64_t>(weight.values().size()),
-          weight_sqnr_db(weight.values(), quantized, columns, kBlock)};
+          static_cast<int64_t>(weight.values().size()), sqnr_db};
 }
 
 LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
@@ -60,7 +59,7 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
   if (is_matrix(weight)) {
     count_applied(outcome, kInt4MatMul, weight.readers.size());
     const Int4Blocks nearest = quantize_int4(weight.values(), weight.dim(0), weight.dim(1), kBlock);
-    return multiply_nbits(weight, nearest, edits);
+    return multiply_nbits(weight, nearest, decibels(nearest.signal, nearest.noise), edits);
   }
   outcome.decisions.push_back({"quantize_int8", weight.name,
                                "4-bit blocks exist for MatMul only; " +
@@ -75,7 +74,9 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
     const size_t columns = weight->dim(1);
     const RoundingGrid grid = int4_grid(weight->values(), weight->dim(0), columns, kBlock);
     const RoundedMatrix rounded = round_matrix(weight->values(), grid, statistics);
-    outcome.layers.push_back(multiply_nbits(*weight, pack_int4(rounded.values, grid), edits));
+    const Int4Blocks packed = pack_int4(rounded.values, grid);
+    const double sqnr_db = weight_sqnr_db(weight->values(), packed, columns, kBlock);
+    outcome.layers.push_back(multiply_nbits(*weight, packed, sqnr_db, edits));
     outcome.decisions.push_back({"round_by_gptq", weight->name, describe_gain(rounded)});
     count_applied(outcome, kInt4MatMul, weight->readers.size());
   }

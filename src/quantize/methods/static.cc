@@ -4,7 +4,8 @@
 //   Conv and what lies between them   works on uint8 where that saves time: see integer_plan.h;
 //   everything else                   as `dynamic` does it.
 //
-// Weights obey the pair rule of kernels.h, so that processors without VNNI give the same answer.
+// Weights obey the pair rule of kernels.h, so that processors without VNNI give the same answer,
+// unless the caller wants the full range.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -132,7 +133,7 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
     plan = weigh_noise(graph, context.shapes, steps, noise);
     add_ranges_of_views(steps, ranges);
     tell_noise(noise, outcome.decisions);
-    outcome.layers = write_integers(graph, plan, ranges);
+    outcome.layers = write_integers(graph, plan, ranges, weight_range(context.config));
     count_applied(outcome, kStaticConvolution, outcome.layers.size());
     count_applied(outcome, "static_int8_operators", plan.steps.size() - outcome.layers.size());
   }

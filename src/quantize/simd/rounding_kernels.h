@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "quantize/floats.h"
+
+// The loops that rounding spends its time in, for several instruction sets. All give the same bits
+// for any input, NaN and infinity included: sums run in lanes of a fixed number, and nothing is
+// contracted or approximated. Integers come from round half to even; NaN becomes the lowest one.
+namespace wattwise::quantize {
+
+/// Sums along a row of weights are kept in so many lanes, added from the first to the last; what is
+/// left of the row is added after that.
+inline constexpr size_t kSumLanes = 16;
+
+struct SquaredSums {
+  float signal = 0;  ///< of the squared weights
+  float noise = 0;   ///< of the squared errors
+};
+
+/// The scale of each of `count` columns, and 1 / scale.
+struct ColumnScales {
+  const float* scale;
+  const float* inverse;
+  size_t count;
+};
+
+/// Sums of every column.
+struct ColumnSums {
+  float* signal;
+  float* noise;
+};
+
+/// Columns of a tile of 4-bit blocks, and rows of the largest block.
+inline constexpr size_t kTileColumns = 64;
+inline constexpr size_t kMostBlockRows = 256;
+
+/// Up to kMostBlockRows rows of up to kTileColumns columns, `stride` floats apart.
+struct TileView {
+  const FileFloat* first;
+  size_t stride;
+  size_t rows;
+  size_t columns;
+};
+
+/// One 4-bit block for each column of a tile: w = scale x (q - zero), q in 0..15, over the range of
+/// the block's weights and zero. Blocks narrower than 15 x the smallest normal float are all zero.
+struct Int4Tile {
+  std::array<float, kTileColumns> scale;
+  std::array<float, kTileColumns> zero;
+  std::array<float, kTileColumns> signal;  ///< sums as in SquaredSums, row after row
+  std::array<float, kTileColumns> noise;
+  /// Low nibble first; a missing last one is 0.
+  std::array<std::array<uint8_t, kMostBlockRows / 2>, kTileColumns> packed;
+};
+
+/// Weights of `count` columns of one row, or of one channel; scales and their inverses likewise.
+struct RoundingKernels {
+  std::string_view name;
+  bool (*is_runnable)();
+
+  /// max |w|; 0 of none.
+  float (*largest)(const FileFloat* w, size_t count);
+  /// largest[c] = max(largest[c], |w[c]|)
+  void (*raise_largest)(const FileFloat* w, size_t count, float* largest);
+  /// largest[c] = max(largest[c], |a[c] + b[c]|)
+  void (*raise_largest_sum)(const FileFloat* a, const FileFloat* b, size_t count, float* largest);
+
+  /// q = w / scale within -127..127, all at one scale.
+  SquaredSums (*round_error)(const FileFloat* w, size_t count, float scale);
+  void (*round)(const FileFloat* w, size_t count, float scale, int8_t* q);
+  /// The same at a scale for each; errors[c] += the squared error.
+  void (*add_errors)(const FileFloat* w, const ColumnScales& scales, float* errors);
+  void (*round_each)(const FileFloat* w, std::span<const float> inverse, int8_t* q);
+
+  /// Neighbours along the rows, a and b, within the rule of quantize_int8_pairs(): both give up
+  /// half of what is too much, the odd one is b's.
+  void (*add_pair_errors)(const FileFloat* a, const FileFloat* b, const ColumnScales& scales,
+                          float* errors);
+  void (*round_pairs)(const FileFloat* a, std::span<const float> inverse, size_t stride,
+                      int8_t* q);  ///< b and its integers lie `stride` behind a and its
+
+  /// What such integers keep of the weights, all at one scale, or at a scale for each.
+  SquaredSums (*loss)(const FileFloat* w, const int8_t* q, size_t count, float scale);
+  void (*add_losses)(const FileFloat* w, const int8_t* q, std::span<const float> scales,
+                     const ColumnSums& sums);
+
+  void (*round_int4)(const TileView& tile, Int4Tile& out);
+};
+
+/// All that this program was built with, the reference first, the fastest last.
+std::span<const RoundingKernels> rounding_kernel_table();
+
+/// The fastest that this processor runs, or the one that $WATTWISE_KERNELS names.
+const RoundingKernels& rounding_kernels();
+
+extern const RoundingKernels kScalarKernels;
+#if defined(__x86_64__)
+extern const RoundingKernels kAvx2Kernels;
+extern const RoundingKernels kAvx512Kernels;
+#elif defined(__aarch64__)
+extern const RoundingKernels kNeonKernels;
+#endif
+
+}  // namespace wattwise::quantize

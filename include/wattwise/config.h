@@ -19,6 +19,7 @@ struct QuantizationConfig {
   std::string objective = "energy";
   double max_accuracy_drop_percent = 1;
   std::string weight_only_arithmetic = "integer";
+  std::string int4_arithmetic = "auto";
 };
 
 struct HardwareAccelerationConfig {

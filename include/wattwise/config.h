@@ -20,6 +20,7 @@ struct QuantizationConfig {
   double max_accuracy_drop_percent = 1;
   std::string weight_only_arithmetic = "integer";
   std::string weight_range = "pair_aware";
+  std::string int4_arithmetic = "auto";
 };
 
 struct HardwareAccelerationConfig {

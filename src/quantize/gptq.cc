@@ -16,7 +16,6 @@ using Index = Eigen::Index;
 
 /// Rows that are made up for at once, by one product, after the rows before them.
 constexpr Index kBatch = 64;
-constexpr float kPairLimit = 128;
 
 Index to_index(size_t value) { return static_cast<Index>(value); }
 
@@ -35,13 +34,16 @@ Row rounded(const Row& x) {
 /// The grid of one row.
 struct RowGrid {
   RowView steps, low, high;
+  RowView pair_limit;  ///< empty where pairs are free
 };
 
 RowGrid row_grid(const RoundingGrid& grid, size_t row) {
   const Index columns = to_index(grid.columns);
   const size_t first = row / grid.rows_per_group * grid.columns;
   return {RowView(grid.steps.data() + first, columns), RowView(grid.low.data() + first, columns),
-          RowView(grid.high.data() + first, columns)};
+          RowView(grid.high.data() + first, columns),
+          grid.pair_limits.empty() ? RowView(nullptr, 0)
+                                   : RowView(grid.pair_limits.data() + first, columns)};
 }
 
 /// Integers of a row that no pair limits.
@@ -54,15 +56,15 @@ Row round_first(const Row& first, const Row& second, const RowGrid& grid) {
   const Row a = round_row(first, grid);
   const Row b = round_row(second, grid);
   // Only neighbours of equal sign add up to more than the limit.
-  const Row excess = ((a + b).abs() - kPairLimit).max(0.0F);
+  const Row excess = ((a + b).abs() - grid.pair_limit).max(0.0F);
   const Row half = (excess * 0.5F).floor();
   return (a > 0).select(a - half, a + half);
 }
 
 /// The second takes what the first has left.
 Row round_second(const Row& second, const Row& first, const RowGrid& grid) {
-  const Row low = grid.low.max(-kPairLimit - first);
-  const Row high = grid.high.min(kPairLimit - first);
+  const Row low = grid.low.max(-grid.pair_limit - first);
+  const Row high = grid.high.min(grid.pair_limit - first);
   return rounded(second / grid.steps).max(low).min(high);
 }
 
@@ -71,7 +73,7 @@ Row round_second(const Row& second, const Row& first, const RowGrid& grid) {
 Row round_first_of(const Eigen::Ref<const Matrix>& weights, size_t row, const Row& before,
                    const RoundingGrid& grid) {
   const RowGrid limits = row_grid(grid, row);
-  if (!grid.limit_pairs) return round_row(weights.row(0), limits);
+  if (grid.pair_limits.empty()) return round_row(weights.row(0), limits);
   if (row % 2 == 1) return round_second(weights.row(0), before, limits);
   if (weights.rows() == 1) return round_row(weights.row(0), limits);
   return round_first(weights.row(0), weights.row(1), limits);
@@ -138,7 +140,7 @@ std::vector<int8_t> round_gptq(Floats weights, std::span<const float> gram,
   const Matrix given = to_matrix(weights, grid.columns);
   const Index rows = given.rows();
   const Gram inputs(gram.data(), rows, rows);
-  const std::vector<size_t> order = rounding_order(inputs, options.by_activation, grid.limit_pairs);
+  const std::vector<size_t> order = rounding_order(inputs, options.by_activation, !grid.pair_limits.empty());
   const Matrix share = shares(inputs, order, options.damping);
   Matrix errors(rows, given.cols());
   std::vector<int8_t> values(weights.size());

@@ -17,9 +17,10 @@ struct RoundingGrid {
   std::vector<float> steps;  ///< above 0
   std::vector<float> low;
   std::vector<float> high;
-  /// Neighbours along the rows obey the rule of quantize_int8_pairs() in kernels.h. Precondition:
-  /// low is -127 and high is 127.
-  bool limit_pairs = false;
+  /// What neighbours of equal sign along the rows, at 2i and 2i+1, add up to at most, as
+  /// [groups, columns]; empty: any sum. Precondition: pairs share a group, and each half of a limit
+  /// lies within low and high.
+  std::vector<float> pair_limits = {};
 };
 
 struct GptqOptions {

@@ -177,7 +177,7 @@ TEST(Gptq, PairsStayWithinTheirLimit) {
     const auto gram = gram_of(related_inputs(500, rows, 2), rows);
     RoundingGrid grid = even_grid(rows, 6, 0.001F, 127);  // many weights beyond the limits
     EXPECT_GT(count_unsafe_pairs(round_gptq(weights, gram, grid), rows, 6), 0);
-    grid.limit_pairs = true;
+    grid.pair_limits.assign(6, 128);
     EXPECT_EQ(count_unsafe_pairs(round_gptq(weights, gram, grid), rows, 6), 0);
     EXPECT_EQ(count_unsafe_pairs(round_gptq(weights, gram, grid, {0.01F, true}), rows, 6), 0);
     EXPECT_EQ(count_unsafe_pairs(round_to_nearest(weights, grid), rows, 6), 0);

@@ -31,6 +31,14 @@ void mark_recurrent(std::vector<Weight>& weights) {
   for (Weight& weight : weights) weight.is_delicate = !weight.fine_scales;
 }
 
+void note_shares(std::vector<Weight>& weights) {
+  double total = 0;
+  for (const Weight& weight : weights) total += static_cast<double>(weight.values().size());
+  for (Weight& weight : weights) {
+    weight.share = static_cast<double>(weight.values().size()) / total;
+  }
+}
+
 /// The other weight of the LSTM that alone reads this one as its input weight; null if this is none
 /// such or the other has readers beside it.
 const Weight* find_recurrence(const std::vector<Weight>& weights, const Weight& weight) {
@@ -57,6 +65,7 @@ Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext&
   MethodOutcome outcome;
   std::vector<Weight> weights = find_weights(model, outcome.decisions);
   mark_recurrent(weights);
+  note_shares(weights);
   for (Weight& weight : weights) {
     if (context.config.weight_only_arithmetic == "float") weight.fine_scales = true;
     weight.range = weight_range(context.config);

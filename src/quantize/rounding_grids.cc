@@ -3,15 +3,31 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "quantize/fit_int8.h"
 
 namespace wattwise::quantize {
 namespace {
 
+constexpr float kPairLimit = 128;
 constexpr int kInt4Max = 15;
+constexpr float kMostFactor = 15;
+/// A block may lose this share of a factor at the ends of its range for a finer step.
+constexpr float kMostCut = 0.6F;
 
 void put_nibble(std::vector<uint8_t>& packed, size_t index, int value) {
   packed[index / 2] = static_cast<uint8_t>(packed[index / 2] | (value << (index % 2 * 4)));
+}
+
+/// The scale of a block; 0 of one that is all zeros, which any scale keeps.
+float step_of(const Int4Blocks& blocks, size_t index, size_t block) {
+  const auto first = blocks.packed.begin() + static_cast<ptrdiff_t>(index * block / 2);
+  const auto is_zero = [](uint8_t two) { return two == 0; };
+  return std::all_of(first, first + static_cast<ptrdiff_t>(block / 2), is_zero)
+             ? 0
+             : blocks.scales[index];
 }
 
 }  // namespace
@@ -30,27 +46,38 @@ RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape) {
       shape.rows, columns,
       is_full ? quantize_matrix(weights, shape).scales : pair_scales(weights, shape.rows, columns),
       std::vector<float>(columns, -kInt8Max), std::vector<float>(columns, kInt8Max)};
-  grid.limit_pairs = !is_full;
+  if (!is_full) grid.pair_limits.assign(columns, kPairLimit);
   return grid;
 }
 
-RoundingGrid int4_grid(Floats weights, size_t rows, size_t columns, size_t block) {
+Int4Grid int4_grid(Floats weights, size_t rows, size_t columns, size_t block) {
   const Int4Blocks blocks = quantize_int4(weights, rows, columns, block);
   const size_t count = blocks.blocks_per_column;
-  RoundingGrid grid{block, columns, {}, {}, {}};
-  grid.steps.resize(count * columns);
-  grid.low.resize(count * columns);
-  grid.high.resize(count * columns);
+  Int4Grid out{{block, columns, {}, {}, {}}, {}, {}};
+  for (std::vector<float>* part : {&out.grid.steps, &out.grid.low, &out.grid.high}) {
+    part->resize(count * columns);
+  }
   for (size_t column = 0; column < columns; ++column) {
+    std::vector<float> steps(count);
+    for (size_t b = 0; b < count; ++b) steps[b] = step_of(blocks, column * count + b, block);
+    const float largest = *std::max_element(steps.begin(), steps.end());
+    const float scale = largest > 0 ? scale_of_16_bits(largest / kMostFactor) : 1;
+    out.column_scales.push_back(scale);
     for (size_t b = 0; b < count; ++b) {
       const uint8_t two = blocks.zeros[column * ((count + 1) / 2) + b / 2];
       const auto zero = static_cast<float>((two >> (b % 2 * 4)) & 0xf);
-      grid.steps[b * columns + column] = blocks.scales[column * count + b];
-      grid.low[b * columns + column] = -zero;
-      grid.high[b * columns + column] = static_cast<float>(kInt4Max) - zero;
+      const float factor = std::clamp(std::ceil(steps[b] / scale - kMostCut), 1.0F, kMostFactor);
+      // The middle of what is represented stays where it was.
+      const float middle = static_cast<float>(kInt4Max) / 2;
+      const float moved = std::nearbyint(middle - (middle - zero) * steps[b] / (factor * scale));
+      const float kept = std::clamp(moved, 0.0F, static_cast<float>(kInt4Max));
+      out.factors.push_back(static_cast<uint8_t>(factor));
+      out.grid.steps[b * columns + column] = factor * scale;
+      out.grid.low[b * columns + column] = -kept;
+      out.grid.high[b * columns + column] = static_cast<float>(kInt4Max) - kept;
     }
   }
-  return grid;
+  return out;
 }
 
 Int4Blocks pack_int4(const std::vector<int8_t>& values, const RoundingGrid& grid) {
@@ -75,6 +102,20 @@ Int4Blocks pack_int4(const std::vector<int8_t>& values, const RoundingGrid& grid
     }
   }
   return out;
+}
+
+double weight_sqnr_db(Floats weights, const std::vector<int8_t>& values,
+                      const RoundingGrid& grid) {
+  double signal = 0;
+  double noise = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const size_t group = i / grid.columns / grid.rows_per_group;
+    const float step = grid.steps[group * grid.columns + i % grid.columns];
+    const float error = weights[i] - step * static_cast<float>(values[i]);
+    signal += weights[i] * weights[i];
+    noise += error * error;
+  }
+  return decibels(signal, noise);
 }
 
 RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid,

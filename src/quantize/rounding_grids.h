@@ -17,10 +17,18 @@ Int8Weights quantize_matrix(Floats weights, const MatrixShape& shape);
 /// The grid of it.
 RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape);
 
-/// The grid of quantize_int4().
-RoundingGrid int4_grid(Floats weights, size_t rows, size_t columns, size_t block);
+/// The grid of quantize_int4() with scales that are small integers times a scale for each column.
+struct Int4Grid {
+  RoundingGrid grid;
+  std::vector<uint8_t> factors;      ///< [columns, blocks], 1 to 15
+  std::vector<float> column_scales;  ///< 16 bits hold them
+};
+Int4Grid int4_grid(Floats weights, size_t rows, size_t columns, size_t block);
 /// Integers of that grid as MatMulNBits keeps them.
 Int4Blocks pack_int4(const std::vector<int8_t>& values, const RoundingGrid& grid);
+
+/// 10 log10 of the squares of the weights over those of what the grid's integers miss of them.
+double weight_sqnr_db(Floats weights, const std::vector<int8_t>& values, const RoundingGrid& grid);
 
 /// A matrix on a grid by GPTQ, and what that gained over rounding to nearest.
 struct RoundedMatrix {

@@ -6,9 +6,11 @@
 #include <optional>
 
 #include "model/constant_store.h"
+#include "model/graph_edit.h"
 #include "model/walk.h"
 #include "quantize/convolution_weights.h"
 #include "quantize/kernels.h"
+#include "quantize/unpacked_integers.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -85,6 +87,25 @@ const model::Constant* integer_weights(const Origins& origins, const Row& row,
   return constant && constant->type == DataType::kInt8 ? constant : nullptr;
 }
 
+/// The same where the integers are made when the model is loaded.
+std::optional<model::Constant> unpacked_weights(const Origins& origins, const Row& row,
+                                                const model::Node& node) {
+  const ValueOrigins values{
+      [&](const std::string& name) { return origins.constants.find(origins.graph, name); },
+      [&](const std::string& name) {
+        const auto it = origins.producers.find(name);
+        return it == origins.producers.end() ? nullptr : it->second;
+      }};
+  if (row.dequantized || !values.producer(node.inputs[row.slot])) return std::nullopt;
+  const auto unpacked = unpack_integers(values, node.inputs[row.slot]);
+  if (!unpacked) return std::nullopt;
+  return model::make_constant(node.inputs[row.slot],
+                              {DataType::kInt8,
+                               unpacked->shape,
+                               Bytes::copy_of(std::span<const int8_t>(unpacked->values)),
+                               {}});
+}
+
 }  // namespace
 
 std::vector<SaturatingWeight> find_saturating_weights(model::Model& model) {
@@ -98,9 +119,11 @@ std::vector<SaturatingWeight> find_saturating_weights(model::Model& model) {
     for (const model::Node& node : graph.nodes) {
       for (const Row& row : kRows) {
         if (!matches(row, node)) continue;
-        const auto* weights = integer_weights({constants, graph, producers}, row, node);
+        const Origins origins{constants, graph, producers};
+        const auto unpacked = unpacked_weights(origins, row, node);
+        const auto* weights = unpacked ? &*unpacked : integer_weights(origins, row, node);
         const int64_t pairs = weights ? unsafe_pairs(*weights, row, node) : 0;
-        if (weights && model.store) model.store->release(weights->data.view());
+        if (weights && !unpacked && model.store) model.store->release(weights->data.view());
         if (pairs > 0) found.push_back({node.inputs[row.slot], pairs});
       }
     }

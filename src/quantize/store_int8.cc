@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "optimize/graph_editor.h"
+#include "quantize/cut_zeros.h"
 #include "quantize/fit_int8.h"
 #include "quantize/store_half.h"
 
@@ -177,10 +178,10 @@ LayerQuantization store_weight(const Weight& weight, ModelEdits& edits, MethodOu
     outcome.decisions.push_back({"store_fp16", weight.name,
                                  "what int8 loses here would add up in the state of the recurrent "
                                  "layers, which hold a third of the weights or more"});
-    return store_half(weight, edits);
+    return store_without_zeros(weight, edits, store_half);
   }
   count_applied(outcome, "int8_stored_weights", weight.readers.size());
-  return store_int8(weight, edits);
+  return store_without_zeros(weight, edits, store_int8);
 }
 
 }  // namespace wattwise::quantize

@@ -110,6 +110,13 @@ std::string ModelEdits::add_constant(const Weight& weight, std::string_view suff
   return name;
 }
 
+std::string ModelEdits::shared_constant(const Weight& weight, std::string_view suffix,
+                                        const Tensor& tensor) {
+  std::string& name = edits_[weight.graph].shared[std::string(suffix)];
+  if (name.empty()) name = add_constant(weight, suffix, tensor);
+  return name;
+}
+
 void ModelEdits::apply() {
   for (auto& entry : edits_) {
     model::Graph* const graph = entry.first;

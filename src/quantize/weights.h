@@ -32,6 +32,7 @@ struct Weight {
   bool is_delicate = false;                     ///< what 8 bits lose of it would add up
   bool fine_scales = false;  ///< its accuracy is worth more scales than size alone would grant
   WeightRange range = WeightRange::kPairAware;  ///< where integers multiply it
+  double share = 1;          ///< of all weights of the model
 
   Floats values() const { return Floats(constant.data.view(), store); }
   size_t dim(size_t axis) const { return static_cast<size_t>(constant.shape[axis]); }
@@ -52,13 +53,18 @@ std::vector<Weight> find_vectors(model::Model& model);
 /// are while methods look at them.
 class ModelEdits {
  public:
-  explicit ModelEdits(const model::Model& model) : names_(model.graph), store_(model.store) {}
+  explicit ModelEdits(const model::Model& model)
+      : names_(model.graph), store_(model.store), opset_(model.opset("")) {}
 
+  /// The standard operator set of the model.
+  int64_t opset() const { return opset_; }
   std::string unique(std::string_view base) { return names_.unique(base); }
   void remove_constant(const Weight& weight) { edits_[weight.graph].removed.insert(weight.name); }
   /// A constant in the graph that defines `weight`, with a copy of the tensor's bytes, which go to
   /// the model's store if it has one; returns its name.
   std::string add_constant(const Weight& weight, std::string_view suffix, const Tensor& tensor);
+  /// A small constant that many weights share: one for each graph and suffix.
+  std::string shared_constant(const Weight& weight, std::string_view suffix, const Tensor& tensor);
   /// A node at the start of the graph that defines `weight`.
   void add_first(const Weight& weight, model::Node node) {
     edits_[weight.graph].first.push_back(std::move(node));
@@ -73,11 +79,13 @@ class ModelEdits {
   struct GraphEdits {
     std::unordered_set<std::string> removed;
     std::vector<model::Constant> added;
+    std::unordered_map<std::string, std::string> shared;  ///< suffix to name
     std::vector<model::Node> first;
     std::unordered_map<const model::Node*, std::vector<model::Node>> replaced;
   };
   model::NameMaker names_;
   std::shared_ptr<model::ConstantStore> store_;  // shared with the model
+  int64_t opset_;
   std::map<model::Graph*, GraphEdits> edits_;
 };
 

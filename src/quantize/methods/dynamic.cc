@@ -12,9 +12,7 @@
 // With calibration data, x is smoothed first where that pays, and W is rounded by GPTQ. Weights
 // obey the pair rule of kernels.h, so that processors without VNNI give the same answer, unless
 // the caller wants the full range.
-#include <algorithm>
-
-#include "model/walk.h"
+#include "quantize/integer_matmul.h"
 #include "quantize/methods/methods.h"
 #include "quantize/rounding_grids.h"
 #include "quantize/smooth_inputs.h"
@@ -26,49 +24,13 @@ namespace {
 
 constexpr std::string_view kDynamicMatMul = "dynamic_int8_matmul";
 
-/// The Add of a constant bias that alone reads a product; the operator adds it on its way.
-struct BiasAdd {
-  const model::Node* node = nullptr;
-  std::string bias;
-};
-
-BiasAdd bias_after(const WeightReader& reader, int64_t columns) {
-  const std::string& product = reader.node->outputs[0];
-  if (model::count_uses(*reader.graph)[product] != 1) return {};
-  for (const model::Node& node : reader.graph->nodes) {
-    if (!node.is("Add") || node.inputs.size() != 2) continue;
-    const auto at = std::find(node.inputs.begin(), node.inputs.end(), product);
-    if (at == node.inputs.end()) continue;
-    const std::string& other = node.inputs[at == node.inputs.begin() ? 1 : 0];
-    for (const model::Constant& constant : reader.graph->initializers) {
-      if (constant.name == other && constant.type == DataType::kFloat &&
-          constant.shape == std::vector<int64_t>{columns}) {
-        return {&node, other};
-      }
-    }
-  }
-  return {};
-}
-
-LayerQuantization multiply_in_integers(const Weight& weight, const Int8Weights& quantized,
-                                       ModelEdits& edits) {
+LayerQuantization multiply_int8(const Weight& weight, const Int8Weights& quantized,
+                                ModelEdits& edits) {
   const ChannelLayout layout{weight.dim(0), weight.dim(1), 1};
   const std::string values = edits.add_constant(weight, "_int8", int8_tensor(weight, quantized));
   const std::string scale =
       add_floats(weight, {"_scale", {weight.constant.shape[1]}, quantized.scales}, edits);
-  for (const WeightReader& reader : weight.readers) {
-    model::Node node = *reader.node;
-    node.op_type = "DynamicQuantizeMatMul";
-    node.domain = "com.microsoft";
-    node.inputs = {reader.node->inputs[0], values, scale};
-    if (const BiasAdd add = bias_after(reader, weight.constant.shape[1]); add.node) {
-      node.inputs.insert(node.inputs.end(), {"", add.bias});
-      node.outputs = add.node->outputs;
-      edits.replace({reader.graph, add.node, 0}, {});
-    }
-    edits.replace(reader, {std::move(node)});
-  }
-  edits.remove_constant(weight);
+  multiply_in_integers(weight, {values, scale}, edits);
   return {layer_name(weight), weight.name, "int8 per column, dynamic activations",
           static_cast<int64_t>(weight.values().size()),
           weight_sqnr_db(weight.values(), quantized, layout)};
@@ -148,7 +110,7 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
   if (is_matrix(weight)) {
     count_applied(outcome, kDynamicMatMul, weight.readers.size());
     const MatrixShape shape{weight.dim(0), weight.dim(1), weight.range};
-    return multiply_in_integers(weight, quantize_matrix(weight.values(), shape), edits);
+    return multiply_int8(weight, quantize_matrix(weight.values(), shape), edits);
   }
   return store_weight(weight, edits, outcome);
 }
@@ -160,7 +122,7 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
     const RoundingGrid grid =
         matrix_grid(weight->values(), {weight->dim(0), weight->dim(1), weight->range});
     const RoundedMatrix rounded = round_matrix(weight->values(), grid, statistics);
-    outcome.layers.push_back(multiply_in_integers(*weight, {rounded.values, grid.steps}, edits));
+    outcome.layers.push_back(multiply_int8(*weight, {rounded.values, grid.steps}, edits));
     outcome.decisions.push_back({"round_by_gptq", weight->name, describe_gain(rounded)});
     count_applied(outcome, kDynamicMatMul, weight->readers.size());
   }

@@ -6,6 +6,7 @@
 //              half the bytes at float speed on processors without 16-bit arithmetic.
 //
 // A weight with values that 16 bits cannot hold stays as it is.
+#include "quantize/cut_zeros.h"
 #include "quantize/kernels.h"
 #include "quantize/methods/methods.h"
 #include "quantize/store_half.h"
@@ -22,7 +23,7 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
             decibels(1, 0)};
   }
   count_applied(outcome, "fp16_stored_weights", weight.readers.size());
-  return store_half(weight, edits);
+  return store_without_zeros(weight, edits, store_half);
 }
 
 }  // namespace

@@ -1,12 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// 4-bit weights in blocks of 32 with a scale and a zero point each, rounded to nearest; with
-// calibration data by GPTQ.
+// 4-bit weights in blocks, rounded to nearest; with calibration data by GPTQ.
 //
-//   MatMul(x, W)   becomes  MatMulNBits(x, W4, scales, zeros), an operator of ONNX Runtime;
-//   Gather(W, i)   gathers int8 rows: embeddings lose more by 4 bits than they save;
-//   any other      is stored as int8 and unpacked at load.
+//   MatMul(x, W)   becomes, by the configuration's int4_arithmetic,
+//                  "integer": DynamicQuantizeMatMul(x, W8, scale per column), as `dynamic` writes
+//                    it, with W8 = factor of the block x W4, made by nodes that a runtime folds when
+//                    it loads the model: blocks of 16, int8 speed. x is smoothed first where that
+//                    pays.
+//                  "float": MatMulNBits(x, W4, scales, zeros): blocks of 32, packed in memory too;
+//   Gather(W, i)   becomes GatherBlockQuantized(W4, i, scales, zeros): blocks of 32;
+//   any other      is stored in blocks of 32 if it is large, else as int8, and unpacked at load.
+#include <fmt/format.h>
+
+#include "quantize/cut_zeros.h"
+#include "quantize/integer_matmul.h"
 #include "quantize/methods/methods.h"
+#include "quantize/reach_opset.h"
 #include "quantize/rounding_grids.h"
+#include "quantize/smooth_inputs.h"
+#include "quantize/store_half.h"
+#include "quantize/store_int4.h"
 #include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
@@ -15,79 +27,164 @@ namespace {
 constexpr size_t kBlock = 32;
 /// int8 activations inside the operator: the fastest of its modes on processors.
 constexpr int64_t kInt8Accumulation = 4;
+/// A table with a smaller share of the weights than this saves less by 4 bits than it loses.
+constexpr double kWorthwhileShare = 0.05;
+/// Fewer weights save fewer bytes than the nodes that unpack them take.
+constexpr int64_t kWorthUnpacking = 4096;
+constexpr std::string_view kInt4MatMul = "int4_matmul";
 
-LayerQuantization multiply_nbits(const Weight& weight, const Int4Blocks& quantized, double sqnr_db,
-                                 ModelEdits& edits) {
-  const size_t rows = weight.dim(0);
-  const size_t columns = weight.dim(1);
+int64_t count_of(const Weight& weight) { return static_cast<int64_t>(weight.values().size()); }
+
+LayerQuantization multiply_nbits(const Weight& weight, const Int4Grid& fitted,
+                                 const std::vector<int8_t>& rounded, ModelEdits& edits) {
+  const Int4Blocks quantized = pack_int4(rounded, fitted.grid);
+  const int64_t rows = weight.constant.shape[0];
+  const int64_t columns = weight.constant.shape[1];
   const auto blocks = static_cast<int64_t>(quantized.blocks_per_column);
-  const auto n = static_cast<int64_t>(columns);
   const auto bytes = [](const std::vector<uint8_t>& data) {
     return Bytes::view_of(std::span<const uint8_t>(data));
   };
   const std::string values = edits.add_constant(
       weight, "_int4",
-      {DataType::kUint8, {n, blocks, int64_t{kBlock / 2}}, bytes(quantized.packed), {}});
+      {DataType::kUint8, {columns, blocks, int64_t{kBlock / 2}}, bytes(quantized.packed), {}});
   const std::string scales =
-      edits.add_constant(weight, "_scales", make_float_tensor({n * blocks}, quantized.scales));
+      add_steps(weight, {{columns, blocks}, fitted.factors, fitted.column_scales}, edits);
   const std::string zeros = edits.add_constant(
-      weight, "_zeros", {DataType::kUint8, {n * ((blocks + 1) / 2)}, bytes(quantized.zeros), {}});
+      weight, "_zeros",
+      {DataType::kUint8, {columns * ((blocks + 1) / 2)}, bytes(quantized.zeros), {}});
   for (const WeightReader& reader : weight.readers) {
     model::Node node = *reader.node;
     node.op_type = "MatMulNBits";
     node.domain = "com.microsoft";
     node.inputs = {reader.node->inputs[0], values, scales, zeros};
-    node.set_attribute("K", static_cast<int64_t>(rows));
-    node.set_attribute("N", n);
+    node.set_attribute("K", rows);
+    node.set_attribute("N", columns);
     node.set_attribute("bits", int64_t{4});
     node.set_attribute("block_size", static_cast<int64_t>(kBlock));
     node.set_attribute("accuracy_level", kInt8Accumulation);
     edits.replace(reader, {std::move(node)});
   }
   edits.remove_constant(weight);
-  return {layer_name(weight), weight.name, "int4 block 32",
-          static_cast<int64_t>(weight.values().size()), sqnr_db};
+  return {layer_name(weight), weight.name, "int4 block 32", count_of(weight),
+          weight_sqnr_db(weight.values(), rounded, fitted.grid)};
 }
 
-LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
-  if (is_embedding(weight)) {
-    count_applied(outcome, "int8_embedding", weight.readers.size());
-    outcome.decisions.push_back(
-        {"quantize_int8", weight.name, "an embedding loses more by 4 bits than it saves"});
-    return store_int8_rows(weight, edits);
+LayerQuantization multiply_unpacked(const Weight& weight, const Int4Columns& fitted,
+                                    const std::vector<int8_t>& rounded, ModelEdits& edits) {
+  const std::string values = add_int4_columns(weight, fitted, rounded, edits);
+  const std::string scale =
+      add_floats(weight, {"_scale", {weight.constant.shape[1]}, fitted.scales}, edits);
+  multiply_in_integers(weight, {values, scale}, edits);
+  return {layer_name(weight), weight.name,
+          fmt::format("int4 block {}, dynamic activations", fitted.grid.rows_per_group),
+          count_of(weight), weight_sqnr_db(weight.values(), rounded, fitted.grid)};
+}
+
+/// The block of a matrix that is unpacked to int8; 0 for those that are not.
+template <bool kIntegers>
+size_t unpacked_block(const Weight& weight) {
+  return kIntegers ? int4_column_block(weight.dim(0)) : 0;
+}
+
+template <bool kIntegers>
+LayerQuantization quantize_matrix(const Weight& weight, ModelEdits& edits) {
+  if (const size_t block = unpacked_block<kIntegers>(weight); block > 0) {
+    const Int4Columns fitted = fit_int4_columns(weight.values(), weight.dim(1), block);
+    return multiply_unpacked(weight, fitted, round_to_nearest(weight.values(), fitted.grid), edits);
   }
-  if (is_matrix(weight)) {
-    count_applied(outcome, kInt4MatMul, weight.readers.size());
-    const Int4Blocks nearest = quantize_int4(weight.values(), weight.dim(0), weight.dim(1), kBlock);
-    return multiply_nbits(weight, nearest, decibels(nearest.signal, nearest.noise), edits);
+  const Int4Grid fitted = int4_grid(weight.values(), weight.dim(0), weight.dim(1), kBlock);
+  return multiply_nbits(weight, fitted, round_to_nearest(weight.values(), fitted.grid), edits);
+}
+
+LayerQuantization quantize_embedding(const Weight& weight, ModelEdits& edits,
+                                     MethodOutcome& outcome) {
+  if (weight.share >= kWorthwhileShare && has_int4_rows(weight)) {
+    count_applied(outcome, "int4_embedding", weight.readers.size());
+    return store_int4_rows(weight, edits);
   }
-  outcome.decisions.push_back({"quantize_int8", weight.name,
-                               "4-bit blocks exist for MatMul only; " +
-                                   weight.readers.front().node->op_type + " reads this weight"});
+  count_applied(outcome, "int8_embedding", weight.readers.size());
+  outcome.decisions.push_back(
+      {"quantize_int8", weight.name,
+       has_int4_rows(weight) ? fmt::format("a table with {:.1f} % of the weights loses more by 4 "
+                                           "bits than it saves",
+                                           weight.share * 100)
+                             : "its rows cannot be cut in blocks of 32"});
+  return store_int8_rows(weight, edits);
+}
+
+/// Weights of operators without integer arithmetic of their own: the large ones take 4 bits.
+LayerQuantization store_other(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
+  const std::string& op = weight.readers.front().node->op_type;
+  const bool is_exact = weight.is_delicate || weight.fine_scales;
+  const bool is_large = weight.share >= kWorthwhileShare && count_of(weight) >= kWorthUnpacking;
+  if (is_large && !is_exact && has_int4_blocks(weight)) {
+    count_applied(outcome, "int4_stored_weights", weight.readers.size());
+    return store_without_zeros(weight, edits, [](const Weight& cut, ModelEdits& to) {
+      return has_int4_blocks(cut) ? store_int4(cut, to) : store_int8(cut, to);
+    });
+  }
+  outcome.decisions.push_back(
+      {"quantize_int8", weight.name,
+       is_exact ? "what 4 bits lose of it would add up in the state of recurrent layers"
+       : is_large ? op + " reads it; its rows cannot be cut in blocks of 32"
+                  : fmt::format("{} reads it, {:.1f} % of the weights: 4 bits would save less than "
+                                "they lose",
+                                op, weight.share * 100)});
   return store_weight(weight, edits, outcome);
 }
 
+template <bool kIntegers>
+LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
+  if (is_embedding(weight)) return quantize_embedding(weight, edits, outcome);
+  if (is_matrix(weight)) {
+    count_applied(outcome, kInt4MatMul, weight.readers.size());
+    return quantize_matrix<kIntegers>(weight, edits);
+  }
+  return store_other(weight, edits, outcome);
+}
+
 /// Rounds the matrices of a group by what multiplies them.
+template <bool kIntegers>
 void round_group(const MatrixGroup& group, const InputStatistics& statistics, ModelEdits& edits,
                  MethodOutcome& outcome) {
   for (const Weight* weight : group.weights) {
+    const Floats values = weight->values();
     const size_t columns = weight->dim(1);
-    const RoundingGrid grid = int4_grid(weight->values(), weight->dim(0), columns, kBlock);
-    const RoundedMatrix rounded = round_matrix(weight->values(), grid, statistics);
-    const Int4Blocks packed = pack_int4(rounded.values, grid);
-    const double sqnr_db = weight_sqnr_db(weight->values(), packed, columns, kBlock);
-    outcome.layers.push_back(multiply_nbits(*weight, packed, sqnr_db, edits));
+    RoundedMatrix rounded;
+    if (const size_t block = unpacked_block<kIntegers>(*weight); block > 0) {
+      const Int4Columns fitted = fit_int4_columns(values, columns, block, statistics.power);
+      rounded = round_matrix(values, fitted.grid, statistics);
+      outcome.layers.push_back(multiply_unpacked(*weight, fitted, rounded.values, edits));
+    } else {
+      const Int4Grid fitted = int4_grid(values, weight->dim(0), columns, kBlock);
+      rounded = round_matrix(values, fitted.grid, statistics);
+      outcome.layers.push_back(multiply_nbits(*weight, fitted, rounded.values, edits));
+    }
     outcome.decisions.push_back({"round_by_gptq", weight->name, describe_gain(rounded)});
     count_applied(outcome, kInt4MatMul, weight->readers.size());
   }
 }
 
+void append(MethodOutcome& to, const MethodOutcome& from) {
+  to.applied.insert(to.applied.end(), from.applied.begin(), from.applied.end());
+  to.decisions.insert(to.decisions.end(), from.decisions.begin(), from.decisions.end());
+}
+
 }  // namespace
 
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context) {
-  auto outcome =
-      WATTWISE_TRY(quantize_weights(model, context, {"int4", quantize_one, nullptr, round_group}));
+  const bool in_integers = context.config.int4_arithmetic != "float";
+  MethodOutcome before;
+  WATTWISE_TRY(reach_opset(model, {kInt4Opset, "arithmetic of 8-bit integers"}, context, before));
+  if (in_integers && context.calibration) {
+    append(before, WATTWISE_TRY(smooth_inputs(model, context)));
+  }
+  const WeightMethod method =
+      in_integers ? WeightMethod{"int4", quantize_one<true>, nullptr, round_group<true>}
+                  : WeightMethod{"int4", quantize_one<false>, nullptr, round_group<false>};
+  auto outcome = WATTWISE_TRY(quantize_weights(model, context, method));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
+  append(outcome, before);
   return outcome;
 }
 

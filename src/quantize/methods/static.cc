@@ -13,12 +13,12 @@
 #include <set>
 
 #include "model/graph_edit.h"
-#include "optimize/convert_opset.h"
 #include "quantize/effective_range.h"
 #include "quantize/integer_plan.h"
 #include "quantize/integer_writer.h"
 #include "quantize/methods/methods.h"
 #include "quantize/noise.h"
+#include "quantize/reach_opset.h"
 #include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
@@ -36,23 +36,6 @@ const RangeMethod& range_method(std::string_view name) {
     if (method.name == name) return method;
   }
   return range_methods().front();
-}
-
-Result<void> reach_opset(model::Model& model, const MethodContext& context,
-                         MethodOutcome& outcome) {
-  const int64_t before = model.opset("");
-  if (before >= kOpset) return {};
-  if (context.opset) {
-    return Error(ErrorCode::kUnsupported,
-                 fmt::format("scales per channel came with operator set {}, and the result is to "
-                             "be of set {}; choose another method",
-                             kOpset, *context.opset));
-  }
-  WATTWISE_TRY(optimize::convert_opset(model, kOpset, context.shapes));
-  outcome.decisions.push_back(
-      {"raise_opset", "model",
-       fmt::format("from operator set {} to {}, which has scales per channel", before, kOpset)});
-  return {};
 }
 
 /// Ranges of the values that hold the bytes of others.
@@ -152,7 +135,7 @@ Result<MethodOutcome> run_static(model::Model& model, const MethodContext& conte
         "static quantization needs calibration data: inputs like those of the application");
   }
   MethodOutcome outcome;
-  WATTWISE_TRY(reach_opset(model, context, outcome));
+  WATTWISE_TRY(reach_opset(model, {kOpset, "scales per channel"}, context, outcome));
   WATTWISE_TRY(quantize_activations(model, context, outcome));
   if (outcome.layers.empty()) return outcome;
   MethodOutcome rest = WATTWISE_TRY(run_dynamic(model, context));

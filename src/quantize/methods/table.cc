@@ -26,8 +26,10 @@ constexpr std::array kMethods = {
         "int8 weights per channel, symmetric, pairs limited for 16-bit sums; uint8 activations "
         "per tensor",
         kStaticConvolution, 8, true, 5e-3, run_static},
-    MethodRow{"int4", "4-bit block weights, float activations",
-              "4-bit weights in blocks of 32, asymmetric", kInt4MatMul, 4, false, 2e-2, run_int4},
+    MethodRow{"int4", "4-bit block weights, multiplied as int8 or as they are",
+              "4-bit weights in blocks: of 16 per column, symmetric, unpacked to int8 within the "
+              "pair limit; of 32, asymmetric, elsewhere",
+              kInt4, 4, false, 2e-2, run_int4},
 };
 
 /// Methods of the configuration that this version does not have.

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/cut_zeros.h"
+
+#include <algorithm>
+
+#include "optimize/graph_editor.h"
+
+namespace wattwise::quantize {
+namespace {
+
+constexpr int64_t kFirstPadWithInputs = 11;
+/// Zeros that are fewer cost little more than the node that would put them back.
+constexpr int64_t kWorthAPad = 1024;
+
+/// Calls visit(offset, length) for each run of neighbours along the last axis within `shape`, of a
+/// row-major array of the weight's shape.
+template <typename Visit>
+void for_each_row(const Weight& weight, const std::vector<int64_t>& shape, const Visit& visit) {
+  const std::vector<int64_t>& whole = weight.constant.shape;
+  const size_t last = whole.size() - 1;
+  std::vector<int64_t> index(whole.size(), 0);
+  for (;;) {
+    int64_t offset = 0;
+    for (size_t axis = 0; axis <= last; ++axis) offset = offset * whole[axis] + index[axis];
+    visit(static_cast<size_t>(offset), static_cast<size_t>(shape[last]));
+    size_t axis = last;
+    while (axis > 0 && ++index[axis - 1] == shape[axis - 1]) index[--axis] = 0;
+    if (axis == 0) return;
+  }
+}
+
+/// The smallest shape that holds everything but zeros.
+std::vector<int64_t> shape_without_zeros(const Weight& weight) {
+  const Floats values = weight.values();
+  const std::vector<int64_t>& whole = weight.constant.shape;
+  std::vector<int64_t> shape(whole.size(), 1);
+  for (size_t i = 0; i < values.size(); ++i) {
+    values.passed(i);
+    if (values[i] == 0) continue;
+    auto left = static_cast<int64_t>(i);
+    for (size_t axis = whole.size(); axis-- > 0; left /= whole[axis]) {
+      shape[axis] = std::max(shape[axis], left % whole[axis] + 1);
+    }
+  }
+  return shape;
+}
+
+int64_t count_of(const std::vector<int64_t>& shape) {
+  int64_t count = 1;
+  for (const int64_t size : shape) count *= size;
+  return count;
+}
+
+}  // namespace
+
+LayerQuantization store_without_zeros(const Weight& weight, ModelEdits& edits,
+                                      const StoreWeight& store) {
+  if (edits.opset() < kFirstPadWithInputs) return store(weight, edits);
+  const std::vector<int64_t> shape = shape_without_zeros(weight);
+  if (weight.constant.element_count() - count_of(shape) < kWorthAPad) return store(weight, edits);
+  std::vector<float> kept;
+  for_each_row(weight, shape, [&](size_t offset, size_t length) {
+    const Floats row = weight.values().subspan(offset, length);
+    kept.insert(kept.end(), row.begin(), row.end());
+  });
+  Weight cut = weight;
+  cut.name = edits.unique(weight.name + "_cut");
+  cut.constant.shape = shape;
+  cut.constant.data = Bytes::copy_of(std::span<const float>(kept));
+  LayerQuantization layer = store(cut, edits);
+  const auto rank = static_cast<int64_t>(shape.size());
+  std::vector<int64_t> pads(2 * shape.size(), 0);
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    pads[shape.size() + axis] = weight.constant.shape[axis] - shape[axis];
+  }
+  const std::string zeros =
+      edits.add_constant(weight, "_zeros", make_int64_tensor({2 * rank}, pads));
+  edits.add_first(weight, optimize::make_node("Pad", {cut.name, zeros}, weight.name));
+  edits.remove_constant(weight);
+  layer.weight = weight.name;
+  layer.elements = weight.constant.element_count();
+  return layer;
+}
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/int4_columns.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "quantize/fit_int8.h"
+
+namespace wattwise::quantize {
+namespace {
+
+constexpr float kLow = -8;
+constexpr float kHigh = 7;
+constexpr float kMostFactor = 15;
+/// What factor x (|q| + |q of the neighbour|) may be.
+constexpr float kPairLimit = 128;
+/// Columns that are fitted side by side, so that rows are read as they lie.
+constexpr size_t kTile = 64;
+/// Factors of the block with the largest weights. Large ones leave the others finer choices, and
+/// clip pairs more.
+constexpr std::array<float, 3> kLargestFactors = {8, 10, 13};
+/// Factors that are tried, beside the one that keeps the largest weight of a block.
+constexpr std::array<float, 4> kSteps = {0, -1, -2, 1};
+
+using Lanes = std::array<float, kTile>;
+
+/// Rounds half to even for |x| < 2^22, in a form that every compiler vectorizes.
+float round_small(float x) {
+  constexpr float kNoFraction = 12582912;
+  return (x + kNoFraction) - kNoFraction;
+}
+
+/// `columns` neighbouring columns (at most kTile) of a matrix.
+struct Tile {
+  Floats weights;
+  size_t stride;
+  size_t first;
+  size_t columns;
+  size_t block;
+  const std::vector<float>& importance;
+
+  size_t blocks() const { return weights.size() / stride / block; }
+  const FileFloat* row(size_t index) const { return weights.data() + index * stride + first; }
+  float weight_of(size_t row) const { return importance.empty() ? 1 : importance[row]; }
+};
+
+/// The steps that just keep the weights of each block: [blocks] lanes.
+std::vector<Lanes> keeping_steps(const Tile& tile) {
+  std::vector<Lanes> steps(tile.blocks());
+  for (size_t b = 0; b < steps.size(); ++b) {
+    tile.weights.passed(b * tile.block * tile.stride);
+    for (size_t row = b * tile.block; row < (b + 1) * tile.block; ++row) {
+      const FileFloat* w = tile.row(row);
+      for (size_t c = 0; c < tile.columns; ++c) {
+        const float step = std::max(w[c] * (1 / kHigh), w[c] * (1 / kLow));
+        steps[b][c] = std::max(steps[b][c], step);
+      }
+    }
+  }
+  return steps;
+}
+
+/// Squared errors of a block's columns at these scales and factors.
+Lanes block_errors(const Tile& tile, size_t block, const Lanes& scales, const Lanes& factors) {
+  Lanes errors{};
+  Lanes steps;
+  Lanes inverse;
+  Lanes limits;
+  for (size_t c = 0; c < tile.columns; ++c) {
+    steps[c] = scales[c] * factors[c];
+    inverse[c] = 1 / steps[c];
+    limits[c] = std::floor(kPairLimit / factors[c]);
+  }
+  for (size_t row = block * tile.block; row < (block + 1) * tile.block; row += 2) {
+    const FileFloat* a = tile.row(row);
+    const FileFloat* b = tile.row(row + 1);
+    const float weight_a = tile.weight_of(row);
+    const float weight_b = tile.weight_of(row + 1);
+    for (size_t c = 0; c < tile.columns; ++c) {
+      const float qa = std::clamp(round_small(a[c] * inverse[c]), kLow, kHigh);
+      const float qb = std::clamp(round_small(b[c] * inverse[c]), kLow, kHigh);
+      const float half = 0.5F * std::max(std::fabs(qa + qb) - limits[c], 0.0F);
+      const float error_a = a[c] - (qa - std::copysign(half, qa)) * steps[c];
+      const float error_b = b[c] - (qb - std::copysign(half, qb)) * steps[c];
+      errors[c] += weight_a * error_a * error_a + weight_b * error_b * error_b;
+    }
+  }
+  return errors;
+}
+
+/// What a tile may look like: scales of the columns, factors of their blocks, squared errors.
+struct Trial {
+  Lanes scales{};
+  std::vector<Lanes> factors;
+  Lanes errors{};
+};
+
+Trial try_scales(const Tile& tile, const std::vector<Lanes>& steps, float largest_factor) {
+  Trial trial{{}, std::vector<Lanes>(steps.size()), {}};
+  for (size_t c = 0; c < tile.columns; ++c) {
+    float largest = 0;
+    for (const Lanes& step : steps) largest = std::max(largest, step[c]);
+    trial.scales[c] = largest > 0 ? scale_of_16_bits(largest / largest_factor) : 1;
+  }
+  for (size_t b = 0; b < steps.size(); ++b) {
+    Lanes least;
+    least.fill(std::numeric_limits<float>::infinity());
+    for (const float step : kSteps) {
+      Lanes factors;
+      for (size_t c = 0; c < tile.columns; ++c) {
+        const float keeping = std::ceil(steps[b][c] / trial.scales[c]);
+        factors[c] = std::clamp(keeping + step, 1.0F, kMostFactor);
+      }
+      const Lanes errors = block_errors(tile, b, trial.scales, factors);
+      for (size_t c = 0; c < tile.columns; ++c) {
+        if (errors[c] >= least[c]) continue;
+        least[c] = errors[c];
+        trial.factors[b][c] = factors[c];
+      }
+    }
+    for (size_t c = 0; c < tile.columns; ++c) trial.errors[c] += least[c];
+  }
+  return trial;
+}
+
+void take(const Trial& trial, size_t column, size_t lane, Int4Columns& out) {
+  const size_t columns = out.scales.size();
+  out.scales[column] = trial.scales[lane];
+  for (size_t b = 0; b < trial.factors.size(); ++b) {
+    out.factors[b * columns + column] = static_cast<uint8_t>(trial.factors[b][lane]);
+  }
+}
+
+void fit_tile(const Tile& tile, Int4Columns& out) {
+  const std::vector<Lanes> steps = keeping_steps(tile);
+  Lanes least;
+  least.fill(std::numeric_limits<float>::infinity());
+  for (const float factor : kLargestFactors) {
+    const Trial trial = try_scales(tile, steps, factor);
+    for (size_t c = 0; c < tile.columns; ++c) {
+      if (trial.errors[c] >= least[c]) continue;
+      least[c] = trial.errors[c];
+      take(trial, tile.first + c, c, out);
+    }
+  }
+}
+
+RoundingGrid grid_of(const Int4Columns& fitted, size_t block) {
+  const size_t columns = fitted.scales.size();
+  const size_t count = fitted.factors.size();
+  RoundingGrid grid{block, columns, std::vector<float>(count), std::vector<float>(count, kLow),
+                    std::vector<float>(count, kHigh)};
+  grid.pair_limits.resize(count);
+  for (size_t i = 0; i < count; ++i) {
+    const auto factor = static_cast<float>(fitted.factors[i]);
+    grid.steps[i] = fitted.scales[i % columns] * factor;
+    grid.pair_limits[i] = std::floor(kPairLimit / factor);
+  }
+  return grid;
+}
+
+}  // namespace
+
+size_t int4_column_block(size_t rows) {
+  constexpr std::array<size_t, 29> kBlocks = {16, 18, 14, 20, 12, 22, 24, 10, 26, 28,
+                                              30, 8,  32, 34, 36, 38, 40, 42, 44, 46,
+                                              48, 50, 52, 54, 56, 58, 60, 62, 64};
+  const auto fits = [&](size_t block) { return rows % block == 0; };
+  const auto* const found = std::find_if(kBlocks.begin(), kBlocks.end(), fits);
+  return found == kBlocks.end() ? 0 : *found;
+}
+
+Int4Columns fit_int4_columns(Floats weights, size_t columns, size_t block,
+                             const std::vector<float>& importance) {
+  Int4Columns out;
+  out.scales.resize(columns);
+  out.factors.resize(weights.size() / block);
+  for (size_t first = 0; first < columns; first += kTile) {
+    fit_tile({weights, columns, first, std::min(kTile, columns - first), block, importance}, out);
+  }
+  out.grid = grid_of(out, block);
+  return out;
+}
+
+}  // namespace wattwise::quantize

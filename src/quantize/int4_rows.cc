@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/int4_rows.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <span>
+
+#include "quantize/fit_int8.h"
+
+namespace wattwise::quantize {
+namespace {
+
+constexpr float kMost = 15;
+/// Factors that are tried below the one that keeps all weights of a block.
+constexpr int kTrials = 4;
+
+/// Rounds half to even for |x| < 2^22, in a form that every compiler vectorizes.
+float round_small(float x) {
+  constexpr float kNoFraction = 12582912;
+  return (x + kNoFraction) - kNoFraction;
+}
+
+struct BlockFit {
+  float step = 1;
+  float zero = 0;
+};
+
+float round_int4(float weight, const BlockFit& fit, float inverse) {
+  return std::clamp(round_small(weight * inverse) + fit.zero, 0.0F, kMost);
+}
+
+float block_error(std::span<const float> block, const BlockFit& fit) {
+  const float inverse = 1 / fit.step;
+  constexpr size_t kLanes = 8;
+  std::array<float, kLanes> sums{};
+  for (size_t i = 0; i < block.size(); ++i) {
+    const float error =
+        block[i] - fit.step * (round_int4(block[i], fit, inverse) - fit.zero);
+    sums[i % kLanes] += error * error;
+  }
+  float sum = 0;
+  for (const float lane : sums) sum += lane;
+  return sum;
+}
+
+/// What a block spans, zero included.
+struct Span {
+  float low = 0;
+  float high = 0;
+  float step() const { return (high - low) / kMost; }
+};
+
+Span span_of(std::span<const float> block) {
+  const auto [least, most] = std::minmax_element(block.begin(), block.end());
+  return {std::min(*least, 0.0F), std::max(*most, 0.0F)};
+}
+
+/// The zero that centres what the step can represent on what the block spans.
+BlockFit centred(const Span& span, float step) {
+  const float middle = (span.low + span.high) / 2;
+  return {step, std::clamp(std::nearbyint(kMost / 2 - middle / step), 0.0F, kMost)};
+}
+
+float best_factor(std::span<const float> block, const Span& span, float scale) {
+  const float keeping = std::clamp(std::ceil(span.step() / scale), 1.0F, kMost);
+  float best = keeping;
+  float least = std::numeric_limits<float>::infinity();
+  for (float factor = keeping; factor >= 1 && factor > keeping - kTrials; --factor) {
+    const float error = block_error(block, centred(span, factor * scale));
+    if (error >= least) continue;
+    least = error;
+    best = factor;
+  }
+  return best;
+}
+
+/// Rounds one row into the places of `out`.
+void round_row(std::span<const float> row, size_t block, size_t index, Int4Rows& out) {
+  const size_t blocks = row.size() / block;
+  std::vector<Span> spans(blocks);
+  float largest = 0;
+  for (size_t b = 0; b < blocks; ++b) {
+    spans[b] = span_of(row.subspan(b * block, block));
+    largest = std::max(largest, spans[b].step());
+  }
+  const float scale = largest > 0 ? scale_of_16_bits(largest / kMost) : 1;
+  out.scales[index] = scale;
+  for (size_t b = 0; b < blocks; ++b) {
+    const float factor = best_factor(row.subspan(b * block, block), spans[b], scale);
+    const BlockFit fit = centred(spans[b], factor * scale);
+    out.factors[index * blocks + b] = static_cast<uint8_t>(factor);
+    out.zeros[index * blocks + b] = static_cast<uint8_t>(fit.zero);
+    for (size_t i = b * block; i < (b + 1) * block; ++i) {
+      const float q = round_int4(row[i], fit, 1 / fit.step);
+      const float error = row[i] - fit.step * (q - fit.zero);
+      out.values[index * row.size() + i] = static_cast<uint8_t>(q);
+      out.signal += row[i] * row[i];
+      out.noise += error * error;
+    }
+  }
+}
+
+}  // namespace
+
+Int4Rows fit_int4_rows(Floats weights, size_t width, size_t block) {
+  const size_t rows = weights.size() / width;
+  const size_t blocks = width / block;
+  Int4Rows out;
+  out.values.resize(rows * width);
+  out.scales.resize(rows);
+  out.factors.resize(rows * blocks);
+  out.zeros.resize(rows * blocks);
+  std::vector<float> row(width);
+  for (size_t i = 0; i < rows; ++i) {
+    weights.passed(i * width);
+    const Floats given = weights.subspan(i * width, width);
+    std::copy(given.begin(), given.end(), row.begin());
+    round_row(row, block, i, out);
+  }
+  return out;
+}
+
+}  // namespace wattwise::quantize

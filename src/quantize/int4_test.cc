@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "engine/session.h"
+#include "measure/metrics.h"
+#include "model/graph_edit.h"
+#include "model/test_models.h"
+#include "model/walk.h"
+#include "quantize/cut_zeros.h"
+#include "quantize/int4_rows.h"
+#include "quantize/rounding_grids.h"
+#include "quantize/saturation.h"
+#include "quantize/store_half.h"
+#include "quantize/store_int4.h"
+
+namespace wattwise::quantize {
+namespace {
+
+using model::make_float_constant;
+using model::random_floats;
+
+std::shared_ptr<engine::Runtime> runtime() {
+  auto loaded = engine::load_runtime(system_env(), {});
+  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
+  return *loaded;
+}
+
+TensorMap run(const model::Model& model) {
+  auto session = engine::open_session(runtime(), system_env(), model, "test", {});
+  EXPECT_TRUE(session.has_value()) << session.error().to_string();
+  auto outputs = (*session)->run(*engine::make_random_inputs((*session)->inputs(), {}, 3));
+  EXPECT_TRUE(outputs.has_value()) << outputs.error().to_string();
+  return *outputs;
+}
+
+double cosine(const model::Model& first, const model::Model& second) {
+  const auto compared = measure::compare_outputs(run(first), run(second));
+  EXPECT_TRUE(compared.has_value());
+  return compared->front().cosine;
+}
+
+struct Made {
+  model::Model model;
+  MethodOutcome outcome;
+};
+
+Made make(const model::Model& original, const std::string& arithmetic) {
+  const model::ShapeTable no_shapes;
+  const Progress no_progress;
+  Made made{model::clone(original), {}};
+  QuantizationConfig config;
+  config.int4_arithmetic = arithmetic;
+  auto outcome = (*find_method("int4"))->run(made.model, {no_shapes, no_progress, config});
+  EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
+  EXPECT_TRUE(model::verify(made.model).has_value());
+  made.outcome = *outcome;
+  return made;
+}
+
+size_t count(const model::Model& model, std::string_view op_type) {
+  return static_cast<size_t>(
+      std::count_if(model.graph.nodes.begin(), model.graph.nodes.end(),
+                    [&](const model::Node& node) { return node.op_type == op_type; }));
+}
+
+/// Conv with weights of this shape over 6 x 6 values.
+model::Model convolution(const std::vector<int64_t>& shape, const std::vector<float>& weights) {
+  model::Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", 14}};
+  model.graph.name = "convolution";
+  model.graph.inputs = {model::make_value("x", DataType::kFloat, {1, shape[1], 6, 6})};
+  model.graph.outputs = {
+      model::make_value("y", DataType::kFloat, {1, shape[0], 7 - shape[2], 7 - shape[3]})};
+  model.graph.initializers = {make_float_constant("w", shape, weights)};
+  model.graph.nodes = {model::make_node("Conv", {"x", "w"}, "y")};
+  return model;
+}
+
+TEST(Int4Columns, AreProductsOfSmallIntegersWithinThePairLimit) {
+  for (const size_t rows : {16u, 96u, 100u}) {
+    auto weights = random_floats(rows * 70, 5);
+    for (size_t i = 0; i < weights.size(); i += 7) weights[i] *= 3;
+    const Int4Columns fitted = fit_int4_columns(weights, 70, int4_column_block(rows));
+    const auto values = round_to_nearest(weights, fitted.grid);
+    std::vector<int8_t> unpacked(values.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+      const size_t group = i / 70 / fitted.grid.rows_per_group * 70 + i % 70;
+      ASSERT_GE(fitted.factors[group], 1);
+      ASSERT_LE(fitted.factors[group], 15);
+      ASSERT_LE(std::abs(values[i] * 2 + 1), 15) << "4 bits";
+      unpacked[i] = static_cast<int8_t>(values[i] * fitted.factors[group]);
+      EXPECT_EQ(fitted.grid.steps[group], fitted.scales[i % 70] * fitted.factors[group]);
+    }
+    EXPECT_EQ(count_unsafe_pairs(unpacked, rows, 70), 0);
+    EXPECT_GT(weight_sqnr_db(weights, values, fitted.grid), 18);
+  }
+}
+
+TEST(Int4Columns, ImportantRowsErrLess) {
+  const size_t rows = 64;
+  std::vector<float> weights = random_floats(rows * 20, 8);
+  for (float& weight : weights) weight = weight * weight * weight;
+  std::vector<float> importance(rows, 1e-3F);
+  for (size_t row = 0; row < rows; row += 8) importance[row] = 100;
+  const auto error = [&](const Int4Columns& fitted) {
+    const auto values = round_to_nearest(weights, fitted.grid);
+    double sum = 0;
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const size_t group = i / 20 / fitted.grid.rows_per_group * 20 + i % 20;
+      sum += importance[i / 20] *
+             std::pow(weights[i] - fitted.grid.steps[group] * values[i], 2);
+    }
+    return sum;
+  };
+  EXPECT_LT(error(fit_int4_columns(weights, 20, 16, importance)),
+            0.9 * error(fit_int4_columns(weights, 20, 16)));
+}
+
+TEST(Int4Columns, BlocksDivideTheRowsAndHoldWholePairs) {
+  EXPECT_EQ(int4_column_block(384), 16u);
+  EXPECT_EQ(int4_column_block(100), 20u);
+  EXPECT_EQ(int4_column_block(63), 0u);
+  for (size_t rows = 1; rows < 300; ++rows) {
+    const size_t block = int4_column_block(rows);
+    if (block == 0) continue;
+    EXPECT_EQ(rows % block, 0u);
+    EXPECT_EQ(block % 2, 0u);
+  }
+}
+
+TEST(Int4Rows, KeepWeightsWithinAStepAndEqualOnesExactly) {
+  std::vector<float> weights = random_floats(10 * 64, 4);
+  std::fill_n(weights.begin(), 32, 0.0F);
+  const Int4Rows fitted = fit_int4_rows(weights, 64, 32);
+  EXPECT_GT(decibels(fitted.signal, fitted.noise), 20);
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const size_t block = i / 32;
+    const float step = fitted.scales[i / 64] * fitted.factors[block];
+    const float value = step * static_cast<float>(fitted.values[i] - fitted.zeros[block]);
+    EXPECT_NEAR(value, weights[i], 2 * step);
+    if (i < 32) {
+      EXPECT_EQ(value, 0);
+    }
+  }
+}
+
+TEST(Int4, BothArithmeticsAnswerAlikeAtAnyDepthOfAMatrix) {
+  for (const int64_t inputs : {16, 20, 63, 64, 100, 176}) {
+    const model::Model original = model::dense_like(inputs, 25);
+    const Made integers = make(original, "integer");
+    const Made floats = make(original, "float");
+    const size_t unpacked = inputs == 63 ? 0 : 1;
+    EXPECT_EQ(count(integers.model, "DynamicQuantizeMatMul"), unpacked) << inputs;
+    EXPECT_EQ(count(integers.model, "MatMulNBits"), 1 - unpacked);
+    EXPECT_EQ(count(floats.model, "MatMulNBits"), 1u);
+    EXPECT_GT(cosine(original, integers.model), 0.98) << inputs;
+    EXPECT_GT(cosine(original, floats.model), 0.98) << inputs;
+  }
+}
+
+TEST(Int4, BlocksOfZerosLeaveTheOthersTheirSteps) {
+  model::Model original = model::dense_like(96, 25);
+  auto weights = random_floats(size_t{96} * 25, 6);
+  for (float& weight : weights) weight *= 0.01F;
+  std::fill_n(weights.begin(), size_t{64} * 25, 0.0F);
+  original.graph.initializers[0] = make_float_constant("w", {96, 25}, weights);
+  for (const char* arithmetic : {"integer", "float"}) {
+    EXPECT_GT(make(original, arithmetic).outcome.layers.front().weight_sqnr_db, 18) << arithmetic;
+  }
+}
+
+TEST(Int4, UnpackedWeightsAreCheckedForSaturation) {
+  Made made = make(model::dense_like(96, 24), "integer");
+  EXPECT_TRUE(find_saturating_weights(made.model).empty());
+  for (model::Constant& constant : made.model.graph.initializers) {
+    if (!constant.name.ends_with("_factors")) continue;
+    std::vector<uint8_t> factors(constant.data.size(), 0xff);  // 15 and 15
+    constant.data = Bytes::copy_of(std::span<const uint8_t>(factors));
+  }
+  const auto found = find_saturating_weights(made.model);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_GT(found[0].pairs, 0);
+}
+
+TEST(Int4, LargeTablesTakeFourBitsSmallOnesEight) {
+  model::Model original = model::text_like();
+  const Made made = make(original, "auto");
+  EXPECT_EQ(count(made.model, "GatherBlockQuantized"), 1u);
+  EXPECT_GT(cosine(original, made.model), 0.98);
+  original.graph.initializers[0] = make_float_constant("table", {8, 64}, random_floats(8 * 64, 1));
+  const Made small = make(original, "auto");
+  EXPECT_EQ(count(small.model, "GatherBlockQuantized"), 1u) << "an eighth of the weights";
+  original.graph.initializers[1] =
+      make_float_constant("w1", {64, 480}, random_floats(size_t{64} * 480, 2));
+  original.graph.nodes[0].set_attribute(
+      "value", std::make_shared<model::Constant>(
+                   make_float_constant("", {480, 32}, random_floats(size_t{480} * 32, 3))));
+  EXPECT_EQ(count(make(original, "auto").model, "GatherBlockQuantized"), 0u);
+}
+
+TEST(Int4, LargeConvolutionsAreStoredIn4BitsAndComputeInFloat) {
+  const model::Model original =
+      convolution({64, 32, 3, 3}, random_floats(size_t{64} * 32 * 9, 6));
+  const Made made = make(original, "auto");
+  EXPECT_EQ(made.outcome.layers.front().precision, "int4 block 32, stored only");
+  EXPECT_GT(cosine(original, made.model), 0.98);
+  const Made odd = make(convolution({64, 30, 3, 3}, random_floats(size_t{64} * 30 * 9, 6)), "auto");
+  EXPECT_NE(odd.outcome.layers.front().precision, made.outcome.layers.front().precision);
+}
+
+TEST(CutZeros, PaddedChannelsAreStoredWithoutTheZerosAndPutBack) {
+  std::vector<float> weights(size_t{48} * 32 * 3 * 3, 0);
+  const std::vector<float> values = random_floats(weights.size(), 6);
+  for (size_t out = 0; out < 33; ++out) {
+    for (size_t i = 0; i < size_t{27} * 9; ++i) weights[out * 288 + i] = values[out * 288 + i];
+  }
+  const model::Model original = convolution({48, 32, 3, 3}, weights);
+  for (const char* method : {"fp16", "weight_only", "int4"}) {
+    model::Model model = model::clone(original);
+    const model::ShapeTable no_shapes;
+    const Progress no_progress;
+    const auto outcome = (*find_method(method))->run(model, {no_shapes, no_progress, {}});
+    ASSERT_TRUE(outcome.has_value()) << method;
+    EXPECT_EQ(count(model, "Pad"), 1u) << method;
+    EXPECT_EQ(outcome->layers.front().elements, 48 * 32 * 9);
+    EXPECT_GT(cosine(original, model), 0.98) << method;
+    for (const model::Constant& constant : model.graph.initializers) {
+      EXPECT_LE(constant.element_count(), 33 * 27 * 9) << method;
+    }
+  }
+  model::Model old = model::clone(original);
+  old.opset_imports = {{"", 9}};
+  const model::ShapeTable no_shapes;
+  const Progress no_progress;
+  ASSERT_TRUE((*find_method("fp16"))->run(old, {no_shapes, no_progress, {}}).has_value());
+  EXPECT_EQ(count(old, "Pad"), 0u);
+  EXPECT_GT(cosine(original, old), 0.999);
+}
+
+}  // namespace
+}  // namespace wattwise::quantize

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "quantize/weights.h"
+
+namespace wattwise::quantize {
+
+/// Names of what stands for a matrix: int8 values of its shape, which obey the pair rule of
+/// kernels.h, and a float scale for each column.
+struct IntegerMatrix {
+  std::string values;
+  std::string scales;
+};
+
+/// Makes every product with the matrix a DynamicQuantizeMatMul, an operator of ONNX Runtime that
+/// quantizes the other side to uint8, multiplies in integers, and adds a constant bias that follows.
+/// Removes the float matrix. Precondition: is_matrix(weight).
+void multiply_in_integers(const Weight& weight, const IntegerMatrix& matrix, ModelEdits& edits);
+
+}  // namespace wattwise::quantize

@@ -69,13 +69,20 @@ struct OutputAccuracy {
   double max_relative_error = 0;  ///< max_abs_error / max |ref|; 0 when equal
 };
 
-/// Error of one quantized constant, and what it became.
+/// Error of one quantized constant, and what it became. In a result, the worst of known shares come
+/// first.
 struct LayerQuantization {
   std::string layer;      ///< name of the node that consumes the weight
   std::string weight;     ///< name of the constant
   std::string precision;  ///< "int8 per channel", "int4 block 32", "float"
   int64_t elements = 0;
   double weight_sqnr_db = 0;  ///< 10 log10(sum(w^2) / sum((w - q(w))^2))
+  std::string hurt_by = {};   ///< outlier channel, range mismatch, saturation ...; "": nothing
+  /// Its part of the squared error of the outputs, as was estimated before the format was chosen,
+  /// and as it was measured with it. Absent where that was not done.
+  std::optional<double> estimated_error_percent = {};
+  std::optional<double> measured_error_percent = {};
+  std::string action = {};  ///< what was done about it and why; "" where there was no choice
 };
 
 }  // namespace wattwise

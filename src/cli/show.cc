@@ -50,6 +50,26 @@ std::string show_decisions(const std::vector<Decision>& decisions) {
   return out;
 }
 
+std::string show_layers(const std::vector<LayerQuantization>& layers) {
+  const auto percent = [](const std::optional<double>& share) {
+    return share ? fmt::format("{:.2f} %", *share) : std::string("not available");
+  };
+  std::string out;
+  for (const LayerQuantization& layer : layers) {
+    out += fmt::format("  {}  {}, weights at {:.1f} dB", layer.layer, layer.precision,
+                       layer.weight_sqnr_db);
+    if (layer.measured_error_percent || layer.estimated_error_percent) {
+      out += fmt::format(", share of the error {} (estimated {})",
+                         percent(layer.measured_error_percent),
+                         percent(layer.estimated_error_percent));
+    }
+    if (!layer.hurt_by.empty()) out += "; hurt by " + layer.hurt_by;
+    if (!layer.action.empty()) out += "; " + layer.action;
+    out += '\n';
+  }
+  return out;
+}
+
 std::string show_count(int64_t count) {
   constexpr std::array<std::string_view, 4> kUnits = {"", " k", " M", " G"};
   auto scaled = static_cast<double>(count);

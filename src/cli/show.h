@@ -33,6 +33,10 @@ class Lines {
 /// One line per decision: "action  subject: reason".
 std::string show_decisions(const std::vector<Decision>& decisions);
 
+/// One line per quantized layer, in the order given: its share of the outputs' error, format, what
+/// hurt it and what was done.
+std::string show_layers(const std::vector<LayerQuantization>& layers);
+
 /// 1234567 as "1.23 M".
 std::string show_count(int64_t count);
 

@@ -44,4 +44,10 @@ Result<std::optional<quantize::CalibrationData>> make_calibration(Context& conte
                                 context.resolved().config.quantization.calibration_method});
 }
 
+Result<quantize::CalibrationData> make_probes(Context& context, const Samples& samples) {
+  auto runtime = WATTWISE_TRY(context.runtime());
+  return quantize::CalibrationData{std::move(runtime), context.env(),
+                                   [&samples] { return read_samples(samples); }};
+}
+
 }  // namespace wattwise::deploy

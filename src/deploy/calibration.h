@@ -15,4 +15,7 @@ Result<std::optional<quantize::CalibrationData>> make_calibration(Context& conte
                                                                   const Source& source,
                                                                   const PrepareOptions& options);
 
+/// The samples that candidates are compared on, for measurements. `samples` must outlive it.
+Result<quantize::CalibrationData> make_probes(Context& context, const Samples& samples);
+
 }  // namespace wattwise::deploy

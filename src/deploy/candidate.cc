@@ -8,6 +8,7 @@
 #include "core/text.h"
 #include "deploy/agreement.h"
 #include "deploy/execution.h"
+#include "deploy/mixed_search.h"
 #include "engine/block_session.h"
 #include "engine/session.h"
 #include "measure/trial.h"
@@ -68,22 +69,23 @@ Result<Samples> reference(Context& context, const CandidateSource& source,
   return samples;
 }
 
+}  // namespace
+
+quantize::MethodContext method_context(Context& context, const CandidateSource& source,
+                                       const Progress& progress) {
+  return {source.shapes, progress, context.resolved().config.quantization, source.calibration,
+          context.resolved().config.optimization.opset, source.probes};
+}
+
 Result<Candidate> make_candidate(Context& context, const CandidateSource& source,
-                                 const std::string& method, const std::string& staged_path) {
+                                 const Recipe& recipe, const std::string& staged_path) {
+  const std::string& method = recipe.method;
   const auto* row = WATTWISE_TRY(quantize::find_method(method));
-  if (source.in_blocks && row->needs_calibration) {
-    return Error(
-        ErrorCode::kUnsupported,
-        "it measures ranges in the whole model, which is too large to be run; give it more "
-        "memory by memory_optimization.max_preparation_mb");
-  }
-  Candidate candidate{method, {}, {}, 0, model::clone(source.optimized)};
+  Candidate candidate{method, {}, {}, 0, model::clone(recipe.model)};
   // What a rejected candidate put there goes with it.
   if (candidate.model.store) candidate.model.store = candidate.model.store->fork();
   const Progress progress = context.progress();
-  candidate.outcome = WATTWISE_TRY(row->run(
-      candidate.model, {source.shapes, progress, context.resolved().config.quantization,
-                        source.calibration, context.resolved().config.optimization.opset}));
+  candidate.outcome = WATTWISE_TRY(recipe.run(candidate.model));
   if (method != "none" && !deserves_its_name(*row, candidate.outcome)) {
     return Error(
         ErrorCode::kUnsupported,
@@ -107,20 +109,38 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   return candidate;
 }
 
-/// Why a sound candidate is still not taken; absent if it is.
 std::optional<std::string> objection(const Candidate& candidate, const CandidateSource& source,
-                                     double limit, bool gated) {
+                                     std::optional<double> limit) {
   if (candidate.method == "none") return std::nullopt;
   if (candidate.size_bytes >= source.original_size_bytes) {
     return fmt::format("{} is not smaller than the original {}",
                        format_bytes(static_cast<uint64_t>(candidate.size_bytes)),
                        format_bytes(static_cast<uint64_t>(source.original_size_bytes)));
   }
-  if (gated && candidate.accuracy.drop_percent > limit) {
+  if (limit && candidate.accuracy.drop_percent > *limit) {
     return fmt::format("accuracy drop {:.2f} % ({}) is above the limit of {:.2f} %",
-                       candidate.accuracy.drop_percent, candidate.accuracy.compared_by, limit);
+                       candidate.accuracy.drop_percent, candidate.accuracy.compared_by, *limit);
   }
   return std::nullopt;
+}
+
+namespace {
+
+/// The candidate of a method of the plan.
+Result<Candidate> try_method(Context& context, const CandidateSource& source,
+                             const std::string& method, const std::string& staged_path) {
+  const auto* row = WATTWISE_TRY(quantize::find_method(method));
+  if (source.in_blocks && (row->needs_calibration || method == kMixed)) {
+    return Error(
+        ErrorCode::kUnsupported,
+        "it measures the whole model, which is too large to be run; give it more memory by "
+        "memory_optimization.max_preparation_mb");
+  }
+  if (method == kMixed) return search_mixed(context, source, staged_path);
+  const Progress progress = context.progress();
+  const quantize::MethodContext given = method_context(context, source, progress);
+  const auto run = [&](model::Model& model) { return row->run(model, given); };
+  return make_candidate(context, source, {method, source.optimized, run}, staged_path);
 }
 
 struct Staged {
@@ -178,8 +198,8 @@ Result<Choice> choose_candidate(Context& context, const CandidateSource& source,
     WATTWISE_TRY(report_progress(
         context.progress(), "quantizing with " + method,
         0.3 + 0.5 * static_cast<double>(i) / static_cast<double>(plan.methods.size())));
-    auto candidate = make_candidate(context, source, method, staged_path);
-    const bool gated = requested == "auto" || i > 0;
+    auto candidate = try_method(context, source, method, staged_path);
+    const bool gated = requested == "auto" || method == kMixed || i > 0;
     std::optional<std::string> why_not;
     if (!candidate) {
       if (candidate.error().code() == ErrorCode::kExhausted ||
@@ -188,7 +208,7 @@ Result<Choice> choose_candidate(Context& context, const CandidateSource& source,
       }
       why_not = candidate.error().to_string();
     } else {
-      why_not = objection(*candidate, source, limit, gated);
+      why_not = objection(*candidate, source, gated ? std::optional(limit) : std::nullopt);
       if (!why_not)
         why_not =
             WATTWISE_TRY(judge_speed(context, source, *candidate, {staged_path, gated}, choice));

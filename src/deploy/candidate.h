@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -28,12 +29,33 @@ struct CandidateSource {
   const model::ShapeTable& shapes;
   const Samples& samples;
   const quantize::CalibrationData* calibration;  ///< null without
+  const quantize::CalibrationData* probes;       ///< reads `samples`
   int64_t original_size_bytes;
   std::string output_path;
   const Evaluator* evaluator = nullptr;  ///< of the task metric, where one is asked for
   bool in_blocks = false;                ///< models are too large to be run as a whole
   bool measure = false;  ///< also time candidates against `optimized` if the objective is speed
 };
+
+/// How a candidate is made.
+struct Recipe {
+  std::string method;
+  const model::Model& model;  ///< what is quantized
+  std::function<Result<quantize::MethodOutcome>(model::Model& model)> run;
+};
+
+/// Quantizes a copy, writes it to `staged_path`, loads it and compares it.
+Result<Candidate> make_candidate(Context& context, const CandidateSource& source,
+                                 const Recipe& recipe, const std::string& staged_path);
+
+/// What methods are given. `progress` must outlive it.
+quantize::MethodContext method_context(Context& context, const CandidateSource& source,
+                                       const Progress& progress);
+
+/// Why a sound candidate is still not taken: it is not smaller than the original, or its drop is
+/// above the limit, in percent; absent if it is taken.
+std::optional<std::string> objection(const Candidate& candidate, const CandidateSource& source,
+                                     std::optional<double> limit);
 
 /// Tries the plan's methods in order and returns the first that is sound: its file loads and runs,
 /// its outputs are sane, it changed something, it is smaller than the original, and it keeps the

@@ -126,7 +126,7 @@ TEST_F(Prepare, EveryMethodThatIsRejectedLeavesADecision) {
     rejected.push_back(decision.subject);
     EXPECT_NE(decision.reason.find("nothing in this model"), std::string::npos);
   }
-  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "weight_only"}));
+  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "mixed", "weight_only"}));
 }
 
 TEST_F(Prepare, ALimitThatNoMethodKeepsLeavesTheModelInFloat) {
@@ -143,7 +143,8 @@ TEST_F(Prepare, ALimitThatNoMethodKeepsLeavesTheModelInFloat) {
     EXPECT_NE(decision.reason.find("above the limit of 0.00 %"), std::string::npos)
         << decision.reason;
   }
-  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "weight_only"})) << "in this order";
+  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "mixed", "weight_only"}))
+      << "in this order";
 }
 
 TEST_F(Prepare, AMethodThatWasNamedIsKeptWithAWarning) {

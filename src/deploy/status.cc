@@ -72,6 +72,23 @@ Figure read_figure(const Json& json) {
           parse_origin(json.value("origin", "absent")), json.value("method", "")};
 }
 
+/// The layers of which a share of the error or a cause is known.
+void add_layers(const Json& record, report::ModelReport& model) {
+  const Json details = record.value("quantization_details", Json::object());
+  for (const auto& item : details.value("layers", Json::array())) {
+    LayerQuantization layer;
+    layer.layer = item.value("layer", "");
+    layer.weight = item.value("weight", "");
+    layer.precision = item.value("precision", "");
+    layer.hurt_by = item.value("hurt_by", "");
+    layer.action = item.value("action", "");
+    layer.estimated_error_percent = number(item, "estimated_error_percent");
+    layer.measured_error_percent = number(item, "measured_error_percent");
+    const bool is_known = layer.estimated_error_percent || layer.measured_error_percent;
+    if (is_known || !layer.hurt_by.empty()) model.layers.push_back(std::move(layer));
+  }
+}
+
 void add_recorded_figures(const Json& record, report::ModelReport& model) {
   if (const auto it = record.find("provenance"); it != record.end()) {
     for (const auto& [id, figure] : it->items()) model.figures[id] = read_figure(figure);
@@ -89,6 +106,7 @@ void add_recorded_figures(const Json& record, report::ModelReport& model) {
     model.decisions.push_back(
         {item.value("action", ""), item.value("subject", ""), item.value("reason", "")});
   }
+  add_layers(record, model);
 }
 
 void add_times(const store::ModelSummary& summary, report::ModelReport& model) {

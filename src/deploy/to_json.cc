@@ -72,7 +72,11 @@ Json quantization_details(const PrepareResult& result) {
                       {"weight", layer.weight},
                       {"precision", layer.precision},
                       {"elements", layer.elements},
-                      {"weight_sqnr_db", decibels(layer.weight_sqnr_db)}});
+                      {"weight_sqnr_db", decibels(layer.weight_sqnr_db)},
+                      {"hurt_by", layer.hurt_by},
+                      {"estimated_error_percent", number_or_null(layer.estimated_error_percent)},
+                      {"measured_error_percent", number_or_null(layer.measured_error_percent)},
+                      {"action", layer.action}});
   }
   return {{"scheme", result.quantization_scheme}, {"layers", layers}};
 }

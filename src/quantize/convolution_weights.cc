@@ -95,6 +95,10 @@ IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& 
   for_each_weight(shape, [&](size_t at, size_t column) { columns[column] = weights[at]; });
   Int8Weights rounded = round_at(columns, shape, scales_of(columns, shape, bias, input.scale));
   IntegerConvolution out;
+  for (size_t c = 0; c < bias.size(); ++c) {
+    const auto least = static_cast<float>(std::fabs(bias[c]) / kMostBias / input.scale);
+    if (least > 0 && rounded.scales[c] == least) ++out.widened;
+  }
   out.bias = integer_bias(rounded, bias, input);
   out.weights.values.resize(weights.size());
   for_each_weight(

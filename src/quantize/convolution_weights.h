@@ -28,6 +28,7 @@ struct IntegerConvolution {
   Int8Weights weights;  ///< in the order of the file
   std::vector<int32_t> bias;
   double weight_sqnr_db = 0;
+  size_t widened = 0;  ///< channels whose scale is larger than their weights ask for
 };
 
 /// What the convolution reads: x = scale (q - zero point) + offset.

@@ -69,6 +69,7 @@ TEST(ConvolutionWeights, ABiasThatInt32CannotHoldCoarsensItsChannelOnly) {
   const ConvolutionInput input{1e-4, 0};
   const auto made = quantize_convolution(Floats(dense().data.view()), shape, bias, input);
   const auto usual = quantize_convolution(Floats(dense().data.view()), shape, {}, input);
+  EXPECT_EQ(made.widened, 2u);
   for (size_t c = 0; c < bias.size(); ++c) {
     const double step = made.weights.scales[c] * input.scale;
     EXPECT_NEAR(made.bias[c] * step, bias[c], std::max(step, 1e-5 * std::fabs(bias[c]))) << c;

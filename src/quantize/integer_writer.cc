@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quantize/integer_writer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -236,6 +238,13 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
   LayerQuantization layer{node.name.empty() ? "Conv making " + step.output : node.name,
                           weights_name, "int8 per channel, uint8 activations",
                           weights.element_count(), made.weight_sqnr_db};
+  if (made.widened > 0) {
+    layer.hurt_by = fmt::format(
+        "bias overflow: {} of {} biases are too large for the scale of their "
+        "channel's weights",
+        made.widened, made.weights.scales.size());
+    layer.action = "the scales of these channels were made larger";
+  }
   writer.compute(step, std::move(node));
   return layer;
 }

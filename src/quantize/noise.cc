@@ -23,24 +23,6 @@ model::Value float_value(std::string name) {
   return value;
 }
 
-/// The float outputs, or what the last operators decide by.
-std::vector<std::string> score_names(const model::Graph& graph) {
-  std::vector<std::string> names;
-  for (const model::Value& output : graph.outputs) {
-    if (output.type != DataType::kFloat) continue;
-    std::string name = output.name;
-    for (const model::Node& node : graph.nodes) {
-      if (node.is_standard() && node.outputs[0] == name &&
-          std::find(kDeciders.begin(), kDeciders.end(), node.op_type) != kDeciders.end()) {
-        name = node.inputs[0];
-        break;
-      }
-    }
-    names.push_back(std::move(name));
-  }
-  return names;
-}
-
 std::string error_name(const std::string& value) { return value + "_error"; }
 
 /// A zero that broadcasts to the tensor.
@@ -113,6 +95,23 @@ double noise_of(const TensorMap& clean, const TensorMap& noisy) {
 }
 
 }  // namespace
+
+std::vector<std::string> score_names(const model::Graph& graph) {
+  std::vector<std::string> names;
+  for (const model::Value& output : graph.outputs) {
+    if (output.type != DataType::kFloat) continue;
+    std::string name = output.name;
+    for (const model::Node& node : graph.nodes) {
+      if (node.is_standard() && node.outputs[0] == name &&
+          std::find(kDeciders.begin(), kDeciders.end(), node.op_type) != kDeciders.end()) {
+        name = node.inputs[0];
+        break;
+      }
+    }
+    names.push_back(std::move(name));
+  }
+  return names;
+}
 
 Result<NoiseTable> measure_noise(const model::Model& model, const RangeTable& ranges,
                                  const CalibrationData& data, const Progress& progress) {

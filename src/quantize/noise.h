@@ -15,4 +15,7 @@ namespace wattwise::quantize {
 Result<NoiseTable> measure_noise(const model::Model& model, const RangeTable& ranges,
                                  const CalibrationData& data, const Progress& progress);
 
+/// The float outputs of a graph, or what the Softmax or Sigmoid that makes one reads.
+std::vector<std::string> score_names(const model::Graph& graph);
+
 }  // namespace wattwise::quantize

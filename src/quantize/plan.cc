@@ -3,26 +3,50 @@
 
 #include <algorithm>
 
+#include "model/graph_edit.h"
 #include "model/inspect.h"
-#include "quantize/quantize.h"
+#include "model/node_macs.h"
+#include "quantize/formats.h"
+#include "quantize/methods/methods.h"
 
 namespace wattwise::quantize {
 namespace {
 
-/// Share of the multiplications from which on matrix products decide the speed.
-constexpr double kDominantShare = 0.5;
-/// Share from which on nothing is left for ranges of convolutions.
+/// Share of the multiplications from which on nothing is left for ranges of convolutions.
 constexpr double kAlmostAll = 0.999;
 
-double matmul_share(const model::Inspection& inspection) {
-  double matmul = 0;
-  double total = 0;
-  for (const model::NodeCost& node : inspection.nodes) {
-    const auto macs = static_cast<double>(node.macs.value_or(0));
-    total += macs;
-    if (node.op_type == "MatMul" && node.weight_bytes > 0) matmul += macs;
+/// What can be said of a model before anything is made.
+struct Estimate {
+  double integer_share =
+      0;  ///< of the multiplications, by matrices and LSTMs with constant weights
+  double weight_only_ns = 0;
+  double dynamic_ns = 0;
+};
+
+Estimate estimate(const model::Model& model, const model::ShapeTable& shapes,
+                  const QuantizationConfig& config) {
+  model::Model copy = model::clone(model);
+  std::vector<Decision> told_by_the_method;
+  const auto weights = find_marked_weights(copy, config, told_by_the_method);
+  std::unordered_set<const Weight*> recurrences;
+  Estimate out;
+  double integer = 0;
+  for (const Weight& weight : weights) {
+    if (recurrences.contains(&weight)) continue;
+    const Weight* recurrence = find_recurrence(weights, weight);
+    if (recurrence) recurrences.insert(recurrence);
+    const FormatQuery query{weight, recurrence, shapes, multiplies_bytes(copy, config)};
+    const double stored = format_ns(query, Format::kInt8);
+    out.weight_only_ns += stored;
+    out.dynamic_ns += has_dynamic_format(query) ? format_ns(query, Format::kDynamic) : stored;
+    if (!has_dynamic_format(query)) continue;
+    for (const WeightReader& reader : weight.readers) {
+      integer += static_cast<double>(model::node_macs(*reader.node, shapes).value_or(0));
+    }
   }
-  return total > 0 ? matmul / total : 0;
+  const auto total = static_cast<double>(model::inspect(model, shapes).macs);
+  out.integer_share = total > 0 ? integer / total : 0;
+  return out;
 }
 
 /// For the smallest file: 4 bits first, as far as the accuracy limit lets them pass.
@@ -41,20 +65,26 @@ void choose_static(Plan& plan, std::string_view requested) {
        fmt::format("{} -> there is calibration data, and convolutions to use it for", requested)});
 }
 
-void choose(Plan& plan, std::string_view requested, double share) {
-  const bool dynamic = share >= kDominantShare;
-  plan.methods.emplace_back(dynamic ? "dynamic" : "weight_only");
-  if (plan.methods.size() > 1) return;
-  const std::string why = fmt::format(
-      "products with constant matrices are {:.0f} % of the multiplications", share * 100);
-  plan.decisions.push_back(
-      {"choose", plan.methods.front(), fmt::format("{} -> {}", requested, why)});
-  plan.decisions.push_back(
-      {"reject", dynamic ? "weight_only" : "dynamic",
-       dynamic ? why + ", which integer arithmetic speeds up"
-               : why + "; integer convolution with run-time ranges is slower than float"});
-  plan.decisions.push_back(
-      {"reject", "int4", "rounding to 4 bits costs more accuracy than int8; ask for it by name"});
+/// The faster of the two by estimate, then the other.
+void choose_faster(Plan& plan, std::string_view requested, const Estimate& estimate) {
+  const bool dynamic = estimate.dynamic_ns < estimate.weight_only_ns;
+  const char* winner = dynamic ? "dynamic" : "weight_only";
+  const char* loser = dynamic ? "weight_only" : "dynamic";
+  if (plan.methods.empty()) {
+    const std::string why = fmt::format(
+        "matrices and LSTMs with constant weights are {:.0f} % of the multiplications; the "
+        "weights' "
+        "operators are estimated to take {:.0f} us with integer products of ranges found at run "
+        "time, {:.0f} us with integer weights alone",
+        estimate.integer_share * 100, estimate.dynamic_ns / 1000, estimate.weight_only_ns / 1000);
+    plan.decisions.push_back({"choose", winner, fmt::format("{} -> {}", requested, why)});
+    plan.decisions.push_back(
+        {"reject", loser,
+         dynamic ? "it is estimated to be slower" : "nothing in the model gains by it"});
+    plan.decisions.push_back(
+        {"reject", "int4", "rounding to 4 bits costs more accuracy than int8; ask for it by name"});
+  }
+  plan.methods.emplace_back(winner);
 }
 
 void add_once(std::vector<std::string>& methods, std::string_view name) {
@@ -77,13 +107,15 @@ Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
                  "application will give, or use dynamic, weight_only, int8 or int4");
   }
   if (requested == "auto" || requested == "int8") {
-    const double share = matmul_share(model::inspect(model, shapes));
-    if (requested == "auto" && config.objective == "size" && share > 0) {
+    const Estimate known = estimate(model, shapes, config);
+    if (requested == "auto" && config.objective == "size" && known.integer_share > 0) {
       choose_smallest(plan);
     } else {
-      if (has_calibration_data && share < kAlmostAll) choose_static(plan, requested);
-      choose(plan, requested, share);
+      if (has_calibration_data && known.integer_share < kAlmostAll) choose_static(plan, requested);
+      choose_faster(plan, requested, known);
     }
+    // What the first choice loses may be too much; not every layer is to blame.
+    if (requested == "auto") plan.methods.insert(plan.methods.begin() + 1, "mixed");
   } else {
     plan.methods.emplace_back(WATTWISE_TRY(find_method(requested))->name);
     // Where ranges for the whole run do not pay, those of every run may.

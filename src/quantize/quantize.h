@@ -26,6 +26,8 @@ struct MethodContext {
   QuantizationConfig config = {};
   const CalibrationData* calibration = nullptr;  ///< for methods that need it
   std::optional<int64_t> opset = {};             ///< no method may leave this operator set
+  /// Inputs to measure errors on; made up where the caller gave none.
+  const CalibrationData* samples = nullptr;
 };
 
 /// What a method did to the model.
@@ -53,8 +55,7 @@ struct MethodRow {
 /// Methods that this build can do. `auto` and `int8` are choices among them: see plan().
 std::span<const MethodRow> method_table();
 
-/// The row of `name`; kInvalidArgument or kUnsupported (a method of the contract that is not built
-/// yet) names what can be used instead.
+/// The row of `name`; kInvalidArgument names what can be used instead.
 Result<const MethodRow*> find_method(std::string_view name);
 
 /// The methods to try, best first, for a requested one; with the reasons.
@@ -69,8 +70,9 @@ struct PlanRequest {
   bool has_calibration_data;
 };
 
-/// `auto` and `int8` become dynamic where matrix products dominate the multiplications, else
-/// weight-only; the configured fallback and "none" follow.
+/// `auto` and `int8` become static where there is calibration data and convolutions to use it for,
+/// then dynamic or weight-only, whichever is estimated to be faster; the configured fallback and
+/// "none" follow. `auto` tries mixed once its first choice has failed.
 Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
                   const PlanRequest& request);
 

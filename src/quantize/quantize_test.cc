@@ -125,14 +125,13 @@ TEST(Kernels, Int4KeepsEveryWeightWithinAStep) {
   EXPECT_GT(weight_sqnr_db(weights, q, 3, 32), 18);
 }
 
-TEST(Plan, RefusesWhatThisVersionLacksAndSaysWhatToUse) {
+TEST(Plan, RefusesWhatCannotWorkAndSaysWhatToUse) {
   const auto model = text_like();
   const auto message = [&](const char* method) {
     const auto refused = plan(model, {}, {method, {}, false});
     return refused ? std::string("accepted") : refused.error().message();
   };
   EXPECT_NE(message("static").find("calibration data"), std::string::npos);
-  EXPECT_NE(message("mixed").find("use one of"), std::string::npos);
   EXPECT_NE(message("dynamc").find("Did you mean \"dynamic\"?"), std::string::npos);
 }
 
@@ -149,6 +148,17 @@ TEST(Plan, MatrixModelsGoDynamicOthersWeightOnly) {
   const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
   EXPECT_EQ(plan(model, *shapes, {"auto", smallest, false})->methods.front(), "int4");
   EXPECT_EQ(first(image_like()), "weight_only");
+}
+
+TEST(Plan, AutoCountsRecurrentLayersAndTriesMixedNext) {
+  const auto methods = [&](const model::Model& model) {
+    const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
+    EXPECT_TRUE(shapes.has_value());
+    return plan(model, *shapes, {"auto", {}, false})->methods;
+  };
+  const std::vector<std::string> expected = {"dynamic", "mixed", "weight_only", "none"};
+  EXPECT_EQ(methods(model::speech_like()), expected);
+  EXPECT_EQ(methods(image_like()), (std::vector<std::string>{"weight_only", "mixed", "none"}));
 }
 
 }  // namespace

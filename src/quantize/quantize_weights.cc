@@ -4,10 +4,15 @@
 #include <algorithm>
 #include <array>
 
+#include "quantize/diagnose.h"
 #include "quantize/store_half.h"
+#include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
 namespace {
+
+/// What 8 bits keep of weights without outliers is well above it.
+constexpr double kPoorDb = 35;
 
 constexpr std::array<std::string_view, 3> kRecurrent = {"LSTM", "GRU", "RNN"};
 
@@ -39,16 +44,14 @@ void note_shares(std::vector<Weight>& weights) {
   }
 }
 
-/// The other weight of the LSTM that alone reads this one as its input weight; null if this is none
-/// such or the other has readers beside it.
-const Weight* find_recurrence(const std::vector<Weight>& weights, const Weight& weight) {
-  if (weight.readers.size() != 1 || !weight.only_read_by("LSTM", 1)) return nullptr;
-  const auto it = std::find_if(weights.begin(), weights.end(), [&](const Weight& other) {
-    return other.readers.size() == 1 && other.readers[0].node == weight.readers[0].node &&
-           other.readers[0].slot == 2;
-  });
-  return it == weights.end() || weight.readers[0].node->int_or("layout", 0) != 0 ? nullptr : &*it;
-}
+/// Where the work on all weights stands.
+struct WeightWork {
+  const std::vector<Weight>& weights;
+  const MethodOf& method_of;
+  ModelEdits& edits;
+  MethodOutcome& outcome;
+  std::unordered_set<const Weight*> done;
+};
 
 }  // namespace
 
@@ -60,40 +63,106 @@ void count_applied(MethodOutcome& outcome, std::string_view name, size_t count) 
   it->node_count += static_cast<int64_t>(count);
 }
 
-Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext& context,
-                                       const WeightMethod& method) {
-  MethodOutcome outcome;
-  std::vector<Weight> weights = find_weights(model, outcome.decisions);
+std::vector<Weight> find_marked_weights(model::Model& model, const QuantizationConfig& config,
+                                        std::vector<Decision>& decisions) {
+  std::vector<Weight> weights = find_weights(model, decisions);
   mark_recurrent(weights);
   note_shares(weights);
   for (Weight& weight : weights) {
-    if (context.config.weight_only_arithmetic == "float") weight.fine_scales = true;
-    weight.range = weight_range(context.config);
+    if (config.weight_only_arithmetic == "float") weight.fine_scales = true;
+    weight.range = weight_range(config);
   }
+  return weights;
+}
+
+const Weight* find_recurrence(const std::vector<Weight>& weights, const Weight& weight) {
+  if (weight.readers.size() != 1 || !weight.only_read_by("LSTM", 1)) return nullptr;
+  const auto it = std::find_if(weights.begin(), weights.end(), [&](const Weight& other) {
+    return other.readers.size() == 1 && other.readers[0].node == weight.readers[0].node &&
+           other.readers[0].slot == 2;
+  });
+  return it == weights.end() || weight.readers[0].node->int_or("layout", 0) != 0 ? nullptr : &*it;
+}
+
+namespace {
+
+/// A weight that nothing is done to.
+LayerQuantization keep_float(const Weight& weight) {
+  return {layer_name(weight), weight.name, "float", static_cast<int64_t>(weight.values().size()),
+          decibels(1, 0)};
+}
+
+/// Names what hurts layers whose weights lost much.
+void diagnose(const std::vector<Weight>& weights, std::vector<LayerQuantization>& layers) {
+  for (LayerQuantization& layer : layers) {
+    if (layer.weight_sqnr_db > kPoorDb) continue;
+    const auto it = std::find_if(weights.begin(), weights.end(),
+                                 [&](const Weight& weight) { return weight.name == layer.weight; });
+    if (it != weights.end()) layer.hurt_by = find_outlier_channel(*it);
+  }
+}
+
+/// What one weight becomes; with it the recurrence of its LSTM, which is told to `done`.
+LayerQuantization quantize_weight(size_t index, WeightWork& work) {
+  const Weight& weight = work.weights[index];
+  const WeightMethod* method = work.method_of(index);
+  if (!method) return keep_float(weight);
+  const Weight* recurrence =
+      method->quantize_lstm ? find_recurrence(work.weights, weight) : nullptr;
+  if (!recurrence) return method->quantize_one(weight, work.edits, work.outcome);
+  work.done.insert(recurrence);
+  return method->quantize_lstm(weight, *recurrence, work.edits, work.outcome);
+}
+
+/// Hands the matrices whose inputs calibration can see to those methods that use that.
+Result<void> quantize_groups(const model::Model& model, const MethodContext& context,
+                             WeightWork& work) {
+  const auto method = [&](const Weight* weight) {
+    return work.method_of(static_cast<size_t>(weight - work.weights.data()));
+  };
+  auto groups = group_matrices(model, work.weights, work.outcome.decisions);
+  for (MatrixGroup& group : groups) {
+    std::erase_if(group.weights, [&](const Weight* weight) {
+      return !method(weight) || !method(weight)->quantize_group;
+    });
+  }
+  std::erase_if(groups, [](const MatrixGroup& group) { return group.weights.empty(); });
+  const auto visit = [&](const MatrixGroup& group, const InputStatistics& statistics) {
+    for (const Weight* weight : group.weights) {
+      method(weight)->quantize_group({group.input, {weight}}, statistics, work.edits, work.outcome);
+    }
+  };
+  work.done = WATTWISE_TRY(visit_with_grams(model, groups, context, visit));
+  return {};
+}
+
+}  // namespace
+
+Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext& context,
+                                       const WeightMethod& method) {
+  return quantize_each(model, context, [&](size_t) { return &method; });
+}
+
+Result<MethodOutcome> quantize_each(model::Model& model, const MethodContext& context,
+                                    const MethodOf& method_of) {
+  MethodOutcome outcome;
+  const auto weights = find_marked_weights(model, context.config, outcome.decisions);
   ModelEdits edits(model);
-  std::unordered_set<const Weight*> done;
-  if (context.calibration && method.quantize_group) {
-    const auto quantize = [&](const MatrixGroup& group, const InputStatistics& statistics) {
-      method.quantize_group(group, statistics, edits, outcome);
-    };
-    const auto groups = group_matrices(model, weights, outcome.decisions);
-    done = WATTWISE_TRY(visit_with_grams(model, groups, context, quantize));
+  WeightWork work{weights, method_of, edits, outcome, {}};
+  if (context.calibration) {
+    WATTWISE_TRY(quantize_groups(model, context, work));
   }
   for (size_t i = 0; i < weights.size(); ++i) {
     WATTWISE_TRY(
         report_progress(context.progress, "quantizing weights",
                         0.3 + 0.3 * static_cast<double>(i) / static_cast<double>(weights.size())));
-    if (done.contains(&weights[i])) continue;
-    const Weight* recurrence =
-        method.quantize_lstm ? find_recurrence(weights, weights[i]) : nullptr;
-    if (recurrence) done.insert(recurrence);
-    outcome.layers.push_back(recurrence
-                                 ? method.quantize_lstm(weights[i], *recurrence, edits, outcome)
-                                 : method.quantize_one(weights[i], edits, outcome));
+    if (work.done.contains(&weights[i])) continue;
+    outcome.layers.push_back(quantize_weight(i, work));
     if (!model.store) continue;
     WATTWISE_TRY(model.store->status());
     model.store->release_all();
   }
+  diagnose(weights, outcome.layers);
   const size_t vectors = weights.empty() ? 0 : store_half_vectors(model, edits);
   if (vectors > 0) count_applied(outcome, "fp16_stored_vectors", vectors);
   edits.apply();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include "quantize/matrix_groups.h"
 #include "quantize/weights.h"
 
@@ -24,6 +26,21 @@ struct WeightMethod {
 /// the edits.
 Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext& context,
                                        const WeightMethod& method);
+
+/// The same with a method for each weight, by its index in find_marked_weights(); null leaves it in
+/// float. Both weights of an LSTM go by the first one's.
+using MethodOf = std::function<const WeightMethod*(size_t index)>;
+Result<MethodOutcome> quantize_each(model::Model& model, const MethodContext& context,
+                                    const MethodOf& method_of);
+
+/// find_weights(), with what methods should know of them: which are delicate, and which are worth
+/// fine scales.
+std::vector<Weight> find_marked_weights(model::Model& model, const QuantizationConfig& config,
+                                        std::vector<Decision>& decisions);
+
+/// The other weight of the LSTM that alone reads this one as its input weight; null if this is none
+/// such or the other has readers beside it.
+const Weight* find_recurrence(const std::vector<Weight>& weights, const Weight& weight);
 
 /// Adds `count` to the entry of this name.
 void count_applied(MethodOutcome& outcome, std::string_view name, size_t count);

@@ -104,6 +104,22 @@ Tensor tensor_of(std::vector<int64_t> shape, const Int8Weights& quantized) {
 
 }  // namespace
 
+std::vector<float> int8_errors(const Weight& weight) {
+  const PartedLayout rows{1, {1, weight.dim(0), weight.values().size() / weight.dim(0)}};
+  const auto [form, fitted] =
+      is_embedding(weight) ? Fitting{{rows, {}, {}}, fit_int8(weight.values(), rows)} : fit(weight);
+  const ChannelLayout& layout = form.layout.channels;
+  const Floats values = weight.values();
+  std::vector<float> errors(values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const size_t line = i / layout.inner;
+    const size_t part = line / (layout.channels * layout.outer);
+    const float scale = fitted.quantized.scales[part * layout.channels + line % layout.channels];
+    errors[i] = scale * fitted.quantized.values[i] - values[i];
+  }
+  return errors;
+}
+
 bool is_matrix(const Weight& weight) {
   return weight.rank() == 2 && weight.only_read_by("MatMul", 1);
 }

@@ -20,6 +20,9 @@ LayerQuantization store_weight(const Weight& weight, ModelEdits& edits, MethodOu
 LayerQuantization store_int8_rows(const Weight& weight, ModelEdits& edits);
 bool is_embedding(const Weight& weight);
 
+/// What these two store, minus the weight.
+std::vector<float> int8_errors(const Weight& weight);
+
 /// True if only `MatMul` reads the weight, on its right side, and it is a matrix.
 bool is_matrix(const Weight& weight);
 

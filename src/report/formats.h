@@ -28,4 +28,7 @@ struct MetricRow {
 /// The model's figures in the order of data/metrics.json.
 std::vector<MetricRow> metric_rows(const ModelReport& model, const Json& metrics);
 
+/// "conv1 (int8 per channel): 12.3 % of the error; hurt by ...; ..."
+std::string describe_layer(const LayerQuantization& layer);
+
 }  // namespace wattwise::report

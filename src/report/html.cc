@@ -45,7 +45,12 @@ std::string model_section(const ModelReport& model, const Json& metrics) {
   for (const auto& item : model.optimizations_applied) {
     out += fmt::format("<li>{} ({} nodes)</li>", escape_markup(item.name), item.node_count);
   }
-  return out + (model.optimizations_applied.empty() ? "" : "</ul>") + "</section>\n";
+  if (!model.optimizations_applied.empty()) out += "</ul>";
+  if (!model.layers.empty()) out += "<p>Layers:</p><ul>";
+  for (const auto& layer : model.layers) {
+    out += fmt::format("<li>{}</li>", escape_markup(describe_layer(layer)));
+  }
+  return out + (model.layers.empty() ? "" : "</ul>") + "</section>\n";
 }
 
 }  // namespace

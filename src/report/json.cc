@@ -16,6 +16,20 @@ std::string_view origin_name(Origin origin) {
   return origin == Origin::kEstimated ? "estimated" : "absent";
 }
 
+Json layers_json(const std::vector<LayerQuantization>& layers) {
+  Json out = Json::array();
+  for (const LayerQuantization& layer : layers) {
+    out.push_back({{"layer", layer.layer},
+                   {"weight", layer.weight},
+                   {"precision", layer.precision},
+                   {"hurt_by", layer.hurt_by},
+                   {"estimated_error_percent", number(layer.estimated_error_percent)},
+                   {"measured_error_percent", number(layer.measured_error_percent)},
+                   {"action", layer.action}});
+  }
+  return out;
+}
+
 Json model_json(const ModelReport& model) {
   Json out = {
       {"model_type", model.model_type},
@@ -29,6 +43,7 @@ Json model_json(const ModelReport& model) {
     applied.push_back({{"name", item.name}, {"node_count", item.node_count}});
   }
   out["optimizations_applied"] = applied;
+  out["layers"] = layers_json(model.layers);
   Json provenance = Json::object();
   for (const auto& [id, figure] : model.figures) {
     out[id] = number(figure.value);

@@ -54,6 +54,12 @@ std::string model_section(const ModelReport& model, const Json& metrics) {
       out += fmt::format("- {} ({} nodes)\n", escaped(item.name), item.node_count);
     }
   }
+  if (!model.layers.empty()) {
+    out += "\nLayers:\n\n";
+    for (const auto& layer : model.layers) {
+      out += fmt::format("- {}\n", escaped(describe_layer(layer)));
+    }
+  }
   return out + "\n";
 }
 

@@ -29,6 +29,19 @@ Result<std::string> render(const ReportData& data, std::string_view format, cons
                                                         format, suggestion(format, known)));
 }
 
+std::string describe_layer(const LayerQuantization& layer) {
+  std::string out = fmt::format("{} ({})", layer.layer, layer.precision);
+  if (layer.measured_error_percent) {
+    out += fmt::format(": {:.2f} % of the outputs' error", *layer.measured_error_percent);
+  } else if (layer.estimated_error_percent) {
+    out +=
+        fmt::format(": estimated {:.2f} % of the outputs' error", *layer.estimated_error_percent);
+  }
+  if (!layer.hurt_by.empty()) out += "; hurt by " + layer.hurt_by;
+  if (!layer.action.empty()) out += "; " + layer.action;
+  return out;
+}
+
 std::vector<MetricRow> metric_rows(const ModelReport& model, const Json& metrics) {
   std::vector<MetricRow> rows;
   for (const Json& metric : metrics.value("metrics", Json::array())) {

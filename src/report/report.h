@@ -30,6 +30,7 @@ struct ModelReport {
   std::string quantization_method;
   std::vector<AppliedOptimization> optimizations_applied;
   std::vector<Decision> decisions;
+  std::vector<LayerQuantization> layers;  ///< of which something is told, the worst first
 };
 
 /// All facts of a report; every format shows the same.

@@ -33,6 +33,8 @@ ReportData sample() {
   model.figures["power_consumption_mw"] = Figure::estimated(120, 80, 300, "device file x");
   model.figures["latency_ms"] = Figure::absent("never run");
   model.figures["size_reduction_ratio"] = Figure::measured(1.1, "file sizes");
+  model.layers.push_back({"first", "w", "int8 per channel", 64, 40, "outlier channel 3 of 8", 12.5,
+                          18.25, "kept in 16 bits"});
   data.models.push_back(model);
   data.recommendations = recommend(data);
   return data;
@@ -42,8 +44,9 @@ TEST(Report, EveryFormatCarriesTheSameFacts) {
   for (const FormatRow& format : format_table()) {
     const auto text = render(sample(), format.name, metrics());
     ASSERT_TRUE(text.has_value());
-    for (const char* fact : {"ANDROID", "BALANCED", "2023-11-14T22:13:20Z", "120", "never run",
-                             "device file x", "15", "became only 1.10 times smaller"}) {
+    for (const char* fact :
+         {"ANDROID", "BALANCED", "2023-11-14T22:13:20Z", "120", "never run", "device file x", "15",
+          "became only 1.10 times smaller", "18.25", "outlier channel 3 of 8", "kept in 16 bits"}) {
       EXPECT_NE(text->find(fact), std::string::npos) << format.name << " lacks " << fact;
     }
   }

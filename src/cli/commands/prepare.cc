@@ -88,8 +88,9 @@ std::string describe(const PrepareResult& result, bool explain) {
   lines.add("took", fmt::format("{:.2f} s{}", result.preparation_time_seconds,
                                 is_reused(result) ? ": prepared before, from the cache" : ""));
   std::string text = lines.to_string();
-  if (explain) text += "decisions\n" + show_decisions(result.decisions);
-  return text;
+  if (!explain) return text;
+  if (!result.layers.empty()) text += "layers\n" + show_layers(result.layers);
+  return text + "decisions\n" + show_decisions(result.decisions);
 }
 
 Result<Output> run(const Arguments& arguments, Invocation& invocation) {
@@ -117,7 +118,7 @@ Action declare_prepare(CLI::App& command) {
   command.add_option("--model-type", arguments->prepare.model_type,
                      "text, vision, audio or llm; inferred if left out");
   command.add_option("--quantization-method", arguments->prepare.quantization_method,
-                     "auto, none, fp16, dynamic, static, weight_only, int8 or int4");
+                     "auto, none, fp16, dynamic, static, weight_only, int8, int4 or mixed");
   command.add_option("--calibration-data", arguments->prepare.calibration_data.path,
                      "real inputs: a folder, a text file with one a line, or an array file");
   add_evaluation_options(command, arguments->evaluation);

@@ -135,11 +135,12 @@ void append(MethodOutcome& to, const MethodOutcome& from) {
 
 }  // namespace
 
+const WeightMethod kDynamicWeights = {"dynamic", quantize_one, quantize_lstm, round_group};
+
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
   MethodOutcome smoothed;
   if (context.calibration) smoothed = WATTWISE_TRY(smooth_inputs(model, context));
-  auto outcome = WATTWISE_TRY(
-      quantize_weights(model, context, {"dynamic", quantize_one, quantize_lstm, round_group}));
+  auto outcome = WATTWISE_TRY(quantize_weights(model, context, kDynamicWeights));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
   append(outcome, smoothed);
   return outcome;

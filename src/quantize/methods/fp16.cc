@@ -28,8 +28,10 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
 
 }  // namespace
 
+const WeightMethod kHalfWeights = {"fp16", quantize_one};
+
 Result<MethodOutcome> run_fp16(model::Model& model, const MethodContext& context) {
-  return quantize_weights(model, context, {"fp16", quantize_one});
+  return quantize_weights(model, context, kHalfWeights);
 }
 
 }  // namespace wattwise::quantize

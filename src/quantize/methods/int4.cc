@@ -172,6 +172,10 @@ void append(MethodOutcome& to, const MethodOutcome& from) {
 
 }  // namespace
 
+const WeightMethod kInt4Weights = {"int4", quantize_one<false>, nullptr, round_group<false>};
+static const WeightMethod kIntegerInt4Weights = {"int4", quantize_one<true>, nullptr,
+                                                 round_group<true>};
+
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context) {
   const bool in_integers = context.config.int4_arithmetic != "float";
   MethodOutcome before;
@@ -179,10 +183,8 @@ Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context
   if (in_integers && context.calibration) {
     append(before, WATTWISE_TRY(smooth_inputs(model, context)));
   }
-  const WeightMethod method =
-      in_integers ? WeightMethod{"int4", quantize_one<true>, nullptr, round_group<true>}
-                  : WeightMethod{"int4", quantize_one<false>, nullptr, round_group<false>};
-  auto outcome = WATTWISE_TRY(quantize_weights(model, context, method));
+  auto outcome = WATTWISE_TRY(
+      quantize_weights(model, context, in_integers ? kIntegerInt4Weights : kInt4Weights));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
   append(outcome, before);
   return outcome;

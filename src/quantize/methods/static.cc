@@ -128,15 +128,20 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
 
 }  // namespace
 
+Result<MethodOutcome> quantize_operators(model::Model& model, const MethodContext& context) {
+  MethodOutcome outcome;
+  WATTWISE_TRY(reach_opset(model, {kOpset, "scales per channel"}, context, outcome));
+  WATTWISE_TRY(quantize_activations(model, context, outcome));
+  return outcome;
+}
+
 Result<MethodOutcome> run_static(model::Model& model, const MethodContext& context) {
   if (!context.calibration) {
     return Error(
         ErrorCode::kInvalidArgument,
         "static quantization needs calibration data: inputs like those of the application");
   }
-  MethodOutcome outcome;
-  WATTWISE_TRY(reach_opset(model, {kOpset, "scales per channel"}, context, outcome));
-  WATTWISE_TRY(quantize_activations(model, context, outcome));
+  MethodOutcome outcome = WATTWISE_TRY(quantize_operators(model, context));
   if (outcome.layers.empty()) return outcome;
   MethodOutcome rest = WATTWISE_TRY(run_dynamic(model, context));
   // What was made above is no float any more; that is no news.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 
 #include "core/text.h"
@@ -20,7 +19,7 @@ constexpr std::array kMethods = {
     MethodRow{
         "dynamic", "int8 weights, activations quantized at run time",
         "int8 weights per column, symmetric, pairs limited for 16-bit sums; uint8 activations",
-        kDynamic, 8, false, 5e-3, run_dynamic},
+        kDynamicInt8, 8, false, 5e-3, run_dynamic},
     MethodRow{
         "static", "int8 weights and activations, ranges from calibration data",
         "int8 weights per channel, symmetric, pairs limited for 16-bit sums; uint8 activations "
@@ -29,11 +28,11 @@ constexpr std::array kMethods = {
     MethodRow{"int4", "4-bit block weights, multiplied as int8 or as they are",
               "4-bit weights in blocks: of 16 per column, symmetric, unpacked to int8 within the "
               "pair limit; of 32, asymmetric, elsewhere",
-              kInt4, 4, false, 2e-2, run_int4},
+              kInt4Prefix, 4, false, 2e-2, run_int4},
+    MethodRow{"mixed", "a format for each layer, within the accuracy limit",
+              "float, 16-bit, int8 or 4-bit blocks for each weight, by what it does to the outputs",
+              "", 8, false, 5e-3, run_mixed},
 };
-
-/// Methods of the configuration that this version does not have.
-constexpr std::array<std::string_view, 1> kAbsent = {"mixed"};
 
 }  // namespace
 
@@ -44,11 +43,6 @@ Result<const MethodRow*> find_method(std::string_view name) {
   for (const MethodRow& row : kMethods) {
     if (row.name == name) return &row;
     known.emplace_back(row.name);
-  }
-  if (std::find(kAbsent.begin(), kAbsent.end(), name) != kAbsent.end()) {
-    return Error(ErrorCode::kUnsupported,
-                 fmt::format("this version has no method \"{}\"; use one of {}", name,
-                             fmt::join(known, ", ")));
   }
   return Error(ErrorCode::kInvalidArgument, fmt::format("quantization method \"{}\" is unknown.{}",
                                                         name, suggestion(name, known)));

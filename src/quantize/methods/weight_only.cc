@@ -133,14 +133,24 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
   return store_weight(weight, edits, outcome);
 }
 
+constexpr WeightMethod kInIntegers = {"weight_only", quantize_one<true>};
+constexpr WeightMethod kInFloat = {"weight_only", quantize_one<false>};
+
 }  // namespace
 
+bool multiplies_bytes(const model::Model& model, const QuantizationConfig& config) {
+  return config.weight_only_arithmetic == "integer" && model.opset("") >= kFirstWithExpand;
+}
+
+const WeightMethod& weight_only_weights(const model::Model& model,
+                                        const QuantizationConfig& config) {
+  return multiplies_bytes(model, config) ? kInIntegers : kInFloat;
+}
+
 Result<MethodOutcome> run_weight_only(model::Model& model, const MethodContext& context) {
-  const bool in_integers =
-      context.config.weight_only_arithmetic == "integer" && model.opset("") >= kFirstWithExpand;
-  const WeightMethod method = {"weight_only",
-                               in_integers ? quantize_one<true> : quantize_one<false>};
-  MethodOutcome outcome = WATTWISE_TRY(quantize_weights(model, context, method));
+  const bool in_integers = multiplies_bytes(model, context.config);
+  MethodOutcome outcome =
+      WATTWISE_TRY(quantize_weights(model, context, weight_only_weights(model, context.config)));
   outcome.decisions.push_back(
       {"compute", "weight_only",
        in_integers ? "matrices multiply in integers, the rest in float"

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/formats.h"
+
+#include <array>
+#include <optional>
+
+#include "core/half.h"
+#include "model/node_macs.h"
+#include "quantize/rounding_grids.h"
+#include "quantize/store_half.h"
+#include "quantize/store_int8.h"
+
+namespace wattwise::quantize {
+namespace {
+
+constexpr size_t kInt4Block = 32;
+/// A 4-bit weight with its share of a float scale and a zero point.
+constexpr double kInt4Bytes = 0.5 + (4 + 0.5) / static_cast<double>(kInt4Block);
+/// An 8-bit weight with about its share of scales.
+constexpr double kInt8Bytes = 1.03;
+/// Inputs rounded in blocks of 64, each with a range of its own, lose about a tenth of what they
+/// lose by one range.
+constexpr double kBlockInputs = 0.1;
+
+/// ns of a multiplication, of a byte that is read at run time, and of a call, on one core with
+/// AVX-512 and VNNI, from profiles of transformer layers and LSTM steps in ONNX Runtime 1.32. Only
+/// ratios decide anything.
+struct Speed {
+  double multiplication;
+  double byte;
+  double call;
+  double bytes_at_run;  ///< of a weight
+};
+
+Speed speed_of(Format format, bool multiplies_bytes) {
+  constexpr Speed kFloat = {0.0085, 0.02, 1500, 4};
+  if (format == Format::kDynamic) return {0.0030, 0.02, 2500, 1};
+  if (format == Format::kInt4) return {0.0070, 0.02, 2500, 0.6};
+  if (format == Format::kInt8 && multiplies_bytes) return {0.0062, 0.02, 2500, 1};
+  return kFloat;
+}
+
+double sum_of_squares(const std::vector<float>& values) {
+  double sum = 0;
+  for (const double value : values) sum += value * value;
+  return sum;
+}
+
+std::vector<float> half_errors(const Weight& weight) {
+  const Floats values = weight.values();
+  std::vector<float> errors(values.size());
+  for (size_t i = 0; i < errors.size(); ++i) errors[i] = to_float(to_half(values[i])) - values[i];
+  return errors;
+}
+
+std::vector<float> pair_errors(const Weight& weight) {
+  const Floats values = weight.values();
+  const size_t columns = weight.dim(1);
+  const Int8Weights pairs = quantize_int8_pairs(values, weight.dim(0), columns);
+  std::vector<float> errors(values.size());
+  for (size_t i = 0; i < errors.size(); ++i) {
+    errors[i] = pairs.scales[i % columns] * pairs.values[i] - values[i];
+  }
+  return errors;
+}
+
+std::vector<float> int4_errors(const Weight& weight) {
+  const Floats values = weight.values();
+  const size_t columns = weight.dim(1);
+  const RoundingGrid grid = int4_grid(values, weight.dim(0), columns, kInt4Block).grid;
+  const std::vector<int8_t> rounded = round_to_nearest(values, grid);
+  std::vector<float> errors(values.size());
+  for (size_t i = 0; i < errors.size(); ++i) {
+    const size_t group = i / columns / grid.rows_per_group;
+    errors[i] = grid.steps[group * columns + i % columns] * rounded[i] - values[i];
+  }
+  return errors;
+}
+
+double count_elements(const FormatQuery& query) {
+  const size_t recurrent = query.recurrence ? query.recurrence->values().size() : 0;
+  return static_cast<double>(query.weight.values().size() + recurrent);
+}
+
+/// A matrix is asked for its result: what it reads may be a value that shapes do not tell of.
+std::optional<double> count_multiplications(const FormatQuery& query, const model::Node& node) {
+  if (!is_matrix(query.weight)) return model::node_macs(node, query.shapes);
+  const auto it = query.shapes.find(node.outputs[0]);
+  if (it == query.shapes.end()) return std::nullopt;
+  double product = static_cast<double>(query.weight.dim(0));
+  for (const int64_t size : it->second.shape) product *= static_cast<double>(size);
+  return product > 0 ? std::optional(product) : std::nullopt;
+}
+
+FormatOption make_option(const FormatQuery& query, Format format) {
+  constexpr std::array kBytes = {4.0, 2.0, kInt8Bytes, kInt8Bytes, kInt4Bytes};
+  FormatOption option{format, kBytes.at(static_cast<size_t>(format)) * count_elements(query),
+                      format_ns(query, format)};
+  option.noise = sum_of_squares(format_errors(query.weight, format));
+  if (query.recurrence) option.noise += sum_of_squares(format_errors(*query.recurrence, format));
+  const bool in_blocks =
+      format == Format::kInt4 ||
+      (format == Format::kInt8 && query.multiplies_bytes && is_matrix(query.weight));
+  option.input_share = format == Format::kDynamic ? 1 : in_blocks ? kBlockInputs : 0;
+  return option;
+}
+
+}  // namespace
+
+std::string_view format_name(Format format) {
+  constexpr std::array<std::string_view, 5> kNames = {"float", "fp16", "int8 weights",
+                                                      "int8 dynamic", "int4"};
+  return kNames.at(static_cast<size_t>(format));
+}
+
+std::vector<float> format_errors(const Weight& weight, Format format) {
+  const bool matrix = is_matrix(weight);
+  if (format == Format::kFloat) return std::vector<float>(weight.values().size());
+  if (format == Format::kHalf) return half_errors(weight);
+  if (format == Format::kDynamic && matrix) return pair_errors(weight);
+  if (format == Format::kInt4 && matrix) return int4_errors(weight);
+  return int8_errors(weight);
+}
+
+double format_ns(const FormatQuery& query, Format format) {
+  if (is_embedding(query.weight)) return 0;
+  const double elements = count_elements(query);
+  const Speed speed = speed_of(format, query.multiplies_bytes && is_matrix(query.weight));
+  double ns = speed.byte * speed.bytes_at_run * elements;
+  for (const WeightReader& reader : query.weight.readers) {
+    const auto count = count_multiplications(query, *reader.node);
+    ns += speed.call + speed.multiplication * count.value_or(elements);
+  }
+  return ns;
+}
+
+bool has_dynamic_format(const FormatQuery& query) {
+  return query.recurrence || is_matrix(query.weight);
+}
+
+std::vector<FormatOption> format_options(const FormatQuery& query) {
+  const auto& [weight, recurrence, shapes, in_bytes] = query;
+  std::vector<Format> formats = {Format::kFloat};
+  const bool fits = fits_half(weight) && (!recurrence || fits_half(*recurrence));
+  if (fits) formats.push_back(Format::kHalf);
+  // What the writer of 8 bits stores in 16 is no format of its own.
+  const bool is_stored = !is_embedding(weight) && !is_matrix(weight);
+  if (!(weight.is_delicate && fits && is_stored)) formats.push_back(Format::kInt8);
+  if (has_dynamic_format(query)) formats.push_back(Format::kDynamic);
+  if (is_matrix(weight)) formats.push_back(Format::kInt4);
+  std::vector<FormatOption> options;
+  for (const Format format : formats) options.push_back(make_option(query, format));
+  return options;
+}
+
+}  // namespace wattwise::quantize

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/session.h"
+#include "model/graph_edit.h"
+#include "model/test_models.h"
+#include "quantize/methods/methods.h"
+#include "quantize/mixed_plan.h"
+#include "quantize/sensitivity.h"
+
+namespace wattwise::quantize {
+namespace {
+
+using model::make_float_constant;
+using model::make_node;
+using model::make_value;
+using model::random_floats;
+
+constexpr int64_t kWidth = 64;
+const Progress kNoProgress;
+
+std::shared_ptr<engine::Runtime> runtime() {
+  auto loaded = engine::load_runtime(system_env(), {});
+  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
+  return *loaded;
+}
+
+TensorMap sample(uint32_t seed) {
+  return {{"x", make_float_tensor({1, 16, kWidth}, random_floats(16 * kWidth, seed))}};
+}
+
+CalibrationData samples(uint32_t count) {
+  return {runtime(), system_env(), [count]() -> SampleReader {
+            return [count, next = uint32_t{0}]() mutable -> Result<std::optional<TensorMap>> {
+              if (next == count) return std::optional<TensorMap>();
+              return std::optional(sample(++next));
+            };
+          }};
+}
+
+/// Two matrices side by side read x, one of whose columns is small. The second matrix makes up for
+/// that by a row of large weights, which leaves 8 bits of a column nothing for its other rows.
+model::Model two_matrices() {
+  model::Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", 17}};
+  model.graph.name = "two";
+  model.graph.inputs = {make_value("x", DataType::kFloat, {1, 16, kWidth})};
+  model.graph.outputs = {make_value("y", DataType::kFloat, {1, 16, kWidth})};
+  std::vector<float> gains(kWidth, 1);
+  gains[5] = 0.004F;
+  std::vector<float> uneven = random_floats(kWidth * kWidth, 3);
+  for (size_t i = 0; i < kWidth; ++i) uneven[5 * kWidth + i] *= 250;
+  model.graph.initializers = {
+      make_float_constant("gains", {kWidth}, gains),
+      make_float_constant("even", {kWidth, kWidth}, random_floats(kWidth * kWidth, 2)),
+      make_float_constant("uneven", {kWidth, kWidth}, uneven)};
+  model.graph.nodes = {
+      make_node("Mul", {"x", "gains"}, "g"), make_node("MatMul", {"g", "even"}, "a"),
+      make_node("MatMul", {"g", "uneven"}, "b"), make_node("Add", {"a", "b"}, "y")};
+  return model;
+}
+
+/// Three matrices in a row, and one whose result hardly counts.
+model::Model chain() {
+  model::Model model = two_matrices();
+  auto& graph = model.graph;
+  graph.initializers.clear();
+  for (const char* name : {"w0", "w1", "w2", "w3"}) {
+    auto values = random_floats(kWidth * kWidth, static_cast<uint32_t>(name[1]));
+    for (float& value : values) value *= name[1] == '3' ? 0.01F : 0.2F;
+    graph.initializers.push_back(make_float_constant(name, {kWidth, kWidth}, values));
+  }
+  graph.nodes = {make_node("MatMul", {"x", "w0"}, "a"), make_node("Tanh", {"a"}, "b"),
+                 make_node("MatMul", {"b", "w1"}, "c"), make_node("MatMul", {"c", "w2"}, "d"),
+                 make_node("MatMul", {"x", "w3"}, "e"), make_node("Add", {"d", "e"}, "y")};
+  return model;
+}
+
+const LayerQuantization* find(const MethodOutcome& outcome, const std::string& weight) {
+  for (const LayerQuantization& layer : outcome.layers) {
+    if (layer.weight == weight) return &layer;
+  }
+  return nullptr;
+}
+
+TEST(Sensitivity, LengthsOfOrthogonalVectorsAreFoundFromFewSums) {
+  constexpr size_t kUnknowns = 20;
+  constexpr size_t kRuns = 12;
+  std::vector<double> lengths(kUnknowns);
+  for (size_t u = 0; u < kUnknowns; ++u) lengths[u] = u % 5 == 0 ? 0 : static_cast<double>(u * u);
+  std::vector<float> signs = random_floats(kRuns * kUnknowns, 1);
+  for (float& sign : signs) sign = sign < 0 ? -1 : 1;
+  std::vector<double> products(kRuns * kRuns, 0);
+  for (size_t r = 0; r < kRuns; ++r) {
+    for (size_t s = 0; s < kRuns; ++s) {
+      for (size_t u = 0; u < kUnknowns; ++u) {
+        products[r * kRuns + s] += signs[r * kUnknowns + u] * signs[s * kUnknowns + u] * lengths[u];
+      }
+    }
+  }
+  const auto found = solve_signed_sums(signs, products, kRuns);
+  for (size_t u = 0; u < kUnknowns; ++u) EXPECT_NEAR(found[u], lengths[u], 2) << u;
+}
+
+TEST(Sensitivity, OfAllAtOnceIsThatOfOneAtATime) {
+  const model::Model model = chain();
+  const CalibrationData data = samples(4);
+  const auto measure = [&](std::optional<size_t> only) {
+    const Disturbance disturbance = {
+        [&](const Weight& weight, size_t index) {
+          return format_errors(weight, !only || *only == index ? Format::kInt8 : Format::kFloat);
+        },
+        [](const Weight&, size_t) { return false; }};
+    auto report = measure_sensitivity(model, disturbance, data, kNoProgress);
+    EXPECT_TRUE(report.has_value()) << report.error().to_string();
+    EXPECT_EQ(report->weights.size(), 4u);
+    return report->weights;
+  };
+  const auto together = measure(std::nullopt);
+  for (size_t i = 0; i < 3; ++i) {
+    const double alone = measure(i)[i].weight;
+    EXPECT_GT(alone, 0);
+    EXPECT_NEAR(together[i].weight / alone, 1, 0.25) << i;
+  }
+  EXPECT_LT(together[3].weight, 0.1 * together[2].weight) << "its result is small";
+}
+
+TEST(Mixed, ALayerWithAnOutlierChannelStaysHigherAndSaysWhy) {
+  const CalibrationData data = samples(3);
+  const model::ShapeTable shapes;
+  model::Model model = two_matrices();
+  MethodContext context{shapes, kNoProgress};
+  context.config.objective = "size";  // by time, matrices this small had better stay in float
+  context.samples = &data;
+  const auto outcome = run_mixed(model, context);
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+  ASSERT_TRUE(model::verify(model).has_value());
+  const auto* even = find(*outcome, "even");
+  const auto* uneven = find(*outcome, "uneven");
+  ASSERT_TRUE(even && uneven);
+  EXPECT_NE(even->precision.find("int8"), std::string::npos) << even->precision;
+  EXPECT_TRUE(uneven->precision == "float" || uneven->precision.starts_with("fp16"))
+      << uneven->precision;
+}
+
+TEST(Mixed, SharesOfTheErrorAreMeasuredAndRanked) {
+  const CalibrationData data = samples(3);
+  const model::ShapeTable shapes;
+  MethodContext context{shapes, kNoProgress};
+  context.config.objective = "size";
+  context.samples = &data;
+  const auto plan = plan_mixed(two_matrices(), context);
+  ASSERT_TRUE(plan.has_value()) << plan.error().to_string();
+  const KnapsackChoice& cheapest = plan->choices.front();
+  model::Model model = model::clone(plan->model);
+  auto outcome = write_mixed(model, *plan, cheapest, context);
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+  ASSERT_TRUE(rank_layers(*plan, cheapest, context, *outcome).has_value());
+  ASSERT_EQ(outcome->layers.size(), 2u);
+  const LayerQuantization& worst = outcome->layers.front();
+  EXPECT_EQ(worst.weight, "uneven");
+  EXPECT_NE(worst.hurt_by.find("outlier channel 5 of 64"), std::string::npos) << worst.hurt_by;
+  EXPECT_FALSE(worst.action.empty());
+  EXPECT_GT(*worst.measured_error_percent, 90);
+  EXPECT_GT(*worst.estimated_error_percent, 50);
+  EXPECT_NEAR(*worst.measured_error_percent + *outcome->layers.back().measured_error_percent, 100,
+              1e-6);
+}
+
+TEST(Mixed, CheaperChoicesMakeMoreNoiseAndNoneIsMore) {
+  const model::ShapeTable shapes;
+  const auto plan = plan_mixed(chain(), {shapes, kNoProgress});
+  ASSERT_TRUE(plan.has_value()) << plan.error().to_string();
+  ASSERT_GT(plan->choices.size(), 3u);
+  EXPECT_EQ(plan->choices.back().noise, 0) << "all of it in float";
+  for (size_t i = 1; i < plan->choices.size(); ++i) {
+    EXPECT_LT(plan->choices[i].noise, plan->choices[i - 1].noise);
+    EXPECT_GT(plan->choices[i].cost, plan->choices[i - 1].cost);
+  }
+}
+
+}  // namespace
+}  // namespace wattwise::quantize

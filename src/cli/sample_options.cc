@@ -6,14 +6,14 @@
 
 namespace wattwise::cli {
 
-void add_sample_option(CLI::App& command, SampleOptions& options) {
+void add_sample_option(Options& command, SampleOptions& options) {
   command
       .add_option("--sample", options.samples,
                   "an input to compare with: text or a file; may be repeated")
       ->allow_extra_args(false);
 }
 
-void add_fix_input_option(CLI::App& command, SampleOptions& options, const std::string& effect) {
+void add_fix_input_option(Options& command, SampleOptions& options, const std::string& effect) {
   command
       .add_option("--fix-input", options.fixed_inputs,
                   "NAME=VALUE: " + effect + "; may be repeated")
@@ -32,14 +32,14 @@ Result<std::map<std::string, std::string>> parse_fixed_inputs(const SampleOption
   return parse_assignments(options.fixed_inputs, "--fix-input");
 }
 
-void add_evaluation_options(CLI::App& command, EvaluationOptions& options) {
-  command.add_option("--evaluation", options.evaluation.data.path,
-                     "labelled inputs, on which the task metric is computed");
-  command.add_option("--metric", options.evaluation.metric,
-                     "accuracy or auroc, and :OUTPUT where several fit; found out if left out");
-  command.add_option("--metric-command", options.command,
-                     "a command that gets an .npz file of outputs and prints a number, the higher "
-                     "the better");
+void add_evaluation_options(Options& command, EvaluationOptions& options) {
+  command.add_text("--evaluation", options.evaluation.data.path,
+                   "labelled inputs, on which the task metric is computed");
+  command.add_text("--metric", options.evaluation.metric,
+                   "accuracy or auroc, and :OUTPUT where several fit; found out if left out");
+  command.add_text("--metric-command", options.command,
+                   "a command that gets an .npz file of outputs and prints a number, the higher "
+                   "the better");
 }
 
 Evaluation to_evaluation(const EvaluationOptions& options) {

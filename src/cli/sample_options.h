@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "cli/options.h"
 #include "wattwise/deployment.h"
 
 namespace wattwise::cli {
@@ -17,9 +17,9 @@ struct SampleOptions {
 };
 
 /// Declares --sample. `options` must live as long as `command`.
-void add_sample_option(CLI::App& command, SampleOptions& options);
+void add_sample_option(Options& command, SampleOptions& options);
 /// Declares --fix-input, with what it does to the model.
-void add_fix_input_option(CLI::App& command, SampleOptions& options, const std::string& effect);
+void add_fix_input_option(Options& command, SampleOptions& options, const std::string& effect);
 
 /// What the words of --sample mean.
 Result<std::vector<InferenceInputs>> parse_samples(const SampleOptions& options);
@@ -33,7 +33,7 @@ struct EvaluationOptions {
 };
 
 /// Declares --evaluation, --metric and --metric-command.
-void add_evaluation_options(CLI::App& command, EvaluationOptions& options);
+void add_evaluation_options(Options& command, EvaluationOptions& options);
 /// What they mean.
 Evaluation to_evaluation(const EvaluationOptions& options);
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "cli/options.h"
 #include "core/json.h"
 #include "wattwise/deployment.h"
 
@@ -30,21 +30,21 @@ using Action = std::function<Result<Output>(Invocation&)>;
 struct CommandRow {
   std::string_view name;
   std::string_view help;
-  Action (*declare)(CLI::App& command);
+  Action (*declare)(Options& command);
 };
 
 std::span<const CommandRow> command_table();
 
 // Each in its own file of commands/.
-Action declare_prepare(CLI::App& command);
-Action declare_optimize(CLI::App& command);
-Action declare_load(CLI::App& command);
-Action declare_inference(CLI::App& command);
-Action declare_status(CLI::App& command);
-Action declare_report(CLI::App& command);
-Action declare_inspect(CLI::App& command);
-Action declare_compare(CLI::App& command);
-Action declare_config(CLI::App& command);
-Action declare_doctor(CLI::App& command);
+Action declare_prepare(Options& command);
+Action declare_optimize(Options& command);
+Action declare_load(Options& command);
+Action declare_inference(Options& command);
+Action declare_status(Options& command);
+Action declare_report(Options& command);
+Action declare_inspect(Options& command);
+Action declare_compare(Options& command);
+Action declare_config(Options& command);
+Action declare_doctor(Options& command);
 
 }  // namespace wattwise::cli

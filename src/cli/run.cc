@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <csignal>
@@ -181,7 +182,8 @@ int run(int argc, char** argv) {
   for (const CommandRow& row : command_table()) {
     CLI::App* command = app.add_subcommand(std::string(row.name), std::string(row.help));
     command->fallthrough();
-    actions.emplace_back(command, row.declare(*command));
+    Options declared(*command);
+    actions.emplace_back(command, row.declare(declared));
   }
   try {
     app.parse(argc, argv);

@@ -7,29 +7,25 @@
 
 namespace wattwise::cli {
 
-void add_sample_option(CLI::App& command, SampleOptions& options) {
-  command
-      .add_option("--sample", options.samples,
-                  "an input to compare with: text or a file; may be repeated")
-      ->allow_extra_args(false);
+void add_sample_option(Options& command, SampleOptions& options) {
+  command.add_texts("--sample", options.samples,
+                    "an input to compare with: text or a file; may be repeated");
 }
 
-void add_fix_input_option(CLI::App& command, SampleOptions& options, const std::string& effect) {
-  command
-      .add_option("--fix-input", options.fixed_inputs,
-                  "NAME=VALUE: " + effect + "; may be repeated")
-      ->allow_extra_args(false);
+void add_fix_input_option(Options& command, SampleOptions& options, const std::string& effect) {
+  command.add_texts("--fix-input", options.fixed_inputs,
+                    "NAME=VALUE: " + effect + "; may be repeated");
 }
 
-void add_opset_option(CLI::App& command, OpsetOption& options) {
-  command.add_option("--opset", options.opset,
-                     "ONNX operator set that the result is spelled in; left out: as the model is");
+void add_opset_option(Options& command, OpsetOption& options) {
+  command.add_count("--opset", options.opset,
+                    "ONNX operator set that the result is spelled in; left out: as the model is");
 }
 
 void apply_opset(const OpsetOption& options, DeploymentOptions& deployment) {
-  if (!options.opset) return;
+  if (options.opset == 0) return;
   deployment.config_patches.emplace_back(
-      "--opset", write_json(Json{{"optimization", {{"opset", *options.opset}}}}));
+      "--opset", write_json(Json{{"optimization", {{"opset", options.opset}}}}));
 }
 
 Result<std::vector<InferenceInputs>> parse_samples(const SampleOptions& options) {
@@ -44,14 +40,14 @@ Result<std::map<std::string, std::string>> parse_fixed_inputs(const SampleOption
   return parse_assignments(options.fixed_inputs, "--fix-input");
 }
 
-void add_evaluation_options(CLI::App& command, EvaluationOptions& options) {
-  command.add_option("--evaluation", options.evaluation.data.path,
-                     "labelled inputs, on which the task metric is computed");
-  command.add_option("--metric", options.evaluation.metric,
-                     "accuracy or auroc, and :OUTPUT where several fit; found out if left out");
-  command.add_option("--metric-command", options.command,
-                     "a command that gets an .npz file of outputs and prints a number, the higher "
-                     "the better");
+void add_evaluation_options(Options& command, EvaluationOptions& options) {
+  command.add_text("--evaluation", options.evaluation.data.path,
+                   "labelled inputs, on which the task metric is computed");
+  command.add_text("--metric", options.evaluation.metric,
+                   "accuracy or auroc, and :OUTPUT where several fit; found out if left out");
+  command.add_text("--metric-command", options.command,
+                   "a command that gets an .npz file of outputs and prints a number, the higher "
+                   "the better");
 }
 
 Evaluation to_evaluation(const EvaluationOptions& options) {

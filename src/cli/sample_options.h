@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/options.h"
 #include "wattwise/deployment.h"
 
 namespace wattwise::cli {
@@ -19,16 +19,16 @@ struct SampleOptions {
 
 /// The operator set of a result.
 struct OpsetOption {
-  std::optional<int64_t> opset;
+  int64_t opset = 0;  ///< 0: as the model is
 };
 
 /// Declares --sample. `options` must live as long as `command`.
-void add_sample_option(CLI::App& command, SampleOptions& options);
+void add_sample_option(Options& command, SampleOptions& options);
 /// Declares --fix-input, with what it does to the model.
-void add_fix_input_option(CLI::App& command, SampleOptions& options, const std::string& effect);
+void add_fix_input_option(Options& command, SampleOptions& options, const std::string& effect);
 
 /// Declares --opset. `options` must live as long as `command`.
-void add_opset_option(CLI::App& command, OpsetOption& options);
+void add_opset_option(Options& command, OpsetOption& options);
 /// Makes --opset, if it was given, the last word about the setting.
 void apply_opset(const OpsetOption& options, DeploymentOptions& deployment);
 
@@ -44,7 +44,7 @@ struct EvaluationOptions {
 };
 
 /// Declares --evaluation, --metric and --metric-command.
-void add_evaluation_options(CLI::App& command, EvaluationOptions& options);
+void add_evaluation_options(Options& command, EvaluationOptions& options);
 /// What they mean.
 Evaluation to_evaluation(const EvaluationOptions& options);
 

@@ -71,15 +71,15 @@ std::string describe(const Json& comparison) {
 
 }  // namespace
 
-Action declare_compare(CLI::App& command) {
+Action declare_compare(Options& command) {
   auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
   CompareOptions& options = arguments->compare;
-  command.add_option("first", options.first_path, "the reference model")->required();
-  command.add_option("second", options.second_path, "the model held against it")->required();
-  command.add_option("--data", options.data.path,
-                     "real inputs, all of which are run: a folder, a text file, or an array file");
-  command.add_option("--plot", options.plot_path,
-                     "draws errors along the graph and CPU times into this .html or .svg file");
+  command.add_required_text("first", options.first_path, "the reference model");
+  command.add_required_text("second", options.second_path, "the model held against it");
+  command.add_text("--data", options.data.path,
+                   "real inputs, all of which are run: a folder, a text file, or an array file");
+  command.add_text("--plot", options.plot_path,
+                   "draws errors along the graph and CPU times into this .html or .svg file");
   add_evaluation_options(command, arguments->evaluation);
   add_sample_option(command, arguments->samples);
   add_fix_input_option(command, arguments->samples,

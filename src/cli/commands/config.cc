@@ -20,9 +20,8 @@ std::string describe(const Json& settings) {
 
 }  // namespace
 
-Action declare_config(CLI::App& command) {
-  command.require_subcommand(1);
-  command.add_subcommand("show", "print every setting with its value and layer");
+Action declare_config(Options& command) {
+  command.add_word("show", "print every setting with its value and layer");
   return [](Invocation& invocation) -> Result<Output> {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = deployment.explain_config();

@@ -34,7 +34,7 @@ std::string describe(const Json& diagnosis) {
 
 }  // namespace
 
-Action declare_doctor(CLI::App&) {
+Action declare_doctor(Options&) {
   return [](Invocation& invocation) -> Result<Output> {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.diagnose());

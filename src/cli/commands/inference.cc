@@ -10,8 +10,6 @@
 namespace wattwise::cli {
 namespace {
 
-constexpr int64_t kMostRuns = 1'000'000;
-
 struct Arguments {
   std::string model_path;
   std::vector<std::string> inputs;
@@ -79,20 +77,15 @@ Result<Output> run(const Arguments& arguments, Invocation& invocation) {
 
 }  // namespace
 
-Action declare_inference(CLI::App& command) {
+Action declare_inference(Options& command) {
   auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
-  command.add_option("--model-path", arguments->model_path, "ONNX file or model folder")
-      ->required();
-  command
-      .add_option("--input", arguments->inputs,
-                  "VALUE or NAME=VALUE, where VALUE is a text, a file (.npy, .npz, image, .wav) or "
-                  "a JSON array; may be repeated")
-      ->allow_extra_args(false);  // else CLI11 takes an array apart
-  command
-      .add_option("--batch-size", arguments->batch_size, "run the input this often in one batch")
-      ->check(CLI::Range(int64_t{1}, kMostRuns));
-  command.add_option("--repeat", arguments->repeat, "run this often; the last result is shown")
-      ->check(CLI::Range(int64_t{1}, kMostRuns));
+  command.add_required_text("--model-path", arguments->model_path, "ONNX file or model folder");
+  command.add_texts(
+      "--input", arguments->inputs,
+      "VALUE or NAME=VALUE, where VALUE is a text, a file (.npy, .npz, image, .wav) or "
+      "a JSON array; may be repeated");
+  command.add_count("--batch-size", arguments->batch_size, "run the input this often in one batch");
+  command.add_count("--repeat", arguments->repeat, "run this often; the last result is shown");
   return [arguments](Invocation& invocation) { return run(*arguments, invocation); };
 }
 

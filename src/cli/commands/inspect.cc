@@ -62,10 +62,10 @@ std::string describe(const Json& model, bool explain) {
 
 }  // namespace
 
-Action declare_inspect(CLI::App& command) {
+Action declare_inspect(Options& command) {
   auto model_path = std::make_shared<std::string>();  // shared by the bindings and the action
-  command.add_option("model", *model_path, "ONNX file or model folder");
-  command.add_option("--model-path", *model_path, "the same by name");
+  command.add_text("model", *model_path, "ONNX file or model folder");
+  command.add_text("--model-path", *model_path, "the same by name");
   return [model_path](Invocation& invocation) -> Result<Output> {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.inspect_model(*model_path));

@@ -36,9 +36,9 @@ std::string describe(const LoadResult& result, bool explain) {
 
 }  // namespace
 
-Action declare_load(CLI::App& command) {
+Action declare_load(Options& command) {
   auto options = std::make_shared<LoadOptions>();  // shared by the option bindings and the action
-  command.add_option("--model-path", options->model_path, "ONNX file or model folder")->required();
+  command.add_required_text("--model-path", options->model_path, "ONNX file or model folder");
   return [options](Invocation& invocation) -> Result<Output> {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const auto result = WATTWISE_TRY(deployment.load_model(*options));

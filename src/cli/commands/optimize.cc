@@ -64,15 +64,14 @@ std::string describe(const Json& result, bool explain) {
 
 }  // namespace
 
-Action declare_optimize(CLI::App& command) {
+Action declare_optimize(Options& command) {
   auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
-  command
-      .add_option("model,--model-path", arguments->optimize.model_path, "ONNX file or model folder")
-      ->required();
-  command.add_option("--output-path", arguments->optimize.output_path,
-                     "default: <stem>_optimized.onnx beside the input");
-  command.add_option("--data", arguments->optimize.data.path,
-                     "real inputs to compare on: a folder, a text file, or an array file");
+  command.add_required_text("model,--model-path", arguments->optimize.model_path,
+                            "ONNX file or model folder");
+  command.add_text("--output-path", arguments->optimize.output_path,
+                   "default: <stem>_optimized.onnx beside the input");
+  command.add_text("--data", arguments->optimize.data.path,
+                   "real inputs to compare on: a folder, a text file, or an array file");
   add_sample_option(command, arguments->samples);
   add_fix_input_option(command, arguments->samples,
                        "an input that becomes a constant, or a dimension that gets a size");

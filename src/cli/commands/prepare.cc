@@ -109,18 +109,18 @@ Result<Output> run(const Arguments& arguments, Invocation& invocation) {
 
 }  // namespace
 
-Action declare_prepare(CLI::App& command) {
+Action declare_prepare(Options& command) {
   auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
-  command.add_option("--model-path", arguments->prepare.model_path, "ONNX file or model folder")
-      ->required();
-  command.add_option("--output-path", arguments->prepare.output_path,
-                     "default: <stem>_<profile>_optimized.onnx beside the input");
-  command.add_option("--model-type", arguments->prepare.model_type,
-                     "text, vision, audio or llm; inferred if left out");
-  command.add_option("--quantization-method", arguments->prepare.quantization_method,
-                     "auto, none, fp16, dynamic, static, weight_only, int8, int4 or mixed");
-  command.add_option("--calibration-data", arguments->prepare.calibration_data.path,
-                     "real inputs: a folder, a text file with one a line, or an array file");
+  command.add_required_text("--model-path", arguments->prepare.model_path,
+                            "ONNX file or model folder");
+  command.add_text("--output-path", arguments->prepare.output_path,
+                   "default: <stem>_<profile>_optimized.onnx beside the input");
+  command.add_text("--model-type", arguments->prepare.model_type,
+                   "text, vision, audio or llm; inferred if left out");
+  command.add_text("--quantization-method", arguments->prepare.quantization_method,
+                   "auto, none, fp16, dynamic, static, weight_only, int8, int4 or mixed");
+  command.add_text("--calibration-data", arguments->prepare.calibration_data.path,
+                   "real inputs: a folder, a text file with one a line, or an array file");
   add_evaluation_options(command, arguments->evaluation);
   add_sample_option(command, arguments->samples);
   add_fix_input_option(command, arguments->samples,

@@ -34,11 +34,11 @@ Result<void> write_output(const std::string& path, const std::string& text) {
 
 }  // namespace
 
-Action declare_report(CLI::App& command) {
+Action declare_report(Options& command) {
   auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
-  command.add_option("--model-path", arguments->model_path, "one model only");
-  command.add_option("--format", arguments->format, "json, markdown or html");
-  command.add_option("--output", arguments->output, "write to this file instead of printing");
+  command.add_text("--model-path", arguments->model_path, "one model only");
+  command.add_text("--format", arguments->format, "json, markdown or html");
+  command.add_text("--output", arguments->output, "write to this file instead of printing");
   return [arguments](Invocation& invocation) -> Result<Output> {
     WATTWISE_TRY(check_output(arguments->output));
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));

@@ -40,9 +40,9 @@ std::string describe_all(const Json& status) {
 
 }  // namespace
 
-Action declare_status(CLI::App& command) {
+Action declare_status(Options& command) {
   auto model_path = std::make_shared<std::string>();  // shared by the binding and the action
-  command.add_option("--model-path", *model_path, "one model only");
+  command.add_text("--model-path", *model_path, "one model only");
   return [model_path](Invocation& invocation) -> Result<Output> {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.get_deployment_status(*model_path));

@@ -11,6 +11,9 @@
 namespace wattwise::quantize {
 namespace {
 
+/// Samples among which a small one is looked for.
+constexpr size_t kSmallAmong = 16;
+
 /// The model with these values as its only outputs.
 model::Model expose(const model::Model& model, const std::vector<std::string>& values) {
   model::Model exposed = model::clone(model);
@@ -90,10 +93,21 @@ Result<ActivationTable> gather_activations(const model::Model& model,
   return table;
 }
 
-Result<TensorMap> first_sample(const CalibrationData& data) {
-  auto sample = WATTWISE_TRY(data.open()());
-  if (!sample) return no_sample();
-  return std::move(*sample);
+Result<TensorMap> small_sample(const CalibrationData& data) {
+  std::vector<std::pair<int64_t, TensorMap>> samples;
+  const SampleReader next = data.open();
+  while (samples.size() < kSmallAmong) {
+    auto sample = WATTWISE_TRY(next());
+    if (!sample) break;
+    int64_t elements = 0;
+    for (const auto& [name, tensor] : *sample) elements += tensor.element_count();
+    samples.emplace_back(elements, std::move(*sample));
+  }
+  if (samples.empty()) return no_sample();
+  const auto by_size = [](const auto& a, const auto& b) { return a.first < b.first; };
+  const int64_t largest = std::max_element(samples.begin(), samples.end(), by_size)->first;
+  std::erase_if(samples, [&](const auto& sample) { return 3 * sample.first < largest; });
+  return std::move(std::min_element(samples.begin(), samples.end(), by_size)->second);
 }
 
 Result<TensorMap> compute_values(const model::Model& model, const std::vector<std::string>& values,

@@ -37,8 +37,9 @@ Result<ActivationTable> gather_activations(const model::Model& model,
                                            const std::vector<std::string>& values,
                                            const CalibrationData& data, const Progress& progress);
 
-/// The first sample; kInvalidArgument if there is none.
-Result<TensorMap> first_sample(const CalibrationData& data);
+/// Of the first 16 samples the one with the fewest elements that has at least a third of those of
+/// the largest; kInvalidArgument if there is none.
+Result<TensorMap> small_sample(const CalibrationData& data);
 
 /// These float values of the main graph for one sample.
 Result<TensorMap> compute_values(const model::Model& model, const std::vector<std::string>& values,

@@ -20,6 +20,10 @@ constexpr size_t kBatchRows = 512;
 
 constexpr size_t kEnoughRowsPerColumn = 2;
 
+/// So many rows, of so many samples, tell how large values get.
+constexpr int64_t kEnoughRows = 1024;
+constexpr size_t kFewestSamples = 16;
+
 /// The model with these values as its only outputs.
 model::Model expose(const model::Model& model, const std::vector<std::string>& values) {
   model::Model exposed = model::clone(model);
@@ -78,9 +82,12 @@ class Collector {
     return {};
   }
 
-  /// More rows tell a Gram matrix little.
-  bool has_enough() const {
-    return statistics_.rows >= static_cast<int64_t>(kEnoughRowsPerColumn * width_);
+  /// More rows would tell little.
+  bool has_enough(size_t samples) const {
+    const bool knows_extremes = samples >= InputStatistics::kMostExcerpts ||
+                                (samples >= kFewestSamples && statistics_.rows >= kEnoughRows);
+    return knows_extremes &&
+           (!adder_ || statistics_.rows >= static_cast<int64_t>(kEnoughRowsPerColumn * width_));
   }
 
   Result<InputStatistics> finish() {
@@ -199,10 +206,8 @@ Result<std::vector<InputStatistics>> gather_input_statistics(
   std::vector<Collector> collectors;
   for (const ProductInput& input : inputs) collectors.emplace_back(adder.get(), input.width);
   const auto has_enough = [&](size_t count) {
-    return count >= InputStatistics::kMostExcerpts &&
-           (detail == Detail::kExtremes ||
-            std::all_of(collectors.begin(), collectors.end(),
-                        [](const Collector& collector) { return collector.has_enough(); }));
+    return std::all_of(collectors.begin(), collectors.end(),
+                       [&](const Collector& collector) { return collector.has_enough(count); });
   };
   const SampleReader next = data.open();
   size_t count = 0;

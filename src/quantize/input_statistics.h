@@ -35,8 +35,8 @@ struct InputStatistics {
   static constexpr size_t kRowsPerExcerpt = 4;
 };
 
-/// The first samples tell how large values get; Gram matrices need more, until they have seen each
-/// input twice as often as it is wide.
+/// A thousand rows, of 16 samples at least and of 64 at most, tell how large values get; Gram
+/// matrices need more, until they have seen each input twice as often as it is wide.
 enum class Detail { kExtremes, kGram };
 
 /// Runs the model on samples of the context's calibration data and gathers statistics of these

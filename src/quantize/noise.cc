@@ -119,7 +119,7 @@ Result<NoiseTable> measure_noise(const model::Model& model, const RangeTable& ra
   if (scores.empty()) return NoiseTable();
   std::vector<std::string> values;
   for (const auto& [value, range] : ranges) values.push_back(value);
-  const TensorMap sample = WATTWISE_TRY(first_sample(data));
+  const TensorMap sample = WATTWISE_TRY(small_sample(data));
   const TensorMap clean_values = WATTWISE_TRY(compute_values(model, values, data, sample));
   engine::SessionOptions options;
   options.memory_pattern = false;

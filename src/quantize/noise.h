@@ -8,7 +8,7 @@
 namespace wattwise::quantize {
 
 /// What holding each of these values in 8 bits over its range does to the outputs of the float
-/// model, measured one value at a time on the first sample: squared error over variance, summed
+/// model, measured one value at a time on a small sample: squared error over variance, summed
 /// over the float outputs. Where the last operator is a Softmax or Sigmoid, its input counts, which
 /// shows errors before they flip a decision. Empty for a model without float outputs. Costs one
 /// inference per value.

@@ -38,7 +38,7 @@ class ActivationStatistics {
   double bin_width() const;
 
   static constexpr int64_t kMostBins = 2048;
-  static constexpr size_t kCountedPerSample = 16384;
+  static constexpr size_t kCountedPerSample = 4096;
 
  private:
   void cover(const Range& range);

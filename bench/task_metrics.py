@@ -19,8 +19,7 @@ SEED = 7
 WORDS = ("the number you have dialed is not in service please check and try again your call may be "
          "recorded to leave a message press one or stay on the line for an agent goodbye account "
          "balance of seven hundred twenty three point four five Please Enter Code followed by pound "
-         "key invalid extension Thursday August conference room two-way radio, 8:45 p.m. (toll free)"
-         ).split()
+         "key invalid extension Thursday August conference room").split()
 
 
 def open_session(path):

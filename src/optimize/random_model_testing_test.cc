@@ -130,6 +130,7 @@ class Maker {
   Made spelled_out(const Made& x);
   Made together(const Made& x);
   Made convolution(const Made& x);
+  Made wide(const Made& x);
   Made normalization(const Made& x);
   Made pooling(const Made& x);
   Made product(const Made& x);
@@ -282,13 +283,33 @@ Made Maker::convolution(const Made& x) {
   return {node(transposed ? "ConvTranspose" : "Conv", inputs, attributes), shape};
 }
 
+/// Convolutions whose channels fill most of a few blocks, the last one's taken apart.
+Made Maker::wide(const Made& x) {
+  if (x.shape.size() != 4 || channels(x) < 1 || channels(x) > 64) return convolution(x);
+  const int64_t part = 17 + dice_.below(6);
+  Made y = x;
+  for (const int64_t out : {3 * part, 2 * part}) {
+    const Shape weights = {out, y.shape[1], 3, 3};
+    const float scale = 1.0F / std::sqrt(static_cast<float>(9 * y.shape[1]));
+    y.name = node("Conv", {y.name, constant(weights, -scale, scale)}, {{"pads", Shape(4, 1)}});
+    y.shape[1] = out;
+    if (out != 2 * part) y.name = node("Relu", {y.name});
+  }
+  if (dice_.opset < 10) return y;
+  const auto half = [&](int64_t at) {
+    return node("Slice", {y.name, integers({at}), integers({at + part}), integers({1})});
+  };
+  y.shape[1] = part;
+  return {node("Mul", {half(0), node("Sigmoid", {half(part)})}), y.shape};
+}
+
 Made Maker::normalization(const Made& x) {
   const int64_t count = channels(x);
   if (x.shape.size() < 3 || count < 1) return affine(x);
-  return {
-      node("BatchNormalization", {x.name, constant({count}, 0.5F, 1.5F), constant({count}, -1, 1),
-                                  constant({count}, -1, 1), constant({count}, 0.5F, 1.5F)}),
-      x.shape};
+  std::vector<std::string> inputs = {x.name};
+  for (const float low : {0.5F, -1.0F, -1.0F, 0.5F})
+    inputs.push_back(constant({count}, low, low + 1));
+  return {node("BatchNormalization", inputs), x.shape};
 }
 
 Made Maker::pooling(const Made& x) {
@@ -502,10 +523,9 @@ Made Maker::branches(const Made& x) {
     Maker maker(dice_, *inner, values_);
     const Made first = maker.elementwise(x);
     const Made end = maker.elementwise(first);
-    model::Value output;
+    model::Value& output = inner->outputs.emplace_back();
     output.name = end.name;
     output.type = DataType::kFloat;
-    inner->outputs.push_back(std::move(output));
     attributes.push_back({name, std::move(inner)});
   }
   return {node("If", {condition}, std::move(attributes)), x.shape};
@@ -526,12 +546,12 @@ Made Maker::elementwise(const Made& x) {
 
 void Maker::grow(int64_t steps, bool may_branch) {
   using Step = Made (Maker::*)(const Made&);
-  static constexpr std::array<Step, 19> kSteps = {
+  static constexpr std::array<Step, 20> kSteps = {
       &Maker::affine,        &Maker::affine,   &Maker::activation,  &Maker::spelled_out,
       &Maker::together,      &Maker::together, &Maker::convolution, &Maker::convolution,
       &Maker::normalization, &Maker::pooling,  &Maker::product,     &Maker::layout,
       &Maker::reshaped,      &Maker::reshaped, &Maker::cut,         &Maker::padded,
-      &Maker::nothing,       &Maker::picked,   &Maker::reduced};
+      &Maker::wide,          &Maker::nothing,  &Maker::picked,      &Maker::reduced};
   for (int64_t i = 0; i < steps; ++i) {
     const Made x = dice_.one_in(4) ? pick() : last();
     if (dice_.one_in(12)) {

@@ -6,18 +6,19 @@
 
 Without models: those of `./setup models`, with the goals set for them. Speed is CPU time of the
 untouched model / that of the other, one thread, run in turn in one process, with its 95 % interval.
-The two other tools are tried where they are installed beside the running interpreter or on the path
-(`pip install onnxsim onnxslim`).
+What the answers are worth for the task (bench/task_metrics.py) stands beside, run by the
+interpreter of .venv. The two other tools are installed on demand into an environment of their own
+in the cache.
 """
 import json
 import os
 import pathlib
 import platform
 import resource
-import shutil
 import subprocess
 import sys
 import tempfile
+import venv
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 WATTWISE = ROOT / "build/release/wattwise"
@@ -29,13 +30,17 @@ FEATURES = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_in
 # Goals for a machine with VNNI, and [in brackets] with AVX2 only: bytes, and speed.
 GOALS = {
     ("ocr_reader", "rewritten"): "exact to 1e-5, 1.35x [1.2x]",
-    ("ocr_reader", "weight_only"): "2.9 MB, the same speed",
+    ("ocr_reader", "weight_only"): "2.9 MB, the same speed, CER 0.25 %",
     ("blazeface", "rewritten"): "1.35x [1.0x]",
-    ("blazeface", "weight_only"): "165 kB, 1.35x [1.0x]",
+    ("blazeface", "weight_only"): "165 kB, 1.35x [1.0x], 99 %, AUROC 0.9995",
     ("silero_vad_v5", "rewritten"): "exact to 1e-6, 1.35x",
-    ("silero_vad_v5", "weight_only"): "850 kB, 1.3x",
+    ("silero_vad_v5", "fp16"): "1.15 MB, flips 0.05 %",
+    ("silero_vad_v5", "weight_only"): "850 kB, 1.3x, flips 0.3 %",
+    ("silero_vad_v5", "sr=8000"): "0.5 MB, 1.45x",
     ("model", "weight_only"): "23 MB, cosine 0.999, 1.3x",
+    ("model", "stored int8"): "1.0x, cosine 0.9995",
 }
+TASKS = {"ocr_reader": "lines", "blazeface": "faces", "silero_vad_v5": "speech"}
 
 
 def cpu_features():
@@ -69,31 +74,73 @@ def wattwise(folder, *words):
     return json.loads(text), seconds
 
 
-def rewritten(model, output, folder):
+def rewritten(model, output, folder, *words):
     """The exact passes alone."""
-    document, seconds = wattwise(folder, "optimize", model, "--output-path", output)
+    document, seconds = wattwise(folder, "optimize", model, "--output-path", output, *words)
     passes = sum(item["milliseconds"] for item in document["passes"]) / 1000
     return f"passes {passes:.3f} s, all {seconds:.2f} CPU s, {document['rounds']} rounds"
 
 
-def weight_only(model, output, folder):
-    """The passes, and weights stored in 8 bits."""
-    _, seconds = wattwise(folder, "prepare", "--model-path", model, "--output-path", output,
-                          "--quantization-method", "weight_only")
-    return f"all {seconds:.2f} CPU s"
-
-
-def other_tool(name):
-    """A function that runs a rival on a model, or None where it is not installed."""
-    beside = pathlib.Path(sys.executable).parent / name
-    program = str(beside) if beside.exists() else shutil.which(name)
-    if program is None:
-        return None
-
-    def make(model, output, _folder):
-        _, seconds = run([program, model, output])
+def prepared(method, *words):
+    """A function that runs the passes and a method on a model."""
+    def make(model, output, folder):
+        _, seconds = wattwise(folder, "prepare", "--model-path", model, "--output-path", output,
+                              "--no-cache", "--no-bundle", "--quantization-method", method, *words)
         return f"all {seconds:.2f} CPU s"
     return make
+
+
+def stored_int8(model, output, folder):
+    """Weights stored in 8 bits, arithmetic as it was."""
+    settings = folder / "settings.json"
+    settings.write_text('{"quantization": {"weight_only_arithmetic": "float"}}', encoding="utf-8")
+    return prepared("weight_only", "--config", settings)(model, output, folder)
+
+
+def fixed_rate(model, output, folder):
+    """Rewritten for one rate of samples."""
+    return rewritten(model, output, folder, "--fix-input", "sr=8000")
+
+
+def forms_of(model, is_known):
+    """What is made of a model, by name."""
+    forms = {"rewritten": rewritten, "fp16": prepared("fp16"), "stored int8": stored_int8,
+             "weight_only": prepared("weight_only")}
+    if is_known and model.stem == "silero_vad_v5":
+        forms["sr=8000"] = fixed_rate
+    return forms
+
+
+def other_tools():
+    """Functions that run the rivals on a model, installed where they are not yet."""
+    folder = CACHE / "wattwise/rivals"
+    programs = {name: folder / "bin" / name for name in ("onnxsim", "onnxslim")}
+    if not all(program.exists() for program in programs.values()):
+        venv.create(folder, with_pip=True)
+        try:
+            run([folder / "bin/pip", "install", "-q", *programs, "onnxruntime"])
+        except RuntimeError as error:
+            print(f"the other tools cannot be installed: {error}")
+
+    def runner(program):
+        def make(model, output, _folder):
+            _, seconds = run([program, model, output])
+            return f"all {seconds:.2f} CPU s"
+        return make
+    return {name: runner(program) for name, program in programs.items() if program.exists()}
+
+
+def task_line(model, output):
+    """What the answers are worth, for models whose task is known."""
+    task = TASKS.get(model.stem)
+    if task is None or MODELS not in model.parents:
+        return ""
+    try:
+        text, _ = run([ROOT / ".venv/bin/python", ROOT / "bench/task_metrics.py", task, output,
+                       model])
+    except (RuntimeError, OSError) as error:
+        return f"  {task}: {error}"
+    return "  " + text.strip()
 
 
 def size(count):
@@ -103,7 +150,8 @@ def size(count):
 
 def compare(model, output, folder):
     """One line about what was made of a model."""
-    found, _ = wattwise(folder, "compare", model, output)
+    fixed = ("--fix-input", "sr=8000") if output.stem == "sr=8000" else ()
+    found, _ = wattwise(folder, "compare", model, output, *fixed)
     error = max(item["max_relative_error"] for item in found["outputs"].values())
     cosine = min(item["cosine"] for item in found["outputs"].values())
     speed = found["speed_ratio"]
@@ -119,7 +167,7 @@ def measure(model, forms):
     for name, make in forms.items():
         with tempfile.TemporaryDirectory() as temporary:
             folder = pathlib.Path(temporary)
-            output = folder / "made.onnx"
+            output = folder / f"{name}.onnx"
             try:
                 cost = make(model, output, folder)
                 line = compare(model, output, folder)
@@ -127,7 +175,8 @@ def measure(model, forms):
                 print(f"  {name:<12} {error}")
                 continue
             goal = GOALS.get((model.stem, name), "") if MODELS in model.parents else ""
-            print(f"  {name:<12} {line}  {cost}" + (f"  [goal: {goal}]" if goal else ""))
+            print(f"  {name:<12} {line}  {cost}{task_line(model, output)}"
+                  + (f"  [goal: {goal}]" if goal else ""), flush=True)
 
 
 def main(words):
@@ -137,17 +186,11 @@ def main(words):
         if "operators" not in path.parts)
     if not models:
         sys.exit("there are no models; name some, or run ./setup models")
-    forms = {"rewritten": rewritten, "weight_only": weight_only}
-    for name in ("onnxsim", "onnxslim"):
-        tool = other_tool(name)
-        if tool is None:
-            print(f"{name} is not installed")
-        else:
-            forms[name] = tool
+    tools = other_tools()
     print(cpu_features())
-    print("columns: size, largest error of the largest value, cosine, speed, load, cost")
+    print("columns: size, largest error of the largest value, cosine, speed, load, cost, task")
     for model in models:
-        measure(model, forms)
+        measure(model, {**forms_of(model, MODELS in model.parents), **tools})
 
 
 if __name__ == "__main__":

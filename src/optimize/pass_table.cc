@@ -41,6 +41,8 @@ constexpr std::array kPasses = {
             Shapes::kKept, recognize_hard_sigmoid},
     PassRow{"recognize_gelu", "GELU is spelled as the runtime knows it", 1e-5, Shapes::kKept,
             recognize_gelu},
+    PassRow{"recognize_tanh_gelu", "GELU by a tangent is spelled as the runtime knows it", 1e-5,
+            Shapes::kKept, recognize_tanh_gelu},
     PassRow{"recognize_layer_norm", "layer and RMS normalization are spelled as the runtime knows",
             1e-5, Shapes::kKept, recognize_layer_norm},
     PassRow{"keep_sums_apart", "sums before a layer normalization stay kernels of their own", 0,

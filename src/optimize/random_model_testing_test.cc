@@ -56,6 +56,10 @@ class Maker {
   }
   std::string scalar(float value) {
     const Shape shape = dice_.one_in(3) ? Shape{1} : Shape{};
+    if (dice_.one_in(12)) {
+      value = -value;
+      return node("Neg", {put(model::make_float_constant(dice_.name("s"), shape, {&value, 1}))});
+    }
     return put(model::make_float_constant(dice_.name("s"), shape, std::span(&value, 1)));
   }
   std::string integers(const Shape& values) {
@@ -121,9 +125,12 @@ class Maker {
 
   Made affine(const Made& x);
   Made activation(const Made& x);
+  std::string gated(const std::string& x, const std::string& gate);
+  std::string tanh_gelu(const std::string& x);
   Made spelled_out(const Made& x);
   Made together(const Made& x);
   Made convolution(const Made& x);
+  Made wide(const Made& x);
   Made normalization(const Made& x);
   Made pooling(const Made& x);
   Made product(const Made& x);
@@ -183,9 +190,27 @@ Made Maker::activation(const Made& x) {
           x.shape};
 }
 
+/// x (1 + gate) / 2 in one of three orders.
+std::string Maker::gated(const std::string& x, const std::string& gate) {
+  const std::string sum = node("Add", {gate, scalar(1)});
+  const int64_t order = dice_.below(3);
+  if (order == 0) return node("Mul", {node("Mul", {x, sum}), scalar(0.5F)});
+  if (order == 1) return node("Mul", {node("Mul", {x, scalar(0.5F)}), sum});
+  return node("Mul", {x, node("Mul", {sum, scalar(0.5F)})});
+}
+
+std::string Maker::tanh_gelu(const std::string& x) {
+  const std::string cube =
+      dice_.one_in(3) ? node("Pow", {x, scalar(3)}) : node("Mul", {x, node("Mul", {x, x})});
+  const std::string sum = node("Add", {x, node("Mul", {cube, scalar(0.044715F)})});
+  return gated(x, node("Tanh", {node("Mul", {sum, scalar(0.7978845608F)})}));
+}
+
 Made Maker::spelled_out(const Made& x) {
   const int64_t last = static_cast<int64_t>(x.shape.size()) - 1;
-  switch (dice_.below(6)) {
+  switch (dice_.below(7)) {
+    case 6:
+      return {tanh_gelu(x.name), x.shape};
     case 5:
       return {node("Pow", {node("Sigmoid", {x.name}), scalar(2)}), x.shape};
     case 0: {  // hard swish
@@ -196,9 +221,9 @@ Made Maker::spelled_out(const Made& x) {
     case 1:  // swish
       return {node("Mul", {x.name, node("Sigmoid", {x.name})}), x.shape};
     case 2: {  // GELU
-      const std::string erf = node("Erf", {node("Div", {x.name, scalar(std::sqrt(2.0F))})});
-      const std::string sum = node("Mul", {x.name, node("Add", {erf, scalar(1)})});
-      return {node("Mul", {sum, scalar(0.5F)}), x.shape};
+      const std::string inner = dice_.one_in(2) ? node("Div", {x.name, scalar(std::sqrt(2.0F))})
+                                                : node("Mul", {x.name, scalar(std::sqrt(0.5F))});
+      return {gated(x.name, node("Erf", {inner})), x.shape};
     }
     case 3: {  // hard sigmoid
       return {node("Div", {clip(node("Add", {x.name, scalar(3)}), 0, 6), scalar(6)}), x.shape};
@@ -206,14 +231,19 @@ Made Maker::spelled_out(const Made& x) {
     default: {  // layer normalization
       if (x.shape.back() < 2) return activation(x);
       // Behind a Cast the runtime makes a kernel of it that it does not have.
-      const std::string turned = node("Neg", {x.name});
+      const auto other = dice_.one_in(2) ? pick_like(x) : std::nullopt;
+      const std::string turned = other ? node("Add", {x.name, other->name}) : node("Neg", {x.name});
       const std::string mean = node("ReduceMean", {turned}, {{"axes", Shape{last}}});
       const std::string centred = node("Sub", {turned, mean});
-      const std::string square = node("Pow", {centred, scalar(2)});
+      const bool by_product = dice_.one_in(3);
+      const std::string square =
+          by_product ? node("Mul", {centred, centred}) : node("Pow", {centred, scalar(2)});
       const std::string variance = node("ReduceMean", {square}, {{"axes", Shape{last}}});
       const std::string deviation = node("Sqrt", {node("Add", {variance, scalar(0.01F)})});
-      const std::string scaled =
-          node("Mul", {node("Div", {centred, deviation}), constant({x.shape.back()}, 0.5F, 1.5F)});
+      const std::string normal = by_product
+                                     ? node("Mul", {centred, node("Reciprocal", {deviation})})
+                                     : node("Div", {centred, deviation});
+      const std::string scaled = node("Mul", {normal, constant({x.shape.back()}, 0.5F, 1.5F)});
       return {node("Add", {scaled, constant({x.shape.back()}, -1, 1)}), x.shape};
     }
   }
@@ -237,7 +267,9 @@ Made Maker::convolution(const Made& x) {
   const int64_t kernel = dice_.one_in(2) ? 1 : 3;
   const bool depthwise = dice_.one_in(4);
   const bool transposed = !depthwise && dice_.one_in(5);
-  const int64_t out = depthwise ? channels(x) : dice_.one_in(4) ? int64_t{64} : 1 + dice_.below(12);
+  const int64_t out = depthwise         ? channels(x)
+                      : dice_.one_in(4) ? 64 - 4 * dice_.below(3)
+                                        : 1 + dice_.below(12);
   Shape weights = {out, depthwise ? 1 : channels(x)};
   if (transposed) std::swap(weights[0], weights[1]);
   for (size_t i = 0; i < spatial; ++i) weights.push_back(kernel);
@@ -251,13 +283,33 @@ Made Maker::convolution(const Made& x) {
   return {node(transposed ? "ConvTranspose" : "Conv", inputs, attributes), shape};
 }
 
+/// Convolutions whose channels fill most of a few blocks, the last one's taken apart.
+Made Maker::wide(const Made& x) {
+  if (x.shape.size() != 4 || channels(x) < 1 || channels(x) > 64) return convolution(x);
+  const int64_t part = 17 + dice_.below(6);
+  Made y = x;
+  for (const int64_t out : {3 * part, 2 * part}) {
+    const Shape weights = {out, y.shape[1], 3, 3};
+    const float scale = 1.0F / std::sqrt(static_cast<float>(9 * y.shape[1]));
+    y.name = node("Conv", {y.name, constant(weights, -scale, scale)}, {{"pads", Shape(4, 1)}});
+    y.shape[1] = out;
+    if (out != 2 * part) y.name = node("Relu", {y.name});
+  }
+  if (dice_.opset < 10) return y;
+  const auto half = [&](int64_t at) {
+    return node("Slice", {y.name, integers({at}), integers({at + part}), integers({1})});
+  };
+  y.shape[1] = part;
+  return {node("Mul", {half(0), node("Sigmoid", {half(part)})}), y.shape};
+}
+
 Made Maker::normalization(const Made& x) {
   const int64_t count = channels(x);
   if (x.shape.size() < 3 || count < 1) return affine(x);
-  return {
-      node("BatchNormalization", {x.name, constant({count}, 0.5F, 1.5F), constant({count}, -1, 1),
-                                  constant({count}, -1, 1), constant({count}, 0.5F, 1.5F)}),
-      x.shape};
+  std::vector<std::string> inputs = {x.name};
+  for (const float low : {0.5F, -1.0F, -1.0F, 0.5F})
+    inputs.push_back(constant({count}, low, low + 1));
+  return {node("BatchNormalization", inputs), x.shape};
 }
 
 Made Maker::pooling(const Made& x) {
@@ -471,10 +523,9 @@ Made Maker::branches(const Made& x) {
     Maker maker(dice_, *inner, values_);
     const Made first = maker.elementwise(x);
     const Made end = maker.elementwise(first);
-    model::Value output;
+    model::Value& output = inner->outputs.emplace_back();
     output.name = end.name;
     output.type = DataType::kFloat;
-    inner->outputs.push_back(std::move(output));
     attributes.push_back({name, std::move(inner)});
   }
   return {node("If", {condition}, std::move(attributes)), x.shape};
@@ -495,12 +546,12 @@ Made Maker::elementwise(const Made& x) {
 
 void Maker::grow(int64_t steps, bool may_branch) {
   using Step = Made (Maker::*)(const Made&);
-  static constexpr std::array<Step, 19> kSteps = {
+  static constexpr std::array<Step, 20> kSteps = {
       &Maker::affine,        &Maker::affine,   &Maker::activation,  &Maker::spelled_out,
       &Maker::together,      &Maker::together, &Maker::convolution, &Maker::convolution,
       &Maker::normalization, &Maker::pooling,  &Maker::product,     &Maker::layout,
       &Maker::reshaped,      &Maker::reshaped, &Maker::cut,         &Maker::padded,
-      &Maker::nothing,       &Maker::picked,   &Maker::reduced};
+      &Maker::wide,          &Maker::nothing,  &Maker::picked,      &Maker::reduced};
   for (int64_t i = 0; i < steps; ++i) {
     const Made x = dice_.one_in(4) ? pick() : last();
     if (dice_.one_in(12)) {

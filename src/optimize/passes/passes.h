@@ -21,6 +21,7 @@ Result<PassOutcome> make_convolutions_2d(model::Model& model, const PassContext&
 Result<PassOutcome> merge_reductions(model::Model& model, const PassContext& context);
 Result<PassOutcome> recognize_gelu(model::Model& model, const PassContext& context);
 Result<PassOutcome> recognize_hard_sigmoid(model::Model& model, const PassContext& context);
+Result<PassOutcome> recognize_tanh_gelu(model::Model& model, const PassContext& context);
 Result<PassOutcome> recognize_layer_norm(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_reshapes(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_split_parts(model::Model& model, const PassContext& context);

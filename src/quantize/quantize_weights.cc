@@ -69,6 +69,7 @@ Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext&
   if (context.config.weight_only_arithmetic == "float") {
     for (Weight& weight : weights) weight.fine_scales = true;
   }
+  if (method.choose) WATTWISE_TRY(method.choose(model, weights, context, outcome));
   ModelEdits edits(model);
   std::unordered_set<const Weight*> done;
   if (context.calibration && method.quantize_group) {

@@ -15,6 +15,9 @@ struct WeightMethod {
   /// For both weights of an `LSTM`, each read by nothing else; null: they are as any other.
   LayerQuantization (*quantize_lstm)(const Weight& input, const Weight& recurrence,
                                      ModelEdits& edits, MethodOutcome& outcome) = nullptr;
+  /// Looks at all weights before the first is quantized and sets their may_take_4_bits; null: none.
+  Result<void> (*choose)(const model::Model& model, std::vector<Weight>& weights,
+                         const MethodContext& context, MethodOutcome& outcome) = nullptr;
   /// With calibration data, for matrices whose inputs it can see; null: they are as any other.
   void (*quantize_group)(const MatrixGroup& group, const InputStatistics& statistics,
                          ModelEdits& edits, MethodOutcome& outcome) = nullptr;

@@ -29,8 +29,9 @@ struct Weight {
   std::vector<WeightReader> readers;
   const model::ConstantStore* store = nullptr;  ///< takes pages back; may be null
   bool is_delicate = false;                     ///< what 8 bits lose of it would add up
-  bool fine_scales = false;  ///< its accuracy is worth more scales than size alone would grant
-  double share = 1;          ///< of all weights of the model
+  bool fine_scales = false;      ///< its accuracy is worth more scales than size alone would grant
+  bool may_take_4_bits = false;  ///< what it loses by blocks of 4 bits is bearable
+  double share = 1;              ///< of all weights of the model
 
   Floats values() const { return Floats(constant.data.view(), store); }
   size_t dim(size_t axis) const { return static_cast<size_t>(constant.shape[axis]); }

@@ -108,8 +108,8 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
   }
   if (is_matrix(weight)) {
     count_applied(outcome, kDynamicMatMul, weight.readers.size());
-    return multiply_int8(
-        weight, quantize_int8_pairs(weight.values(), weight.dim(0), weight.dim(1)), edits);
+    return multiply_int8(weight, quantize_int8_pairs(weight.values(), weight.dim(0), weight.dim(1)),
+                         edits);
   }
   return store_weight(weight, edits, outcome);
 }
@@ -137,8 +137,8 @@ void append(MethodOutcome& to, const MethodOutcome& from) {
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
   MethodOutcome smoothed;
   if (context.calibration) smoothed = WATTWISE_TRY(smooth_inputs(model, context));
-  auto outcome = WATTWISE_TRY(
-      quantize_weights(model, context, {"dynamic", quantize_one, quantize_lstm, round_group}));
+  auto outcome = WATTWISE_TRY(quantize_weights(
+      model, context, {"dynamic", quantize_one, quantize_lstm, nullptr, round_group}));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
   append(outcome, smoothed);
   return outcome;

@@ -18,8 +18,8 @@ constexpr double kWorthwhileShare = 0.05;
 constexpr double kWorthMeasuringShare = 0.01;
 /// Fewer weights save fewer bytes than the nodes that unpack them take.
 constexpr size_t kWorthUnpacking = 4096;
-/// What the outputs may lose by all of them together, as a share of their variance.
-constexpr double kMostNoise = 0.01;
+/// What the outputs may lose by all of them together, as a share of their variance: 16 dB are left.
+constexpr double kMostNoise = 0.025;
 
 /// Why a weight takes 8 bits whatever 4 would do; "" if it may take 4.
 std::string obstacle(const model::Model& model, const Weight& weight) {

@@ -264,7 +264,7 @@ TEST(Int4, ConvolutionsTakeFourBitsByWhatTheOutputsLose) {
 TEST(CutZeros, PaddedChannelsAreStoredWithoutTheZerosAndPutBack) {
   std::vector<float> weights(size_t{48} * 32 * 3 * 3, 0);
   const std::vector<float> values = random_floats(weights.size(), 6);
-  for (size_t out = 0; out < 33; ++out) {
+  for (size_t out = 2; out < 33; ++out) {
     for (size_t i = 0; i < size_t{27} * 9; ++i) weights[out * 288 + i] = values[out * 288 + i];
   }
   const model::Model original = convolution({48, 32, 3, 3}, weights);
@@ -278,7 +278,7 @@ TEST(CutZeros, PaddedChannelsAreStoredWithoutTheZerosAndPutBack) {
     EXPECT_EQ(outcome->layers.front().elements, 48 * 32 * 9);
     EXPECT_GT(cosine(original, model), 0.98) << method;
     for (const model::Constant& constant : model.graph.initializers) {
-      EXPECT_LE(constant.element_count(), 33 * 27 * 9) << method;
+      EXPECT_LE(constant.element_count(), 31 * 27 * 9) << method;
     }
   }
   model::Model old = model::clone(original);

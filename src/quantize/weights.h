@@ -45,7 +45,7 @@ struct Weight {
 /// constant that must stay as it is (an output, a default input, a type other than float).
 std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& decisions);
 
-/// The others of that size: float constants with all their elements along one axis.
+/// The others: float constants of 256 bytes or more with all their elements along one axis.
 std::vector<Weight> find_vectors(model::Model& model);
 
 /// Edits that are collected first and applied together, so that nodes and constants stay where they

@@ -12,37 +12,53 @@ constexpr int64_t kFirstPadWithInputs = 11;
 /// Zeros that are fewer cost little more than the node that would put them back.
 constexpr int64_t kWorthAPad = 1024;
 
-/// Calls visit(offset, length) for each run of neighbours along the last axis within `shape`, of a
+/// A part of the array: from `first` on, along each axis.
+struct Box {
+  std::vector<int64_t> first;
+  std::vector<int64_t> shape;
+};
+
+/// Calls visit(offset, length) for each run of neighbours along the last axis within the box, of a
 /// row-major array of the weight's shape.
 template <typename Visit>
-void for_each_row(const Weight& weight, const std::vector<int64_t>& shape, const Visit& visit) {
+void for_each_row(const Weight& weight, const Box& box, const Visit& visit) {
   const std::vector<int64_t>& whole = weight.constant.shape;
   const size_t last = whole.size() - 1;
   std::vector<int64_t> index(whole.size(), 0);
   for (;;) {
     int64_t offset = 0;
-    for (size_t axis = 0; axis <= last; ++axis) offset = offset * whole[axis] + index[axis];
-    visit(static_cast<size_t>(offset), static_cast<size_t>(shape[last]));
+    for (size_t axis = 0; axis <= last; ++axis) {
+      offset = offset * whole[axis] + box.first[axis] + index[axis];
+    }
+    visit(static_cast<size_t>(offset), static_cast<size_t>(box.shape[last]));
     size_t axis = last;
-    while (axis > 0 && ++index[axis - 1] == shape[axis - 1]) index[--axis] = 0;
+    while (axis > 0 && ++index[axis - 1] == box.shape[axis - 1]) index[--axis] = 0;
     if (axis == 0) return;
   }
 }
 
-/// The smallest shape that holds everything but zeros.
-std::vector<int64_t> shape_without_zeros(const Weight& weight) {
+/// The smallest box that holds everything but zeros; one zero where there is nothing else.
+Box box_without_zeros(const Weight& weight) {
   const Floats values = weight.values();
   const std::vector<int64_t>& whole = weight.constant.shape;
-  std::vector<int64_t> shape(whole.size(), 1);
+  std::vector<int64_t> first = whole;
+  std::vector<int64_t> end(whole.size(), 0);
   for (size_t i = 0; i < values.size(); ++i) {
     values.passed(i);
     if (values[i] == 0) continue;
     auto left = static_cast<int64_t>(i);
     for (size_t axis = whole.size(); axis-- > 0; left /= whole[axis]) {
-      shape[axis] = std::max(shape[axis], left % whole[axis] + 1);
+      const int64_t at = left % whole[axis];
+      first[axis] = std::min(first[axis], at);
+      end[axis] = std::max(end[axis], at + 1);
     }
   }
-  return shape;
+  Box box{std::vector<int64_t>(whole.size(), 0), std::vector<int64_t>(whole.size(), 1)};
+  for (size_t axis = 0; axis < whole.size() && end[axis] > 0; ++axis) {
+    box.first[axis] = first[axis];
+    box.shape[axis] = end[axis] - first[axis];
+  }
+  return box;
 }
 
 int64_t count_of(const std::vector<int64_t>& shape) {
@@ -56,10 +72,11 @@ int64_t count_of(const std::vector<int64_t>& shape) {
 LayerQuantization store_without_zeros(const Weight& weight, ModelEdits& edits,
                                       const StoreWeight& store) {
   if (edits.opset() < kFirstPadWithInputs) return store(weight, edits);
-  const std::vector<int64_t> shape = shape_without_zeros(weight);
+  const Box box = box_without_zeros(weight);
+  const std::vector<int64_t>& shape = box.shape;
   if (weight.constant.element_count() - count_of(shape) < kWorthAPad) return store(weight, edits);
   std::vector<float> kept;
-  for_each_row(weight, shape, [&](size_t offset, size_t length) {
+  for_each_row(weight, box, [&](size_t offset, size_t length) {
     const Floats row = weight.values().subspan(offset, length);
     kept.insert(kept.end(), row.begin(), row.end());
   });
@@ -71,7 +88,8 @@ LayerQuantization store_without_zeros(const Weight& weight, ModelEdits& edits,
   const auto rank = static_cast<int64_t>(shape.size());
   std::vector<int64_t> pads(2 * shape.size(), 0);
   for (size_t axis = 0; axis < shape.size(); ++axis) {
-    pads[shape.size() + axis] = weight.constant.shape[axis] - shape[axis];
+    pads[axis] = box.first[axis];
+    pads[shape.size() + axis] = weight.constant.shape[axis] - shape[axis] - box.first[axis];
   }
   const std::string zeros =
       edits.add_constant(weight, "_zeros", make_int64_tensor({2 * rank}, pads));

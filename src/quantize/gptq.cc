@@ -140,7 +140,8 @@ std::vector<int8_t> round_gptq(Floats weights, std::span<const float> gram,
   const Matrix given = to_matrix(weights, grid.columns);
   const Index rows = given.rows();
   const Gram inputs(gram.data(), rows, rows);
-  const std::vector<size_t> order = rounding_order(inputs, options.by_activation, !grid.pair_limits.empty());
+  const std::vector<size_t> order =
+      rounding_order(inputs, options.by_activation, !grid.pair_limits.empty());
   const Matrix share = shares(inputs, order, options.damping);
   Matrix errors(rows, given.cols());
   std::vector<int8_t> values(weights.size());

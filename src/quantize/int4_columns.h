@@ -22,8 +22,8 @@ struct Int4Columns {
 size_t int4_column_block(size_t rows);
 
 /// Scales and factors with the least squared error, found among a few. `importance`, empty or one
-/// number for each row, weighs the errors of the rows. Precondition: `block` divides the rows and is
-/// even.
+/// number for each row, weighs the errors of the rows. Precondition: `block` divides the rows and
+/// is even.
 Int4Columns fit_int4_columns(Floats weights, size_t columns, size_t block,
                              const std::vector<float>& importance = {});
 

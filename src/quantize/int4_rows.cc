@@ -36,8 +36,7 @@ float block_error(std::span<const float> block, const BlockFit& fit) {
   constexpr size_t kLanes = 8;
   std::array<float, kLanes> sums{};
   for (size_t i = 0; i < block.size(); ++i) {
-    const float error =
-        block[i] - fit.step * (round_int4(block[i], fit, inverse) - fit.zero);
+    const float error = block[i] - fit.step * (round_int4(block[i], fit, inverse) - fit.zero);
     sums[i % kLanes] += error * error;
   }
   float sum = 0;

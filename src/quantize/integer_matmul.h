@@ -15,8 +15,8 @@ struct IntegerMatrix {
 };
 
 /// Makes every product with the matrix a DynamicQuantizeMatMul, an operator of ONNX Runtime that
-/// quantizes the other side to uint8, multiplies in integers, and adds a constant bias that follows.
-/// Removes the float matrix. Precondition: is_matrix(weight).
+/// quantizes the other side to uint8, multiplies in integers, and adds a constant bias that
+/// follows. Removes the float matrix. Precondition: is_matrix(weight).
 void multiply_in_integers(const Weight& weight, const IntegerMatrix& matrix, ModelEdits& edits);
 
 }  // namespace wattwise::quantize

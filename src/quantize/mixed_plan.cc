@@ -251,8 +251,8 @@ void append(const MethodOutcome& from, MethodOutcome& to) {
 
 /// Plans formats for the plan's model.
 Result<void> complete(MixedPlan& plan, const MethodContext& context) {
-  WATTWISE_TRY(reach_opset(plan.model, {kInt4StorageOpset, "shifts of integers"}, context,
-                           plan.before));
+  WATTWISE_TRY(
+      reach_opset(plan.model, {kInt4StorageOpset, "shifts of integers"}, context, plan.before));
   if (context.calibration) append(WATTWISE_TRY(smooth_inputs(plan.model, context)), plan.before);
   std::vector<Decision> told_when_written;
   const auto weights = find_marked_weights(plan.model, context.config, told_when_written);

@@ -145,4 +145,25 @@ Result<NoiseTable> measure_noise(const model::Model& model, const RangeTable& ra
   return noise;
 }
 
+Result<std::vector<double>> measure_replacements(const model::Model& model,
+                                                 const std::vector<model::Constant>& replacements,
+                                                 const CalibrationData& data,
+                                                 const Progress& progress) {
+  std::vector<double> noise;
+  const std::vector<std::string> scores = score_names(model.graph);
+  if (scores.empty() || replacements.empty()) return noise;
+  const TensorMap sample = WATTWISE_TRY(first_sample(data));
+  const TensorMap clean = WATTWISE_TRY(compute_values(model, scores, data, sample));
+  for (const model::Constant& replacement : replacements) {
+    WATTWISE_TRY(report_progress(progress, "measuring what each weight may lose", 0.35));
+    model::Model changed = model::clone(model);
+    for (model::Constant& constant : changed.graph.initializers) {
+      if (constant.name == replacement.name) constant = replacement;
+    }
+    const TensorMap noisy = WATTWISE_TRY(compute_values(changed, scores, data, sample));
+    noise.push_back(noise_of(clean, noisy));
+  }
+  return noise;
+}
+
 }  // namespace wattwise::quantize

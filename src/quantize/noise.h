@@ -18,4 +18,12 @@ Result<NoiseTable> measure_noise(const model::Model& model, const RangeTable& ra
 /// The float outputs of a graph, or what the Softmax or Sigmoid that makes one reads.
 std::vector<std::string> score_names(const model::Graph& graph);
 
+/// The same for constants of the main graph that are replaced, one at a time, by these, which have
+/// their names and shapes. In their order; empty for a model without float outputs. Costs one
+/// session and one inference for each.
+Result<std::vector<double>> measure_replacements(const model::Model& model,
+                                                 const std::vector<model::Constant>& replacements,
+                                                 const CalibrationData& data,
+                                                 const Progress& progress);
+
 }  // namespace wattwise::quantize

@@ -136,11 +136,38 @@ Result<void> quantize_groups(const model::Model& model, const MethodContext& con
   return {};
 }
 
+Result<void> quantize_all(model::Model& model, const MethodContext& context, WeightWork& work) {
+  const std::vector<Weight>& weights = work.weights;
+  if (context.calibration) WATTWISE_TRY(quantize_groups(model, context, work));
+  for (size_t i = 0; i < weights.size(); ++i) {
+    WATTWISE_TRY(
+        report_progress(context.progress, "quantizing weights",
+                        0.3 + 0.3 * static_cast<double>(i) / static_cast<double>(weights.size())));
+    if (work.done.contains(&weights[i])) continue;
+    work.outcome.layers.push_back(quantize_weight(i, work));
+    if (!model.store) continue;
+    WATTWISE_TRY(model.store->status());
+    model.store->release_all();
+  }
+  diagnose(weights, work.outcome.layers);
+  const size_t vectors = weights.empty() ? 0 : store_half_vectors(model, work.edits);
+  if (vectors > 0) count_applied(work.outcome, "fp16_stored_vectors", vectors);
+  work.edits.apply();
+  return {};
+}
+
 }  // namespace
 
 Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext& context,
                                        const WeightMethod& method) {
-  return quantize_each(model, context, [&](size_t) { return &method; });
+  MethodOutcome outcome;
+  auto weights = find_marked_weights(model, context.config, outcome.decisions);
+  if (method.choose) WATTWISE_TRY(method.choose(model, weights, context, outcome));
+  ModelEdits edits(model);
+  const MethodOf method_of = [&](size_t) { return &method; };
+  WeightWork work{weights, method_of, edits, outcome, {}};
+  WATTWISE_TRY(quantize_all(model, context, work));
+  return outcome;
 }
 
 Result<MethodOutcome> quantize_each(model::Model& model, const MethodContext& context,
@@ -149,23 +176,7 @@ Result<MethodOutcome> quantize_each(model::Model& model, const MethodContext& co
   const auto weights = find_marked_weights(model, context.config, outcome.decisions);
   ModelEdits edits(model);
   WeightWork work{weights, method_of, edits, outcome, {}};
-  if (context.calibration) {
-    WATTWISE_TRY(quantize_groups(model, context, work));
-  }
-  for (size_t i = 0; i < weights.size(); ++i) {
-    WATTWISE_TRY(
-        report_progress(context.progress, "quantizing weights",
-                        0.3 + 0.3 * static_cast<double>(i) / static_cast<double>(weights.size())));
-    if (work.done.contains(&weights[i])) continue;
-    outcome.layers.push_back(quantize_weight(i, work));
-    if (!model.store) continue;
-    WATTWISE_TRY(model.store->status());
-    model.store->release_all();
-  }
-  diagnose(weights, outcome.layers);
-  const size_t vectors = weights.empty() ? 0 : store_half_vectors(model, edits);
-  if (vectors > 0) count_applied(outcome, "fp16_stored_vectors", vectors);
-  edits.apply();
+  WATTWISE_TRY(quantize_all(model, context, work));
   return outcome;
 }
 

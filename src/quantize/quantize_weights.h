@@ -17,6 +17,9 @@ struct WeightMethod {
   /// For both weights of an `LSTM`, each read by nothing else; null: they are as any other.
   LayerQuantization (*quantize_lstm)(const Weight& input, const Weight& recurrence,
                                      ModelEdits& edits, MethodOutcome& outcome) = nullptr;
+  /// Looks at all weights before the first is quantized and sets their may_take_4_bits; null: none.
+  Result<void> (*choose)(const model::Model& model, std::vector<Weight>& weights,
+                         const MethodContext& context, MethodOutcome& outcome) = nullptr;
   /// With calibration data, for matrices whose inputs it can see; null: they are as any other.
   void (*quantize_group)(const MatrixGroup& group, const InputStatistics& statistics,
                          ModelEdits& edits, MethodOutcome& outcome) = nullptr;
@@ -28,7 +31,7 @@ Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext&
                                        const WeightMethod& method);
 
 /// The same with a method for each weight, by its index in find_marked_weights(); null leaves it in
-/// float. Both weights of an LSTM go by the first one's.
+/// float. Both weights of an LSTM go by the first one's. No method's `choose` is asked.
 using MethodOf = std::function<const WeightMethod*(size_t index)>;
 Result<MethodOutcome> quantize_each(model::Model& model, const MethodContext& context,
                                     const MethodOf& method_of);

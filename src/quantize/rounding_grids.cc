@@ -104,8 +104,7 @@ Int4Blocks pack_int4(const std::vector<int8_t>& values, const RoundingGrid& grid
   return out;
 }
 
-double weight_sqnr_db(Floats weights, const std::vector<int8_t>& values,
-                      const RoundingGrid& grid) {
+double weight_sqnr_db(Floats weights, const std::vector<int8_t>& values, const RoundingGrid& grid) {
   double signal = 0;
   double noise = 0;
   for (size_t i = 0; i < weights.size(); ++i) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quantize/store_int4.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "optimize/graph_editor.h"
@@ -18,12 +20,13 @@ constexpr int64_t kOnnxFloat = 1;
 constexpr int64_t kOnnxInt8 = 3;
 /// What q is stored above.
 constexpr int kMiddle = 8;
-/// Weights of a row that share a factor.
+/// Weights of a table's row that share a factor.
 constexpr size_t kRowBlock = 32;
+/// The same of other weights, which are fewer and whose errors go through every layer that follows.
+constexpr size_t kStoredBlock = 16;
 
 Tensor bytes_tensor(std::vector<int64_t> shape, const std::vector<uint8_t>& bytes) {
-  return {
-      DataType::kUint8, std::move(shape), Bytes::view_of(std::span<const uint8_t>(bytes)), {}};
+  return {DataType::kUint8, std::move(shape), Bytes::view_of(std::span<const uint8_t>(bytes)), {}};
 }
 
 template <typename T>
@@ -65,8 +68,7 @@ std::vector<uint8_t> fold_in_half(const Nibbles& nibbles, size_t axis) {
   packed.reserve(nibbles.values.size() / 2);
   for (size_t first = 0; first < nibbles.values.size(); first += inner) {
     for (size_t i = first; i < first + half; ++i) {
-      packed.push_back(
-          static_cast<uint8_t>(nibbles.values[i] | (nibbles.values[i + half] << 4)));
+      packed.push_back(static_cast<uint8_t>(nibbles.values[i] | (nibbles.values[i + half] << 4)));
     }
   }
   return packed;
@@ -94,7 +96,7 @@ size_t leading(const Weight& weight, size_t axes) {
 size_t row_width(const Weight& weight) {
   for (size_t axis = 1; axis < weight.rank(); ++axis) {
     const size_t width = weight.values().size() / leading(weight, axis);
-    if (leading(weight, axis) > 1) return width % kRowBlock == 0 ? width : 0;
+    if (leading(weight, axis) > 1) return width % kStoredBlock == 0 ? width : 0;
   }
   return 0;
 }
@@ -104,7 +106,7 @@ size_t row_width(const Weight& weight) {
 std::string add_nibbles(const Weight& weight, const Nibbles& nibbles, ModelEdits& edits) {
   const auto even = std::find_if(nibbles.shape.begin(), nibbles.shape.end(),
                                  [](int64_t size) { return size % 2 == 0; });
-  if (even == nibbles.shape.end()) {
+  if (even == nibbles.shape.end() || edits.opset() < kInt4StorageOpset) {
     return edits.add_constant(weight, nibbles.suffix, bytes_tensor(nibbles.shape, nibbles.values));
   }
   const auto axis = even - nibbles.shape.begin();
@@ -143,15 +145,16 @@ std::string add_int4_columns(const Weight& weight, const Int4Columns& fitted,
   const std::string q =
       cast(weight, add_nibbles(weight, {"_int4", {blocks, block, columns}, stored}, edits),
            kOnnxInt8, edits);
-  const std::string factors = cast(
-      weight, add_nibbles(weight, {"_factors", {blocks, 1, columns}, fitted.factors}, edits),
-      kOnnxInt8, edits);
+  const std::string factors =
+      cast(weight, add_nibbles(weight, {"_factors", {blocks, 1, columns}, fitted.factors}, edits),
+           kOnnxInt8, edits);
   const std::string middle =
       edits.shared_constant(weight, "_middle", scalar<int8_t>(DataType::kInt8, kMiddle));
   const std::string centred = add_step(weight, make_node("Sub", {q, middle}, ""), edits);
   const std::string product = add_step(weight, make_node("Mul", {centred, factors}, ""), edits);
   const std::string shape =
-      edits.add_constant(weight, "_shape", make_int64_tensor({2}, weight.constant.shape));
+      edits.shared_constant(weight, fmt::format("_shape_{}", fmt::join(weight.constant.shape, "_")),
+                            make_int64_tensor({2}, weight.constant.shape));
   return add_step(weight, make_node("Reshape", {product, shape}, ""), edits);
 }
 
@@ -168,12 +171,12 @@ LayerQuantization store_int4_rows(const Weight& weight, ModelEdits& edits) {
   const std::string steps =
       add_steps(weight, {{rows, blocks}, fitted.factors, fitted.scales}, edits);
   const std::vector<uint8_t> packed_zeros = pair_up(fitted.zeros, static_cast<size_t>(blocks));
-  const std::string zeros = edits.add_constant(
-      weight, "_zeros", bytes_tensor({rows, (blocks + 1) / 2}, packed_zeros));
+  const std::string zeros =
+      edits.add_constant(weight, "_zeros", bytes_tensor({rows, (blocks + 1) / 2}, packed_zeros));
   for (const WeightReader& reader : weight.readers) {
-    model::Node node = make_node("GatherBlockQuantized",
-                                 {values, reader.node->inputs[1], steps, zeros},
-                                 reader.node->outputs[0]);
+    model::Node node =
+        make_node("GatherBlockQuantized", {values, reader.node->inputs[1], steps, zeros},
+                  reader.node->outputs[0]);
     node.domain = "com.microsoft";
     node.set_attribute("bits", int64_t{4});
     node.set_attribute("block_size", static_cast<int64_t>(kRowBlock));
@@ -190,10 +193,10 @@ bool has_int4_blocks(const Weight& weight) { return row_width(weight) > 0; }
 
 LayerQuantization store_int4(const Weight& weight, ModelEdits& edits) {
   const size_t width = row_width(weight);
-  const Int4Rows fitted = fit_int4_rows(weight.values(), width, kRowBlock);
+  const Int4Rows fitted = fit_int4_rows(weight.values(), width, kStoredBlock);
   const auto rows = static_cast<int64_t>(weight.values().size() / width);
-  const auto blocks = static_cast<int64_t>(width / kRowBlock);
-  const int64_t block = kRowBlock;
+  const auto blocks = static_cast<int64_t>(width / kStoredBlock);
+  const int64_t block = kStoredBlock;
   const auto floats = [&](const Nibbles& nibbles) {
     return cast(weight, add_nibbles(weight, nibbles, edits), kOnnxFloat, edits);
   };
@@ -211,8 +214,20 @@ LayerQuantization store_int4(const Weight& weight, ModelEdits& edits) {
       edits.add_constant(weight, "_shape", make_int64_tensor({rank}, weight.constant.shape));
   edits.add_first(weight, make_node("Reshape", {product, shape}, weight.name));
   edits.remove_constant(weight);
-  return {layer_name(weight), weight.name, "int4 block 32, stored only",
+  return {layer_name(weight), weight.name, "int4 block 16, stored only",
           static_cast<int64_t>(weight.values().size()), decibels(fitted.signal, fitted.noise)};
+}
+
+model::Constant after_int4(const Weight& weight) {
+  const size_t width = row_width(weight);
+  const Int4Rows fitted = fit_int4_rows(weight.values(), width, kStoredBlock);
+  std::vector<float> values(fitted.values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const size_t block = i / kStoredBlock;
+    const float step = fitted.scales[i / width] * static_cast<float>(fitted.factors[block]);
+    values[i] = step * static_cast<float>(fitted.values[i] - fitted.zeros[block]);
+  }
+  return model::make_constant(weight.name, make_float_tensor(weight.constant.shape, values));
 }
 
 }  // namespace wattwise::quantize

@@ -14,9 +14,8 @@ inline constexpr int64_t kInt4Opset = 14;
 inline constexpr int64_t kInt4StorageOpset = 11;
 
 /// Integers of 0..15 as a constant of half as many bytes, unpacked by nodes that a runtime folds
-/// when it loads the model. Where no axis can be halved they stay bytes. Returns the name of uint8
-/// values of this shape. Needs
-/// kInt4StorageOpset.
+/// when it loads the model. Where no axis can be halved, and below kInt4StorageOpset, they stay
+/// bytes. Returns the name of uint8 values of this shape.
 struct Nibbles {
   std::string_view suffix;
   std::vector<int64_t> shape;
@@ -45,9 +44,12 @@ LayerQuantization store_int4_rows(const Weight& weight, ModelEdits& edits);
 bool has_int4_rows(const Weight& weight);
 
 /// Stores a weight in 4-bit blocks of neighbours and unpacks it by nodes that a runtime folds when
-/// it loads the model: float arithmetic at float speed. Precondition: has_int4_blocks(weight), whose
-/// rows can be cut in blocks. Needs kInt4StorageOpset.
+/// it loads the model: float arithmetic at float speed. Precondition: has_int4_blocks(weight),
+/// whose rows can be cut in blocks. Needs kInt4StorageOpset.
 LayerQuantization store_int4(const Weight& weight, ModelEdits& edits);
 bool has_int4_blocks(const Weight& weight);
+
+/// The float values that are left of it then, under its name. Same precondition.
+model::Constant after_int4(const Weight& weight);
 
 }  // namespace wattwise::quantize

@@ -11,6 +11,8 @@ namespace {
 
 /// Smaller constants are shapes, scales and short biases; packing them saves nothing.
 constexpr size_t kMinWeightBytes = 1024;
+/// A vector only needs one node to be unpacked.
+constexpr size_t kMinVectorBytes = 256;
 
 bool is_output(const model::Graph& graph, const std::string& name) {
   return std::any_of(graph.outputs.begin(), graph.outputs.end(),
@@ -50,8 +52,9 @@ bool is_vector(const model::Constant& constant) {
                      [&](int64_t size) { return size == constant.element_count(); });
 }
 
-/// All float constants of 1 kB and more for which `wanted` holds and that no graph puts out.
-std::vector<Weight> collect(const model::ConstantIndex& index, model::Model& model,
+/// All float constants of `least` bytes and more for which `wanted` holds and that no graph puts
+/// out.
+std::vector<Weight> collect(const model::ConstantIndex& index, model::Model& model, size_t least,
                             const std::function<bool(const model::Constant&)>& wanted) {
   const auto owner = owners(index);
   std::vector<Weight> weights;
@@ -60,8 +63,8 @@ std::vector<Weight> collect(const model::ConstantIndex& index, model::Model& mod
     for (const model::Node& node : graph.nodes) {
       for (size_t slot = 0; slot < node.inputs.size(); ++slot) {
         model::Constant* constant = index.find(graph, node.inputs[slot]);
-        if (!constant || constant->type != DataType::kFloat ||
-            constant->data.size() < kMinWeightBytes || !wanted(*constant)) {
+        if (!constant || constant->type != DataType::kFloat || constant->data.size() < least ||
+            !wanted(*constant)) {
           continue;
         }
         const auto [at, added] = position.emplace(constant, weights.size());
@@ -83,9 +86,10 @@ bool is_output(const Weight& weight) { return is_output(*weight.graph, weight.na
 std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& decisions) {
   const model::ConstantIndex index(model.graph);
   report_left_alone(index, decisions);
-  std::vector<Weight> weights = collect(index, model, [](const model::Constant& constant) {
-    return constant.shape.size() >= 2 && !is_vector(constant);
-  });
+  std::vector<Weight> weights =
+      collect(index, model, kMinWeightBytes, [](const model::Constant& constant) {
+        return constant.shape.size() >= 2 && !is_vector(constant);
+      });
   std::erase_if(weights, [&](const Weight& weight) {
     if (!is_output(weight)) return false;
     decisions.push_back({"keep_float", weight.name, "it is an output of its graph"});
@@ -95,7 +99,8 @@ std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& dec
 }
 
 std::vector<Weight> find_vectors(model::Model& model) {
-  std::vector<Weight> vectors = collect(model::ConstantIndex(model.graph), model, is_vector);
+  std::vector<Weight> vectors =
+      collect(model::ConstantIndex(model.graph), model, kMinVectorBytes, is_vector);
   std::erase_if(vectors, [](const Weight& vector) { return is_output(vector); });
   return vectors;
 }

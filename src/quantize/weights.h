@@ -30,9 +30,10 @@ struct Weight {
   std::vector<WeightReader> readers;
   const model::ConstantStore* store = nullptr;  ///< takes pages back; may be null
   bool is_delicate = false;                     ///< what 8 bits lose of it would add up
-  bool fine_scales = false;  ///< its accuracy is worth more scales than size alone would grant
+  bool fine_scales = false;      ///< its accuracy is worth more scales than size alone would grant
+  bool may_take_4_bits = false;  ///< what it loses by blocks of 4 bits is bearable
   WeightRange range = WeightRange::kPairAware;  ///< where integers multiply it
-  double share = 1;          ///< of all weights of the model
+  double share = 1;                             ///< of all weights of the model
 
   Floats values() const { return Floats(constant.data.view(), store); }
   size_t dim(size_t axis) const { return static_cast<size_t>(constant.shape[axis]); }
@@ -46,7 +47,7 @@ struct Weight {
 /// constant that must stay as it is (an output, a default input, a type other than float).
 std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& decisions);
 
-/// The others of that size: float constants with all their elements along one axis.
+/// The others: float constants of 256 bytes or more with all their elements along one axis.
 std::vector<Weight> find_vectors(model::Model& model);
 
 /// Edits that are collected first and applied together, so that nodes and constants stay where they

@@ -135,7 +135,7 @@ void append(MethodOutcome& to, const MethodOutcome& from) {
 
 }  // namespace
 
-const WeightMethod kDynamicWeights = {"dynamic", quantize_one, quantize_lstm, round_group};
+const WeightMethod kDynamicWeights = {"dynamic", quantize_one, quantize_lstm, nullptr, round_group};
 
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
   MethodOutcome smoothed;

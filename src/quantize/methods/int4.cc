@@ -3,14 +3,16 @@
 //
 //   MatMul(x, W)   becomes, by the configuration's int4_arithmetic,
 //                  "integer": DynamicQuantizeMatMul(x, W8, scale per column), as `dynamic` writes
-//                    it, with W8 = factor of the block x W4, made by nodes that a runtime folds when
-//                    it loads the model: blocks of 16, int8 speed. x is smoothed first where that
-//                    pays.
+//                    it, with W8 = factor of the block x W4, made by nodes that a runtime folds
+//                    when it loads the model: blocks of 16, int8 speed. x is smoothed first where
+//                    that pays.
 //                  "float": MatMulNBits(x, W4, scales, zeros): blocks of 32, packed in memory too;
 //   Gather(W, i)   becomes GatherBlockQuantized(W4, i, scales, zeros): blocks of 32;
-//   any other      is stored in blocks of 32 if it is large, else as int8, and unpacked at load.
+//   any other      is stored in blocks of 16 where choose_int4.h lets it, else as int8, and
+//                  unpacked at load.
 #include <fmt/format.h>
 
+#include "quantize/choose_int4.h"
 #include "quantize/cut_zeros.h"
 #include "quantize/integer_matmul.h"
 #include "quantize/methods/methods.h"
@@ -29,8 +31,9 @@ constexpr size_t kBlock = 32;
 constexpr int64_t kInt8Accumulation = 4;
 /// A table with a smaller share of the weights than this saves less by 4 bits than it loses.
 constexpr double kWorthwhileShare = 0.05;
-/// Fewer weights save fewer bytes than the nodes that unpack them take.
-constexpr int64_t kWorthUnpacking = 4096;
+/// Weights whose unpacking, which takes about 8 bytes each for a moment, is a small thing.
+constexpr int64_t kMostUnpacked = int64_t{64} << 20;
+constexpr int64_t kBytesWhileUnpacked = 8;
 constexpr std::string_view kInt4MatMul = "int4_matmul";
 
 int64_t count_of(const Weight& weight) { return static_cast<int64_t>(weight.values().size()); }
@@ -112,25 +115,13 @@ LayerQuantization quantize_embedding(const Weight& weight, ModelEdits& edits,
   return store_int8_rows(weight, edits);
 }
 
-/// Weights of operators without integer arithmetic of their own: the large ones take 4 bits.
+/// Weights of operators without integer arithmetic of their own.
 LayerQuantization store_other(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
-  const std::string& op = weight.readers.front().node->op_type;
-  const bool is_exact = weight.is_delicate || weight.fine_scales;
-  const bool is_large = weight.share >= kWorthwhileShare && count_of(weight) >= kWorthUnpacking;
-  if (is_large && !is_exact && has_int4_blocks(weight)) {
-    count_applied(outcome, "int4_stored_weights", weight.readers.size());
-    return store_without_zeros(weight, edits, [](const Weight& cut, ModelEdits& to) {
-      return has_int4_blocks(cut) ? store_int4(cut, to) : store_int8(cut, to);
-    });
-  }
-  outcome.decisions.push_back(
-      {"quantize_int8", weight.name,
-       is_exact ? "what 4 bits lose of it would add up in the state of recurrent layers"
-       : is_large ? op + " reads it; its rows cannot be cut in blocks of 32"
-                  : fmt::format("{} reads it, {:.1f} % of the weights: 4 bits would save less than "
-                                "they lose",
-                                op, weight.share * 100)});
-  return store_weight(weight, edits, outcome);
+  if (!weight.may_take_4_bits) return store_weight(weight, edits, outcome);
+  count_applied(outcome, "int4_stored_weights", weight.readers.size());
+  return store_without_zeros(weight, edits, [](const Weight& cut, ModelEdits& to) {
+    return has_int4_blocks(cut) ? store_int4(cut, to) : store_int8(cut, to);
+  });
 }
 
 template <bool kIntegers>
@@ -170,16 +161,49 @@ void append(MethodOutcome& to, const MethodOutcome& from) {
   to.decisions.insert(to.decisions.end(), from.decisions.begin(), from.decisions.end());
 }
 
+/// How matrices are multiplied, and why.
+struct Arithmetic {
+  bool in_integers;
+  std::string reason;
+};
+
+Arithmetic choose_arithmetic(model::Model& model, const QuantizationConfig& config) {
+  if (config.int4_arithmetic != "auto") {
+    return {config.int4_arithmetic == "integer", "the configuration's int4_arithmetic says so"};
+  }
+  std::vector<Decision> told_later;
+  int64_t count = 0;
+  for (const Weight& weight : find_weights(model, told_later)) {
+    if (is_matrix(weight)) count += count_of(weight);
+  }
+  if (count > kMostUnpacked) {
+    return {false, fmt::format("{} million weights would take {} MB while they are unpacked",
+                               count >> 20, count * kBytesWhileUnpacked >> 20)};
+  }
+  if (config.objective == "size") {
+    return {false,
+            "the objective is size, and blocks with zero points err less for the same bytes"};
+  }
+  return {true, fmt::format("products of int8 take less time; {:.1f} million weights are unpacked",
+                            static_cast<double>(count) / 1e6)};
+}
+
 }  // namespace
 
-const WeightMethod kInt4Weights = {"int4", quantize_one<false>, nullptr, round_group<false>};
-static const WeightMethod kIntegerInt4Weights = {"int4", quantize_one<true>, nullptr,
+const WeightMethod kInt4Weights = {"int4", quantize_one<false>, nullptr, choose_int4,
+                                   round_group<false>};
+static const WeightMethod kIntegerInt4Weights = {"int4", quantize_one<true>, nullptr, choose_int4,
                                                  round_group<true>};
 
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context) {
-  const bool in_integers = context.config.int4_arithmetic != "float";
+  auto [in_integers, why] = choose_arithmetic(model, context.config);
   MethodOutcome before;
-  WATTWISE_TRY(reach_opset(model, {kInt4Opset, "arithmetic of 8-bit integers"}, context, before));
+  const OpsetGoal goal = in_integers ? OpsetGoal{kInt4Opset, "arithmetic of 8-bit integers"}
+                                     : OpsetGoal{kInt4StorageOpset, "shifts, which unpack 4 bits"};
+  if (const auto reached = reach_opset(model, goal, context, before); !reached) {
+    in_integers = false;
+    why = "unpacking needs a newer operator set: " + reached.error().message();
+  }
   if (in_integers && context.calibration) {
     append(before, WATTWISE_TRY(smooth_inputs(model, context)));
   }
@@ -187,6 +211,11 @@ Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context
       quantize_weights(model, context, in_integers ? kIntegerInt4Weights : kInt4Weights));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
   append(outcome, before);
+  outcome.decisions.push_back(
+      {"compute", "int4",
+       (in_integers ? "matrices are unpacked to int8 at load and multiply in integers: "
+                    : "matrices stay packed, as MatMulNBits reads them: ") +
+           why});
   return outcome;
 }
 

@@ -29,7 +29,9 @@ constexpr int64_t kInt8Accumulation = 4;
 /// Operator set that has Expand.
 constexpr int64_t kFirstWithExpand = 8;
 /// The operator's zero point where it is given none.
-constexpr int kMiddle = 128;
+constexpr uint8_t kMiddle = 128;
+/// Fewer bytes are stored sooner than made.
+constexpr int64_t kWorthFilling = 512;
 
 /// The scales of a matrix: one for each column, or for each part of it where that pays.
 FittedInt8 fit_matrix(const Weight& weight) {
@@ -41,22 +43,20 @@ FittedInt8 fit_matrix(const Weight& weight) {
   return parts.sqnr_db() >= whole.sqnr_db() + kHalfNoiseDb ? parts : whole;
 }
 
-/// The integers in the operator's order: [columns, blocks, kBlock], unsigned.
-Tensor packed_values(const Weight& weight, const Int8Weights& quantized) {
+/// The integers in the operator's order, unsigned: [columns, length], of which the rows are the
+/// first.
+std::vector<uint8_t> packed_values(const Weight& weight, const Int8Weights& quantized,
+                                   size_t length) {
   const size_t rows = weight.dim(0);
   const size_t columns = weight.dim(1);
-  const size_t blocks = (rows + kBlock - 1) / kBlock;
-  std::vector<uint8_t> packed(columns * blocks * kBlock, kMiddle);
+  std::vector<uint8_t> packed(columns * length, kMiddle);
   for (size_t row = 0; row < rows; ++row) {
     for (size_t column = 0; column < columns; ++column) {
-      packed[column * blocks * kBlock + row] =
+      packed[column * length + row] =
           static_cast<uint8_t>(quantized.values[row * columns + column] + kMiddle);
     }
   }
-  return {DataType::kUint8,
-          {weight.constant.shape[1], static_cast<int64_t>(blocks), int64_t{kBlock}},
-          Bytes::copy_of(std::span<const uint8_t>(packed)),
-          {}};
+  return packed;
 }
 
 /// A node that gives a value this shape, before all others; returns the name of what it makes.
@@ -73,6 +73,35 @@ std::string spread_to(const Weight& weight, const std::string& value, const Shap
   std::string made = edits.unique(weight.name + "_scales");
   edits.add_first(weight, optimize::make_node(shaping.op, {value, shape}, made));
   return made;
+}
+
+/// The name of the integers, [columns, blocks, kBlock]. What fills up the last blocks is not stored
+/// where it is worth the nodes that make it when the model is loaded.
+std::string add_values(const Weight& weight, const Int8Weights& quantized, ModelEdits& edits) {
+  const int64_t rows = weight.constant.shape[0];
+  const int64_t columns = weight.constant.shape[1];
+  const int64_t block = kBlock;
+  const int64_t blocks = (rows + block - 1) / block;
+  const int64_t missing = blocks * block - rows;
+  const std::vector<int64_t> shape = {columns, blocks, block};
+  const auto tensor = [](std::vector<int64_t> sizes, const std::vector<uint8_t>& bytes) {
+    return Tensor{
+        DataType::kUint8, std::move(sizes), Bytes::view_of(std::span<const uint8_t>(bytes)), {}};
+  };
+  if (missing * columns < kWorthFilling) {
+    const auto all = packed_values(weight, quantized, static_cast<size_t>(blocks * block));
+    return edits.add_constant(weight, "_int8", tensor(shape, all));
+  }
+  const auto stored = packed_values(weight, quantized, weight.dim(0));
+  const std::string values = edits.add_constant(weight, "_int8", tensor({columns, rows}, stored));
+  const std::string middle = edits.shared_constant(weight, "_middle", tensor({1}, {kMiddle}));
+  const std::string filler = spread_to(weight, middle, {"Expand", {columns, missing}}, edits);
+  model::Node concat =
+      optimize::make_node("Concat", {values, filler}, edits.unique(weight.name + "_filled"));
+  concat.set_attribute("axis", int64_t{1});
+  const std::string filled = concat.outputs[0];
+  edits.add_first(weight, std::move(concat));
+  return spread_to(weight, filled, {"Reshape", shape}, edits);
 }
 
 /// One scale for each block of each column, spread by nodes that a runtime folds when it loads the
@@ -99,8 +128,7 @@ std::string add_scales(const Weight& weight, const Int8Weights& quantized, Model
 
 LayerQuantization multiply_nbits(const Weight& weight, ModelEdits& edits) {
   const FittedInt8 fitted = fit_matrix(weight);
-  const std::string values =
-      edits.add_constant(weight, "_int8", packed_values(weight, fitted.quantized));
+  const std::string values = add_values(weight, fitted.quantized, edits);
   const std::string scales = add_scales(weight, fitted.quantized, edits);
   for (const WeightReader& reader : weight.readers) {
     model::Node node = *reader.node;

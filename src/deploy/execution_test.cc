@@ -64,7 +64,8 @@ TEST_F(Execution, BlocksGiveTheSameFileByteForByte) {
     const std::string path = save(models[i], "m" + std::to_string(i) + ".onnx");
     std::vector<std::string> methods = {"auto"};
     for (const auto& row : quantize::method_table()) {
-      if (!row.needs_calibration) methods.emplace_back(row.name);
+      // What measures the whole model is refused in blocks.
+      if (!row.needs_calibration && row.name != "mixed") methods.emplace_back(row.name);
     }
     for (const std::string& method : methods) {
       SCOPED_TRACE(method + " of model " + std::to_string(i));

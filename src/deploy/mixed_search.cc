@@ -130,6 +130,8 @@ class Search {
   /// flipped decisions with the error itself.
   std::optional<size_t> guess(size_t index, const Accuracy& accuracy) const {
     if (best_ || !(accuracy.drop_percent > 0) || limit_ <= 0) return std::nullopt;
+    // What convolutions in integers lose is in every choice: may any of them do?
+    if (!plan_.before.layers.empty()) return end_ - 1;
     const double ratio = kAim * limit_ / accuracy.drop_percent;
     const double part = accuracy.compared_by.starts_with("cosine") ? ratio : ratio * ratio;
     const auto& choices = plan_.choices;

@@ -201,6 +201,10 @@ TEST_F(PrepareCache, ADryRunNeitherReusesNorKeeps) {
 TEST_F(PrepareCache, AResultSurvivesItsDocument) {
   PrepareResult result = run();
   result.accuracy.drop_percent = std::nan("");
+  ASSERT_FALSE(result.layers.empty());
+  result.layers[0].hurt_by = "outlier channel 3 of 8";
+  result.layers[0].measured_error_percent = 12.5;
+  result.layers[0].action = "kept in 16 bits";
   const Json document = to_document(result);
   const Json original = provenance(result.original_power_efficiency.figures);
   const auto read = read_prepare_result(document, original);

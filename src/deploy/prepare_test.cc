@@ -126,7 +126,7 @@ TEST_F(Prepare, EveryMethodThatIsRejectedLeavesADecision) {
     rejected.push_back(decision.subject);
     EXPECT_NE(decision.reason.find("nothing in this model"), std::string::npos);
   }
-  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "mixed", "weight_only"}));
+  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "weight_only"}));
 }
 
 TEST_F(Prepare, ALimitThatNoMethodKeepsLeavesTheModelInFloat) {

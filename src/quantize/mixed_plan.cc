@@ -26,8 +26,9 @@ constexpr size_t kChoices = 64;
 /// between formats that are alike otherwise.
 constexpr double kNsOfByte = 0.005;
 constexpr double kBytesOfNs = 0.001;
-/// No layer is taken to do less than this part of what the average one does: estimates err.
-constexpr double kLeastShare = 0.01;
+/// No layer is taken to do less than this part of what the one in the middle does: estimates err,
+/// and samples may not reach every branch.
+constexpr double kLeastShare = 0.1;
 /// What 8-bit inputs are taken to lose where that cannot be measured: 45 dB below the products.
 constexpr double kUnmeasuredInputs = 3e-5;
 /// From these ratios on, inputs or limited pairs are what hurts.
@@ -112,8 +113,18 @@ std::vector<MixedLayer> find_layers(const model::Model& model, const std::vector
   return layers;
 }
 
+/// The lower of the two in the middle where there are two; 0 if nothing is positive.
+double middle_of_positive(std::vector<double> values) {
+  std::erase_if(values, [](double value) { return value <= 0; });
+  if (values.empty()) return 0;
+  const auto middle = values.begin() + static_cast<ptrdiff_t>((values.size() - 1) / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
 /// Sensitivities as far as they can be measured, none of them nothing.
 Result<std::vector<Sensitivity>> measure(const model::Model& model, const MethodContext& context,
+                                         const std::vector<Weight>& weights,
                                          std::vector<Decision>& decisions) {
   if (!context.samples) return std::vector<Sensitivity>();
   const Disturbance disturbance = {
@@ -121,14 +132,19 @@ Result<std::vector<Sensitivity>> measure(const model::Model& model, const Method
       [](const Weight& weight, size_t) { return may_read_bytes(weight); }};
   SensitivityReport report =
       WATTWISE_TRY(measure_sensitivity(model, disturbance, *context.samples, context.progress));
-  Sensitivity mean;
+  std::vector<double> of_weights;
+  std::vector<double> of_inputs;
   for (const Sensitivity& one : report.weights) {
-    mean.weight += one.weight / static_cast<double>(report.weights.size());
-    mean.input += one.input / static_cast<double>(report.weights.size());
+    of_weights.push_back(one.weight);
+    of_inputs.push_back(one.input);
   }
-  for (Sensitivity& one : report.weights) {
-    one.weight = std::max(one.weight, kLeastShare * mean.weight);
-    if (one.input > 0) one.input = std::max(one.input, kLeastShare * mean.input);
+  const double least_weight = kLeastShare * middle_of_positive(std::move(of_weights));
+  const double middle_input = middle_of_positive(std::move(of_inputs));
+  const double least_input = middle_input > 0 ? kLeastShare * middle_input : kUnmeasuredInputs;
+  for (size_t i = 0; i < report.weights.size(); ++i) {
+    Sensitivity& one = report.weights[i];
+    one.weight = std::max(one.weight, least_weight);
+    if (may_read_bytes(weights[i])) one.input = std::max(one.input, least_input);
   }
   if (!report.weights.empty()) {
     decisions.push_back(
@@ -206,15 +222,18 @@ Decision describe_mix(const MixedPlan& plan, const KnapsackChoice& choice) {
                       decibels(1, choice.noise))};
 }
 
-/// What was done to a layer, and what the next cheaper format would have cost.
+/// What was done to a layer, and what the next noisier format would have cost.
 std::string describe_format(const MixedLayer& layer, size_t pick, double whole) {
-  const Format format = layer.options[pick].format;
-  if (pick + 1 == layer.options.size()) {
-    return fmt::format("{}, the cheapest format that it may take", format_name(format));
+  const std::string_view format = format_name(layer.options[pick].format);
+  const double own = layer.noise[pick];
+  std::optional<size_t> next;
+  for (size_t i = 0; i < layer.noise.size(); ++i) {
+    if (layer.noise[i] > own && (!next || layer.noise[i] < layer.noise[*next])) next = i;
   }
-  return fmt::format("{}; {} would add {:.1f} % to the whole error", format_name(format),
-                     format_name(layer.options[pick + 1].format),
-                     100 * (layer.noise[pick + 1] - layer.noise[pick]) / std::max(whole, 1e-30));
+  if (!next) return fmt::format("{}; every other format that it may take is more exact", format);
+  return fmt::format("{}; {} would add {:.1f} % to the whole error", format,
+                     format_name(layer.options[*next].format),
+                     100 * (layer.noise[*next] - own) / std::max(whole, 1e-30));
 }
 
 /// What the layers make together with these formats, each measured.
@@ -257,7 +276,7 @@ Result<void> complete(MixedPlan& plan, const MethodContext& context) {
   std::vector<Decision> told_when_written;
   const auto weights = find_marked_weights(plan.model, context.config, told_when_written);
   plan.layers = find_layers(plan.model, weights, context);
-  const auto measured = WATTWISE_TRY(measure(plan.model, context, plan.before.decisions));
+  const auto measured = WATTWISE_TRY(measure(plan.model, context, weights, plan.before.decisions));
   for (MixedLayer& layer : plan.layers) {
     const Sensitivity sensitivity = sensitivity_of(layer, weights, measured);
     estimate_noise(sensitivity, noise_of(layer, Format::kInt8), layer);

@@ -22,9 +22,11 @@ using optimize::make_node;
 constexpr int64_t kFirstWithRanges = 11;
 /// Samples that are run; more change little.
 constexpr int64_t kMostSamples = 8;
-constexpr size_t kFewestRuns = 8;
+constexpr size_t kFewestRuns = 12;
 constexpr size_t kMostRuns = 64;
 constexpr int kSweeps = 200;
+/// Sign patterns that are drawn for an error, of which the one least like the others' is taken.
+constexpr int kDraws = 32;
 
 std::string sign_name(size_t unknown) { return fmt::format("wattwise_sign_{}", unknown); }
 
@@ -139,11 +141,36 @@ Result<Disturbed> disturb(const model::Model& original, const Disturbance& distu
   return disturbed;
 }
 
-/// [runs, unknowns] of +1 and -1, the same everywhere.
+/// The largest product of a pattern of signs with one of the first `count` columns of [runs, any].
+float likeness(const std::vector<float>& pattern, const std::vector<float>& signs, size_t count) {
+  const size_t unknowns = signs.size() / pattern.size();
+  float most = 0;
+  for (size_t u = 0; u < count; ++u) {
+    float product = 0;
+    for (size_t r = 0; r < pattern.size(); ++r) product += pattern[r] * signs[r * unknowns + u];
+    most = std::max(most, std::fabs(product));
+  }
+  return most;
+}
+
+/// [runs, unknowns] of +1 and -1, the same everywhere. Columns that are equal or opposite could not
+/// be told apart.
 std::vector<float> make_signs(size_t runs, size_t unknowns) {
   std::mt19937 random(1);
   std::vector<float> signs(runs * unknowns);
-  for (float& sign : signs) sign = (random() & 1U) != 0 ? 1 : -1;
+  for (size_t u = 0; u < unknowns; ++u) {
+    std::vector<float> best;
+    float least = 0;
+    for (int draw = 0; draw < kDraws; ++draw) {
+      std::vector<float> pattern(runs);
+      for (float& sign : pattern) sign = (random() & 1U) != 0 ? 1 : -1;
+      const float like = likeness(pattern, signs, u);
+      if (!best.empty() && like >= least) continue;
+      best = std::move(pattern);
+      least = like;
+    }
+    for (size_t r = 0; r < runs; ++r) signs[r * unknowns + u] = best[r];
+  }
   return signs;
 }
 
@@ -291,7 +318,7 @@ Result<SensitivityReport> measure_sensitivity(const model::Model& model,
   const Disturbed disturbed = WATTWISE_TRY(disturb(model, disturbance, scores));
   if (disturbed.weights == 0) return report;
   const auto wanted =
-      static_cast<size_t>(std::ceil(2 * std::sqrt(static_cast<double>(disturbed.unknowns()))));
+      static_cast<size_t>(std::ceil(3 * std::sqrt(static_cast<double>(disturbed.unknowns()))));
   const size_t runs = std::clamp(wanted, kFewestRuns, kMostRuns);
   engine::SessionOptions options;
   options.memory_pattern = false;  // samples differ in shape

@@ -35,9 +35,9 @@ struct Disturbance {
 ///   <e_r, e_s> = sum over u of sign_ru sign_su |error_u|^2:
 ///
 /// R runs give R (R + 1) / 2 equations for the |error_u|^2, which are solved by least squares
-/// without negative ones. 2 sqrt(U) runs suffice for U unknowns, where one at a time takes U.
-/// Signs are the same in every process. Where the operator set has no 8-bit inputs (below 11),
-/// these are not measured. Empty for a model without float outputs.
+/// without negative ones. 3 sqrt(U) runs, twice what the equations ask for, do for U unknowns; one
+/// at a time takes U. Signs are the same in every process. Where the operator set has no 8-bit
+/// inputs (below 11), these are not measured. Empty for a model without float outputs.
 Result<SensitivityReport> measure_sensitivity(const model::Model& model,
                                               const Disturbance& disturbance,
                                               const CalibrationData& data,

@@ -166,13 +166,17 @@ std::vector<int8_t> round_gptq(Floats weights, std::span<const float> gram,
 }
 
 std::vector<int8_t> round_to_nearest(Floats weights, const RoundingGrid& grid) {
-  const Matrix given = to_matrix(weights, grid.columns);
+  const size_t rows = weights.size() / grid.columns;
   std::vector<int8_t> values(weights.size());
-  Row before = Row::Zero(given.cols());
-  for (Index row = 0; row < given.rows(); ++row) {
-    before = round_first_of(given.bottomRows(given.rows() - row), static_cast<size_t>(row), before,
-                            grid);
-    store(before, values.data() + static_cast<size_t>(row) * grid.columns);
+  Row before = Row::Zero(to_index(grid.columns));
+  for (size_t row = 0; row < rows; ++row) {
+    const size_t first = row * grid.columns;
+    weights.passed(first);
+    // A row looks at its neighbour at most; a copy of all would double a large matrix.
+    const size_t count = std::min<size_t>(2, rows - row) * grid.columns;
+    const Matrix given = to_matrix(weights.subspan(first, count), grid.columns);
+    before = round_first_of(given, row, before, grid);
+    store(before, values.data() + first);
   }
   return values;
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "deploy/ablation.h"
 #include "deploy/agreement.h"
@@ -27,6 +28,8 @@ constexpr double kRounding = 1e-6;
 /// A rewritten model may differ from the original by so many times what the original differs from
 /// itself in another order of computation: deep models amplify the last bits.
 constexpr double kNoiseRatio = 2;
+/// Samples that usually show enough of it.
+constexpr size_t kFewSamples = 4;
 
 double allowed_error(const optimize::OptimizeReport& report) {
   double allowed = kRounding;
@@ -67,9 +70,18 @@ Result<Rewritten> run_passes(Context& context, const Source& source,
 
 namespace {
 
+double worst_error(const Accuracy& accuracy) {
+  double worst = 0;
+  for (const OutputAccuracy& output : accuracy.outputs) {
+    worst = std::max(worst, output.max_relative_error);
+  }
+  return worst;
+}
+
 /// How far the model itself is from its answers when the runtime computes them in another order,
-/// without its own optimizations: the largest error relative to an output's largest value.
-Result<double> rounding_noise(Context& context, const Source& source) {
+/// without its own optimizations: the largest error relative to an output's largest value. Looks at
+/// a few samples first, and at all only if the error of those is not `enough`.
+Result<double> rounding_noise(Context& context, const Source& source, double enough) {
   auto runtime = WATTWISE_TRY(context.runtime());
   engine::SessionOptions options;
   options.prepack = false;
@@ -78,12 +90,20 @@ Result<double> rounding_noise(Context& context, const Source& source) {
       source.in_blocks
           ? engine::open_block_session(runtime, context.env(), source.model, options)
           : engine::open_session(runtime, context.env(), source.model, source.path, options));
-  const Accuracy agreement = WATTWISE_TRY(compare_with_float(*session, source.samples));
-  double noise = 0;
-  for (const OutputAccuracy& output : agreement.outputs) {
-    noise = std::max(noise, output.max_relative_error);
-  }
-  return noise;
+  const Samples& all = source.samples;
+  Samples few;
+  const size_t count = std::min(kFewSamples, all.inputs.size());
+  few.inputs.assign(all.inputs.begin(), all.inputs.begin() + static_cast<std::ptrdiff_t>(count));
+  few.outputs.assign(all.outputs.begin(), all.outputs.begin() + static_cast<std::ptrdiff_t>(count));
+  const double noise = worst_error(WATTWISE_TRY(compare_with_float(*session, few)));
+  if (noise >= enough || count == all.inputs.size()) return noise;
+  return worst_error(WATTWISE_TRY(compare_with_float(*session, all)));
+}
+
+/// The noise that would allow what the rewritten model is off; all there is where trials follow.
+double enough_noise(const Source& source, const Rewritten& rewritten) {
+  if (source.measure) return std::numeric_limits<double>::infinity();
+  return worst_error(rewritten.accuracy) / kNoiseRatio;
 }
 
 /// Which output is too far off; absent if none is.
@@ -121,7 +141,8 @@ Result<std::optional<std::string>> lasting_objection(Context& context, const Sou
   auto why = WATTWISE_TRY(objection(context, source, rewritten));
   // Where it runs, it may be off by what the original is off in another order.
   if (!why || rewritten.accuracy.outputs.empty()) return why;
-  rewritten.noise = WATTWISE_TRY(rounding_noise(context, source));
+  rewritten.noise =
+      WATTWISE_TRY(rounding_noise(context, source, enough_noise(source, rewritten)));
   return difference(rewritten);
 }
 

@@ -2,8 +2,10 @@
 #include "quantize/simd/rounding_kernels.h"
 
 #if defined(__x86_64__)
+#if !defined(__clang__)
 // The intrinsics start some operations from values that they overwrite.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 
 #include <algorithm>

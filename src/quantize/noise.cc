@@ -152,7 +152,7 @@ Result<std::vector<double>> measure_replacements(const model::Model& model,
   std::vector<double> noise;
   const std::vector<std::string> scores = score_names(model.graph);
   if (scores.empty() || replacements.empty()) return noise;
-  const TensorMap sample = WATTWISE_TRY(first_sample(data));
+  const TensorMap sample = WATTWISE_TRY(small_sample(data));
   const TensorMap clean = WATTWISE_TRY(compute_values(model, scores, data, sample));
   for (const model::Constant& replacement : replacements) {
     WATTWISE_TRY(report_progress(progress, "measuring what each weight may lose", 0.35));

@@ -31,6 +31,11 @@ bool flatten(const Json& json, size_t depth, std::vector<int64_t>& shape,
                      [&](const Json& item) { return flatten(item, depth + 1, shape, numbers); });
 }
 
+bool is_number(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  return json.is_number();
+}
+
 Result<InputValue> parse_array(const std::string& text) {
   const Json json = WATTWISE_TRY(parse_json_argument(text, fmt::format("the input {}", text)));
   std::vector<int64_t> shape;
@@ -78,7 +83,7 @@ Result<InferenceInputs> parse_inputs(const std::vector<std::string>& words) {
           ErrorCode::kInvalidArgument,
           fmt::format("the input \"{}\" needs a name (NAME=VALUE), as there are several", word));
     }
-    const bool array = !value.empty() && value.front() == '[';
+    const bool array = (!value.empty() && value.front() == '[') || (named && is_number(value));
     inputs.values.emplace_back(name, array ? WATTWISE_TRY(parse_array(value)) : InputValue(value));
   }
   return inputs;

@@ -20,7 +20,8 @@
 namespace wattwise::cli {
 namespace {
 
-/// Set by Ctrl-C; the progress callback then cancels and nothing half-written stays.
+/// Set by Ctrl-C and by what asks for an end as politely; the progress callback then cancels and
+/// nothing half-written stays.
 std::atomic<bool> interrupted{false};
 
 constexpr int kUsageExitCode = 2;
@@ -170,7 +171,9 @@ Result<Output> perform(const Action& action, Invocation& invocation) {
 }  // namespace
 
 int run(int argc, char** argv) {
-  std::signal(SIGINT, [](int) { interrupted = true; });
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    std::signal(signal, [](int) { interrupted = true; });
+  }
   CLI::App app("Power-efficient model deployment: prepare, run and account for ONNX models.",
                "wattwise");
   app.set_version_flag("--version", std::string(version()));

@@ -73,8 +73,12 @@ Result<Samples> reference(Context& context, const CandidateSource& source,
 
 quantize::MethodContext method_context(Context& context, const CandidateSource& source,
                                        const Progress& progress) {
-  return {source.shapes, progress, context.resolved().config.quantization, source.calibration,
-          context.resolved().config.optimization.opset, source.probes};
+  return {source.shapes,
+          progress,
+          context.resolved().config.quantization,
+          source.calibration,
+          context.resolved().config.optimization.opset,
+          source.probes};
 }
 
 Result<Candidate> make_candidate(Context& context, const CandidateSource& source,
@@ -87,10 +91,9 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   const Progress progress = context.progress();
   candidate.outcome = WATTWISE_TRY(recipe.run(candidate.model));
   if (method != "none" && !deserves_its_name(*row, candidate.outcome)) {
-    return Error(
-        ErrorCode::kUnsupported,
-        fmt::format("nothing in this model can be quantized that way{}",
-                    row->essential.empty() ? "" : ": no MatMul or LSTM has constant weights"));
+    return Error(ErrorCode::kUnsupported,
+                 fmt::format("nothing in this model can be quantized that way{}{}",
+                             row->lacking.empty() ? "" : ": ", row->lacking));
   }
   if (method != "none") shorten_names(candidate);
   WATTWISE_TRY(model::verify(candidate.model));

@@ -113,6 +113,7 @@ inline Model speech_like() {
     transpose.set_attribute("perm", std::vector<int64_t>{2, 0, 1});
     Node lstm = make_node("LSTM", {"t", "w", "r", "b"}, "y");
     lstm.set_attribute("hidden_size", int64_t{40});
+    lstm.set_attribute("layout", int64_t{0});  // as exporters write it from set 14 on
     graph->nodes = {make_node("Conv", {"x", "k"}, "c"), transpose, lstm};
     return graph;
   };

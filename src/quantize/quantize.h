@@ -46,7 +46,8 @@ struct MethodRow {
   /// How the names of those changes in `applied` begin that make the result deserve the method's
   /// name; without one the model has nothing for this method. "" where any change does.
   std::string_view essential;
-  int weight_bits;  ///< 32 for none
+  std::string_view lacking;  ///< what a model without such changes does not have, as a clause
+  int weight_bits;           ///< 32 for none
   bool needs_calibration;
   double allowed_output_error;  ///< 1 - cosine that the parity test allows on its tiny models
   Result<MethodOutcome> (*run)(model::Model& model, const MethodContext& context);

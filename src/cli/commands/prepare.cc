@@ -77,10 +77,11 @@ std::string describe(const PrepareResult& result, bool explain) {
                                                             : result.output_model_path);
   lines.add("method", fmt::format("{} (asked for: {})", result.quantization_method,
                                   result.requested_quantization_method));
-  lines.add("size", fmt::format("{} -> {} ({:.2f}x smaller)",
+  const double ratio = result.size_reduction_ratio;
+  lines.add("size", fmt::format("{} -> {} ({:.2f}x {})",
                                 format_bytes(static_cast<uint64_t>(result.original_size_bytes)),
                                 format_bytes(static_cast<uint64_t>(result.optimized_size_bytes)),
-                                result.size_reduction_ratio));
+                                ratio < 1 ? 1 / ratio : ratio, ratio < 1 ? "larger" : "smaller"));
   lines.add("accuracy", describe_accuracy(result.accuracy));
   lines.add("applied", describe_applied(result));
   add_figures(result, lines);

@@ -89,6 +89,9 @@ LayerQuantization quantize_lstm(const Weight& input, const Weight& recurrence, M
   model::Node node = *reader.node;
   node.op_type = "DynamicQuantizeLSTM";
   node.domain = "com.microsoft";
+  // 0, the only layout that comes here, is the only one of this operator, which lacks the
+  // attribute.
+  std::erase_if(node.attributes, [](const auto& attribute) { return attribute.name == "layout"; });
   node.inputs[1] = w.values;
   node.inputs[2] = r.values;
   node.inputs.resize(8);  // the peepholes are the last that LSTM may have

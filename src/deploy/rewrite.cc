@@ -141,8 +141,7 @@ Result<std::optional<std::string>> lasting_objection(Context& context, const Sou
   auto why = WATTWISE_TRY(objection(context, source, rewritten));
   // Where it runs, it may be off by what the original is off in another order.
   if (!why || rewritten.accuracy.outputs.empty()) return why;
-  rewritten.noise =
-      WATTWISE_TRY(rounding_noise(context, source, enough_noise(source, rewritten)));
+  rewritten.noise = WATTWISE_TRY(rounding_noise(context, source, enough_noise(source, rewritten)));
   return difference(rewritten);
 }
 

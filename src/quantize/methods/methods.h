@@ -9,7 +9,8 @@ namespace wattwise::quantize {
 /// Changes after which methods are called what they are.
 inline constexpr std::string_view kDynamicInt8 = "dynamic_int8";  ///< _matmul and _lstm
 inline constexpr std::string_view kStaticConvolution = "static_int8_convolution";
-inline constexpr std::string_view kInt4Prefix = "int4_";  ///< _matmul, _embedding and _stored_weights
+/// Followed by matmul, embedding or stored_weights.
+inline constexpr std::string_view kInt4Prefix = "int4_";
 
 Result<MethodOutcome> run_none(model::Model& model, const MethodContext& context);
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context);

@@ -80,9 +80,9 @@ void read_lists(const Json& document, PrepareResult& result) {
     result.layers.push_back(
         {layer.at("layer").get<std::string>(), layer.at("weight").get<std::string>(),
          layer.at("precision").get<std::string>(), layer.at("elements").get<int64_t>(),
-         read_number(layer.at("weight_sqnr_db")), layer.at("hurt_by").get<std::string>(),
-         read_optional(layer.at("estimated_error_percent")),
-         read_optional(layer.at("measured_error_percent")), layer.at("action").get<std::string>()});
+         read_number(layer.at("weight_sqnr_db")), layer.value("hurt_by", ""),
+         read_optional(layer.value("estimated_error_percent", Json())),
+         read_optional(layer.value("measured_error_percent", Json())), layer.value("action", "")});
   }
 }
 

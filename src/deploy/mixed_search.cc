@@ -163,8 +163,14 @@ Result<Candidate> search_mixed(Context& context, const CandidateSource& source,
   SearchState state{staged_path, kMostEvaluations / 2, 0, "", {}};
   std::optional<Candidate> found;
   // Integers for activations pay most, but not every model bears them.
-  if (auto plan = WATTWISE_TRY(quantize::plan_mixed_static(source.optimized, given))) {
-    found = WATTWISE_TRY(Search(context, source, *plan, state).run());
+  auto with_static = quantize::plan_mixed_static(source.optimized, given);
+  if (!with_static && with_static.error().code() != ErrorCode::kUnsupported) {
+    return std::move(with_static).error();
+  }
+  if (!with_static) {
+    state.decisions.push_back({"leave", "static", with_static.error().message()});
+  } else if (*with_static) {
+    found = WATTWISE_TRY(Search(context, source, **with_static, state).run());
   }
   if (!found) {
     state.files_left = kMostEvaluations - state.tried;

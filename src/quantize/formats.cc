@@ -14,8 +14,8 @@ namespace wattwise::quantize {
 namespace {
 
 constexpr size_t kInt4Block = 32;
-/// A 4-bit weight with its share of a float scale and a zero point.
-constexpr double kInt4Bytes = 0.5 + (4 + 0.5) / static_cast<double>(kInt4Block);
+/// A 4-bit weight with its share of a factor and a zero point, of 4 bits each.
+constexpr double kInt4Bytes = 0.5 + (0.5 + 0.5) / static_cast<double>(kInt4Block);
 /// An 8-bit weight with about its share of scales.
 constexpr double kInt8Bytes = 1.03;
 /// Inputs rounded in blocks of 64, each with a range of its own, lose about a tenth of what they
@@ -56,7 +56,7 @@ std::vector<float> half_errors(const Weight& weight) {
 std::vector<float> pair_errors(const Weight& weight) {
   const Floats values = weight.values();
   const size_t columns = weight.dim(1);
-  const Int8Weights pairs = quantize_int8_pairs(values, weight.dim(0), columns);
+  const Int8Weights pairs = quantize_matrix(values, {weight.dim(0), columns, weight.range});
   std::vector<float> errors(values.size());
   for (size_t i = 0; i < errors.size(); ++i) {
     errors[i] = pairs.scales[i % columns] * pairs.values[i] - values[i];

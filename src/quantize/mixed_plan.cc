@@ -128,7 +128,7 @@ Result<std::vector<Sensitivity>> measure(const model::Model& model, const Method
                                          std::vector<Decision>& decisions) {
   if (!context.samples) return std::vector<Sensitivity>();
   const Disturbance disturbance = {
-      [](const Weight& weight, size_t) { return format_errors(weight, Format::kInt8); },
+      [&](const Weight&, size_t i) { return format_errors(weights[i], Format::kInt8); },
       [](const Weight& weight, size_t) { return may_read_bytes(weight); }};
   SensitivityReport report =
       WATTWISE_TRY(measure_sensitivity(model, disturbance, *context.samples, context.progress));
@@ -242,8 +242,11 @@ Result<std::vector<double>> measure_layers(const MixedPlan& plan, const Knapsack
   std::vector<double> noise;
   if (!context.samples) return noise;
   const std::vector<Format> formats = formats_of(plan, choice);
+  model::Model marked = model::clone(plan.model);
+  std::vector<Decision> told_when_written;
+  const auto weights = find_marked_weights(marked, context.config, told_when_written);
   const Disturbance disturbance = {
-      [&](const Weight& weight, size_t i) { return format_errors(weight, formats[i]); },
+      [&](const Weight&, size_t i) { return format_errors(weights[i], formats[i]); },
       [&](const Weight& weight, size_t i) {
         return formats[i] == Format::kDynamic && may_read_bytes(weight);
       }};
@@ -270,8 +273,9 @@ void append(const MethodOutcome& from, MethodOutcome& to) {
 
 /// Plans formats for the plan's model.
 Result<void> complete(MixedPlan& plan, const MethodContext& context) {
-  WATTWISE_TRY(
-      reach_opset(plan.model, {kInt4StorageOpset, "shifts of integers"}, context, plan.before));
+  // Where there are no shifts, 4 bits are stored in bytes, which only takes more room.
+  [[maybe_unused]] const auto reached =
+      reach_opset(plan.model, {kInt4StorageOpset, "shifts of integers"}, context, plan.before);
   if (context.calibration) append(WATTWISE_TRY(smooth_inputs(plan.model, context)), plan.before);
   std::vector<Decision> told_when_written;
   const auto weights = find_marked_weights(plan.model, context.config, told_when_written);

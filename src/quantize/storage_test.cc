@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/half.h"
 #include "engine/session.h"
@@ -157,6 +158,20 @@ TEST(WeightOnly, AnyDepthOfAMatrixIsPackedRight) {
     EXPECT_EQ(count(made.model, "MatMulNBits"), 1u);
     EXPECT_EQ(count(made.model, "Concat"), inputs % 64 == 0 ? 0u : 1u) << "filled when loaded";
     EXPECT_GT(cosine(run(original), run(made.model)), 0.999) << inputs;
+  }
+}
+
+TEST(Weights, WithInfinityStayAsTheyAre) {
+  model::Model original = model::dense_like(64, 16);
+  std::vector<float> weights = random_floats(64 * 16, 8);
+  weights[100] = -std::numeric_limits<float>::infinity();
+  original.graph.initializers[0] = make_float_constant("w", {64, 16}, weights);
+  for (const char* method : {"weight_only", "dynamic", "int4"}) {
+    const Made made = make(original, method);
+    EXPECT_EQ(count(made.model, "MatMul"), 1u) << method;
+    EXPECT_TRUE(std::any_of(made.outcome.decisions.begin(), made.outcome.decisions.end(),
+                            [](const Decision& d) { return d.action == "keep_float"; }))
+        << method;
   }
 }
 

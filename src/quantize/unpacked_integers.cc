@@ -2,6 +2,7 @@
 #include "quantize/unpacked_integers.h"
 
 #include <algorithm>
+#include <array>
 
 namespace wattwise::quantize {
 namespace {
@@ -87,7 +88,9 @@ class Folding {
   Maybe fold(const std::string& value) const {
     if (const model::Constant* constant = origins_.constant(value)) return read(*constant);
     const model::Node* node = origins_.producer(value);
-    if (!node || !node->is_standard() || node->inputs.empty()) return std::nullopt;
+    if (!node || !node->is_standard() || node->inputs.empty() || !unpacks(node->op_type)) {
+      return std::nullopt;
+    }
     Maybe first = fold(node->inputs[0]);
     if (!first) return std::nullopt;
     if (node->op_type == "Cast") return first;
@@ -98,6 +101,12 @@ class Folding {
   }
 
  private:
+  static bool unpacks(const std::string& op) {
+    constexpr std::array<std::string_view, 6> kOperators = {"Cast", "Reshape", "Concat",
+                                                            "Sub",  "Mul",     "BitShift"};
+    return std::find(kOperators.begin(), kOperators.end(), op) != kOperators.end();
+  }
+
   Maybe reshape(Integers values, const std::string& shape) const {
     const model::Constant* constant = origins_.constant(shape);
     if (!constant || constant->type != DataType::kInt64) return std::nullopt;
@@ -113,7 +122,10 @@ class Folding {
     if (op == "Concat") return concatenate(first, second, node.int_or("axis", 0));
     if (op == "Sub") return combine(std::move(first), second, [](int a, int b) { return a - b; });
     if (op == "Mul") return combine(std::move(first), second, [](int a, int b) { return a * b; });
-    if (op != "BitShift") return std::nullopt;
+    const auto is_too_far = [](int bits) { return bits < 0 || bits > 7; };
+    if (op != "BitShift" || std::any_of(second.values.begin(), second.values.end(), is_too_far)) {
+      return std::nullopt;
+    }
     const bool left = node.string_or("direction", "") == "LEFT";
     return combine(std::move(first), second,
                    [left](int a, int b) { return left ? (a << b) & 0xff : a >> b; });

@@ -2,6 +2,8 @@
 #include "quantize/weights.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <functional>
 
 #include "model/walk.h"
@@ -81,6 +83,28 @@ std::vector<Weight> collect(const model::ConstantIndex& index, model::Model& mod
 
 bool is_output(const Weight& weight) { return is_output(*weight.graph, weight.name); }
 
+/// Whether no value is infinite or NaN, whose exponents have all bits set.
+bool is_finite(const Floats& values) {
+  constexpr uint32_t kExponent = 0x7f800000;
+  constexpr size_t kStep = size_t{1} << 16;
+  for (size_t from = 0; from < values.size(); from += kStep) {
+    uint32_t largest = 0;
+    const size_t to = std::min(values.size(), from + kStep);
+    for (size_t i = from; i < to; ++i) {
+      largest = std::max(largest, std::bit_cast<uint32_t>(values[i]) & kExponent);
+    }
+    if (largest == kExponent) return false;
+    values.passed(to);
+  }
+  return true;
+}
+
+/// Why a weight cannot lose precision; empty if it can.
+std::string_view obstacle(const Weight& weight) {
+  if (is_output(weight)) return "it is an output of its graph";
+  return is_finite(weight.values()) ? "" : "it holds infinity or NaN, as masks do";
+}
+
 }  // namespace
 
 std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& decisions) {
@@ -91,9 +115,9 @@ std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& dec
         return constant.shape.size() >= 2 && !is_vector(constant);
       });
   std::erase_if(weights, [&](const Weight& weight) {
-    if (!is_output(weight)) return false;
-    decisions.push_back({"keep_float", weight.name, "it is an output of its graph"});
-    return true;
+    const std::string_view why = obstacle(weight);
+    if (!why.empty()) decisions.push_back({"keep_float", weight.name, std::string(why)});
+    return !why.empty();
   });
   return weights;
 }

@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <random>
 #include <vector>
@@ -52,10 +52,9 @@ std::vector<float> inverses_of(const std::vector<float>& all) {
 }
 
 /// The bits of numbers; every NaN is the same, since instructions choose its bits freely.
-std::vector<uint32_t> bits(std::vector<float> numbers) {
-  std::vector<uint32_t> out(numbers.size());
-  for (float& x : numbers) x = std::isnan(x) ? kNaN : x;
-  std::memcpy(out.data(), numbers.data(), out.size() * sizeof(uint32_t));
+std::vector<uint32_t> bits(const std::vector<float>& numbers) {
+  std::vector<uint32_t> out;
+  for (const float x : numbers) out.push_back(std::bit_cast<uint32_t>(std::isnan(x) ? kNaN : x));
   return out;
 }
 std::vector<uint32_t> sum_bits(const SquaredSums& sums) { return bits({sums.signal, sums.noise}); }

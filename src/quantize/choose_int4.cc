@@ -13,8 +13,6 @@
 namespace wattwise::quantize {
 namespace {
 
-/// A weight with a smaller share than this saves less by 4 bits than it loses, unless measured.
-constexpr double kWorthwhileShare = 0.05;
 constexpr double kWorthMeasuringShare = 0.01;
 /// Fewer weights save fewer bytes than the nodes that unpack them take.
 constexpr size_t kWorthUnpacking = 4096;

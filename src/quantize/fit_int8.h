@@ -24,6 +24,13 @@ struct FittedInt8 {
 /// what lies beyond is cut off. Scales are values that 16 bits hold, if they are not too small.
 FittedInt8 fit_int8(Floats weights, const PartedLayout& layout);
 
+/// Rounds half to even for |x| < 2^22, in a form that every compiler vectorizes: adding 1.5 x 2^23
+/// leaves no bits for the fraction.
+inline float round_small(float x) {
+  constexpr float kNoFraction = 12582912;
+  return (x + kNoFraction) - kNoFraction;
+}
+
 /// The nearest scale that 16 bits hold; `scale` itself where they would keep less than 6 bits of
 /// it.
 float scale_of_16_bits(float scale);

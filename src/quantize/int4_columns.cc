@@ -26,12 +26,6 @@ constexpr std::array<float, 4> kSteps = {0, -1, -2, 1};
 
 using Lanes = std::array<float, kTile>;
 
-/// Rounds half to even for |x| < 2^22, in a form that every compiler vectorizes.
-float round_small(float x) {
-  constexpr float kNoFraction = 12582912;
-  return (x + kNoFraction) - kNoFraction;
-}
-
 /// `columns` neighbouring columns (at most kTile) of a matrix.
 struct Tile {
   Floats weights;

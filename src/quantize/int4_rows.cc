@@ -16,12 +16,6 @@ constexpr float kMost = 15;
 /// Factors that are tried below the one that keeps all weights of a block.
 constexpr int kTrials = 4;
 
-/// Rounds half to even for |x| < 2^22, in a form that every compiler vectorizes.
-float round_small(float x) {
-  constexpr float kNoFraction = 12582912;
-  return (x + kNoFraction) - kNoFraction;
-}
-
 struct BlockFit {
   float step = 1;
   float zero = 0;

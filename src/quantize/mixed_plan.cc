@@ -261,22 +261,12 @@ Result<std::vector<double>> measure_layers(const MixedPlan& plan, const Knapsack
   return noise;
 }
 
-}  // namespace
-
-namespace {
-
-void append(const MethodOutcome& from, MethodOutcome& to) {
-  to.applied.insert(to.applied.end(), from.applied.begin(), from.applied.end());
-  to.decisions.insert(to.decisions.end(), from.decisions.begin(), from.decisions.end());
-  to.layers.insert(to.layers.end(), from.layers.begin(), from.layers.end());
-}
-
 /// Plans formats for the plan's model.
 Result<void> complete(MixedPlan& plan, const MethodContext& context) {
   // Where there are no shifts, 4 bits are stored in bytes, which only takes more room.
   [[maybe_unused]] const auto reached =
       reach_opset(plan.model, {kInt4StorageOpset, "shifts of integers"}, context, plan.before);
-  if (context.calibration) append(WATTWISE_TRY(smooth_inputs(plan.model, context)), plan.before);
+  if (context.calibration) append(plan.before, WATTWISE_TRY(smooth_inputs(plan.model, context)));
   std::vector<Decision> told_when_written;
   const auto weights = find_marked_weights(plan.model, context.config, told_when_written);
   plan.layers = find_layers(plan.model, weights, context);
@@ -318,7 +308,7 @@ Result<MethodOutcome> write_mixed(model::Model& model, const MixedPlan& plan,
       model, context, [&](size_t index) { return method_of(formats[index], weight_only); }));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
   outcome.decisions.push_back(describe_mix(plan, choice));
-  append(plan.before, outcome);
+  append(outcome, plan.before);
   return outcome;
 }
 

@@ -63,6 +63,12 @@ void count_applied(MethodOutcome& outcome, std::string_view name, size_t count) 
   it->node_count += static_cast<int64_t>(count);
 }
 
+void append(MethodOutcome& to, const MethodOutcome& from) {
+  to.applied.insert(to.applied.end(), from.applied.begin(), from.applied.end());
+  to.decisions.insert(to.decisions.end(), from.decisions.begin(), from.decisions.end());
+  to.layers.insert(to.layers.end(), from.layers.begin(), from.layers.end());
+}
+
 std::vector<Weight> find_marked_weights(model::Model& model, const QuantizationConfig& config,
                                         std::vector<Decision>& decisions) {
   std::vector<Weight> weights = find_weights(model, decisions);

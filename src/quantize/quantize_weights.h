@@ -47,5 +47,7 @@ const Weight* find_recurrence(const std::vector<Weight>& weights, const Weight& 
 
 /// Adds `count` to the entry of this name.
 void count_applied(MethodOutcome& outcome, std::string_view name, size_t count);
+/// Puts what `from` tells behind what `to` does.
+void append(MethodOutcome& to, const MethodOutcome& from);
 
 }  // namespace wattwise::quantize

@@ -131,11 +131,6 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
   }
 }
 
-void append(MethodOutcome& to, const MethodOutcome& from) {
-  to.applied.insert(to.applied.end(), from.applied.begin(), from.applied.end());
-  to.decisions.insert(to.decisions.end(), from.decisions.begin(), from.decisions.end());
-}
-
 }  // namespace
 
 const WeightMethod kDynamicWeights = {"dynamic", quantize_one, quantize_lstm, nullptr, round_group};

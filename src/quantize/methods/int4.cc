@@ -29,8 +29,6 @@ namespace {
 constexpr size_t kBlock = 32;
 /// int8 activations inside the operator: the fastest of its modes on processors.
 constexpr int64_t kInt8Accumulation = 4;
-/// A table with a smaller share of the weights than this saves less by 4 bits than it loses.
-constexpr double kWorthwhileShare = 0.05;
 /// Weights whose unpacking, which takes about 8 bytes each for a moment, is a small thing.
 constexpr int64_t kMostUnpacked = int64_t{64} << 20;
 constexpr int64_t kBytesWhileUnpacked = 8;
@@ -154,11 +152,6 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
     outcome.decisions.push_back({"round_by_gptq", weight->name, describe_gain(rounded)});
     count_applied(outcome, kInt4MatMul, weight->readers.size());
   }
-}
-
-void append(MethodOutcome& to, const MethodOutcome& from) {
-  to.applied.insert(to.applied.end(), from.applied.begin(), from.applied.end());
-  to.decisions.insert(to.decisions.end(), from.decisions.begin(), from.decisions.end());
 }
 
 /// How matrices are multiplied, and why.

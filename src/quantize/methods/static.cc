@@ -147,9 +147,7 @@ Result<MethodOutcome> run_static(model::Model& model, const MethodContext& conte
   // What was made above is no float any more; that is no news.
   std::erase_if(rest.decisions,
                 [](const Decision& decision) { return decision.action == "leave"; });
-  outcome.decisions.insert(outcome.decisions.end(), rest.decisions.begin(), rest.decisions.end());
-  outcome.applied.insert(outcome.applied.end(), rest.applied.begin(), rest.applied.end());
-  outcome.layers.insert(outcome.layers.end(), rest.layers.begin(), rest.layers.end());
+  append(outcome, rest);
   return outcome;
 }
 

@@ -41,6 +41,7 @@ struct OptimizationConfig {
   bool enabled = true;
   std::vector<std::string> disabled_passes;
   std::optional<int64_t> opset;
+  bool keep_default_inputs = false;
 };
 
 struct CacheConfig {

@@ -62,6 +62,8 @@ constexpr std::array kBindings = {
     bind<&Config::optimization, &OptimizationConfig::disabled_passes>("optimization",
                                                                       "disabled_passes"),
     bind<&Config::optimization, &OptimizationConfig::opset>("optimization", "opset"),
+    bind<&Config::optimization, &OptimizationConfig::keep_default_inputs>("optimization",
+                                                                          "keep_default_inputs"),
     bind<&Config::cache, &CacheConfig::enabled>("cache", "enabled"),
     bind<&Config::cache, &CacheConfig::max_size_mb>("cache", "max_size_mb"),
     bind<&Config::thermal_management, &ThermalManagementConfig::enabled>("thermal_management",

@@ -12,13 +12,14 @@ Result<Accuracy> compare_with_float(const engine::Session& session, const Sample
   accuracy.samples = static_cast<int64_t>(samples.inputs.size());
   const std::vector<TensorMap> outputs = WATTWISE_TRY(session.run_all(samples.inputs));
   for (size_t i = 0; i < outputs.size(); ++i) {
-    if (const auto why = measure::insane(samples.outputs[i], outputs[i])) {
+    if (const auto why = measure::insane(samples.outputs[i], outputs[i], samples.probabilities)) {
       return Error(ErrorCode::kInternal, *why);
     }
-    measure::keep_worst(WATTWISE_TRY(measure::compare_outputs(samples.outputs[i], outputs[i])),
+    measure::keep_worst(WATTWISE_TRY(measure::compare_outputs(samples.outputs[i], outputs[i],
+                                                              samples.probabilities)),
                         accuracy.outputs);
   }
-  const auto drop = measure::accuracy_drop(samples.outputs, outputs);
+  const auto drop = measure::accuracy_drop(samples.outputs, outputs, samples.probabilities);
   accuracy.drop_percent = drop.percent;
   accuracy.compared_by = drop.compared_by;
   return accuracy;

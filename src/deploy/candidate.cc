@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/text.h"
 #include "deploy/agreement.h"
@@ -33,10 +34,30 @@ void shorten_names(Candidate& candidate) {
   if (count > 0) candidate.outcome.applied.push_back({"shorten_constant_names", count});
 }
 
+/// Takes out of `found` the weights that saturate in the given model already, and tells of them.
+void forgive_given_weights(const model::Model& given, Candidate& candidate,
+                           std::vector<quantize::SaturatingWeight>& found) {
+  model::Model copy = model::clone(given);
+  std::set<std::string> known;
+  for (const auto& weight : quantize::find_saturating_weights(copy)) known.insert(weight.name);
+  const auto count = std::erase_if(
+      found, [&](const quantize::SaturatingWeight& weight) { return known.contains(weight.name); });
+  if (count == 0) return;
+  candidate.outcome.decisions.push_back(
+      {"keep", "int8 weights",
+       fmt::format(
+           "{} int8 weights of the model as it was given have pairs whose products saturate "
+           "on x86 processors without VNNI -> it answers otherwise there, and so does the "
+           "result; quantize the float model anew to avoid that",
+           count)});
+}
+
 /// No file is written whose answers depend on the processor's way of adding products, unless that
-/// was asked for; then it is told.
-Result<void> check_saturation(Candidate& candidate, const QuantizationConfig& config) {
-  const auto found = quantize::find_saturating_weights(candidate.model);
+/// was asked for or the given model is like that; then it is told.
+Result<void> check_saturation(const model::Model& given, Candidate& candidate,
+                              const QuantizationConfig& config) {
+  auto found = quantize::find_saturating_weights(candidate.model);
+  if (!found.empty()) forgive_given_weights(given, candidate, found);
   if (found.empty()) return {};
   if (quantize::weight_range(config) == quantize::WeightRange::kFull) {
     candidate.outcome.decisions.push_back(
@@ -95,9 +116,9 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
                  fmt::format("nothing in this model can be quantized that way{}{}",
                              row->lacking.empty() ? "" : ": ", row->lacking));
   }
+  WATTWISE_TRY(check_saturation(recipe.model, candidate, context.resolved().config.quantization));
   if (method != "none") shorten_names(candidate);
   WATTWISE_TRY(model::verify(candidate.model));
-  WATTWISE_TRY(check_saturation(candidate, context.resolved().config.quantization));
   WATTWISE_TRY(model::save(context.env(), candidate.model, staged_path));
   for (const Bytes& mapped : candidate.model.sources) context.env().release_pages(mapped);
   candidate.size_bytes = static_cast<int64_t>(model::saved_size(context.env(), staged_path));

@@ -32,7 +32,17 @@ Json describe_node(const model::NodeCost& node) {
 
 Json describe_ports(const std::vector<PortInfo>& ports) {
   Json out = Json::array();
-  for (const PortInfo& port : ports) out.push_back(to_document(port));
+  for (const PortInfo& port : ports) {
+    if (!port.optional_input) out.push_back(to_document(port));
+  }
+  return out;
+}
+
+Json names_of_defaults(const std::vector<PortInfo>& ports) {
+  Json out = Json::array();
+  for (const PortInfo& port : ports) {
+    if (port.optional_input) out.push_back(port.name);
+  }
   return out;
 }
 
@@ -70,6 +80,7 @@ Result<Json> inspect_model(Context& context, const std::string& model_path) {
               {"ir_version", model.ir_version},
               {"opsets", opsets},
               {"inputs", describe_ports(inputs)},
+              {"inputs_with_defaults", names_of_defaults(inputs)},
               {"outputs", describe_ports(model::output_ports(model))},
               {"assumed_sizes", guess.dimensions},
               {"assumed_values", guess.scalars},

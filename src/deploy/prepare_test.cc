@@ -7,6 +7,8 @@
 
 #include "core/failing_env.h"
 #include "deploy/test_folder.h"
+#include "model/graph_edit.h"
+#include "model/load.h"
 
 namespace wattwise::deploy {
 namespace {
@@ -34,6 +36,63 @@ store::Preparation newest_record(Context& context) {
   EXPECT_TRUE(rows.has_value()) << rows.error().to_string();
   EXPECT_EQ(rows->size(), 1u);
   return rows->empty() ? store::Preparation() : rows->front();
+}
+
+/// Weights listed as inputs too, as some exporters do it.
+model::Model with_default_inputs(int64_t ir_version) {
+  model::Model model = model::text_like();
+  model.ir_version = ir_version;
+  for (const model::Constant& constant : model.graph.initializers) {
+    model.graph.inputs.push_back(model::make_value(constant.name, constant.type, constant.shape));
+  }
+  return model;
+}
+
+TEST_F(Prepare, WeightsThatAreInputsWithDefaultsAreQuantized) {
+  const std::string path = save(with_default_inputs(8), "text.onnx");
+  const auto made = context(system_env(), options());
+  const auto result = prepare(*made, request(path, "weight_only"));
+  ASSERT_TRUE(result.has_value()) << result.error().to_string();
+  EXPECT_EQ(result->quantization_method, "weight_only");
+  EXPECT_EQ(result->layers.size(), 3u);
+  const Decision* told = find(result->decisions, "fix_input");
+  ASSERT_NE(told, nullptr);
+  EXPECT_NE(told->reason.find("2 inputs have defaults"), std::string::npos) << told->reason;
+  const auto written = model::load(system_env(), result->output_model_path);
+  ASSERT_TRUE(written.has_value());
+  EXPECT_EQ(written->graph.inputs.size(), 1u);
+}
+
+TEST_F(Prepare, InputsWithDefaultsStayWhereTheCallerWantsThem) {
+  const std::string path = save(with_default_inputs(8), "text.onnx");
+  DeploymentOptions kept = options();
+  kept.config_patches = {{"test", R"({"optimization":{"keep_default_inputs":true}})"}};
+  const auto made = context(system_env(), kept);
+  const auto result = prepare(*made, request(path, "none"));
+  ASSERT_TRUE(result.has_value()) << result.error().to_string();
+  EXPECT_EQ(find(result->decisions, "fix_input"), nullptr);
+  const auto written = model::load(system_env(), result->output_model_path);
+  ASSERT_TRUE(written.has_value());
+  EXPECT_EQ(written->graph.inputs.size(), 3u);
+}
+
+TEST_F(Prepare, Int8WeightsThatSaturateAsGivenAreKeptAndTold) {
+  model::Model given = model::text_like();
+  const std::vector<int8_t> extreme(48 * 16, 127);
+  Tensor tensor{DataType::kInt8, {48, 16}, Bytes::copy_of(std::span<const int8_t>(extreme)), {}};
+  given.graph.initializers.push_back(model::make_constant("w3", tensor));
+  given.graph.nodes.push_back(model::make_node("Cast", {"h"}, "b"));
+  given.graph.nodes.back().set_attribute("to", static_cast<int64_t>(DataType::kUint8));
+  given.graph.nodes.push_back(model::make_node("MatMulInteger", {"b", "w3"}, "z"));
+  given.graph.outputs.push_back(model::make_value("z", DataType::kInt32, {1, 8, 16}));
+  const std::string path = save(std::move(given), "text.onnx");
+  const auto made = context(system_env(), options());
+  const auto result = prepare(*made, request(path, "weight_only"));
+  ASSERT_TRUE(result.has_value()) << result.error().to_string();
+  EXPECT_EQ(result->quantization_method, "weight_only");
+  const Decision* told = find(result->decisions, "keep");
+  ASSERT_NE(told, nullptr);
+  EXPECT_NE(told->reason.find("1 int8 weights"), std::string::npos) << told->reason;
 }
 
 TEST_F(Prepare, WritesAModelThatIsSmallerAndComparedWithItsBundle) {
@@ -126,7 +185,7 @@ TEST_F(Prepare, EveryMethodThatIsRejectedLeavesADecision) {
     rejected.push_back(decision.subject);
     EXPECT_NE(decision.reason.find("nothing in this model"), std::string::npos);
   }
-  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "weight_only"}));
+  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "weight_only", "fp16"}));
 }
 
 TEST_F(Prepare, ALimitThatNoMethodKeepsLeavesTheModelInFloat) {
@@ -143,7 +202,7 @@ TEST_F(Prepare, ALimitThatNoMethodKeepsLeavesTheModelInFloat) {
     EXPECT_NE(decision.reason.find("above the limit of 0.00 %"), std::string::npos)
         << decision.reason;
   }
-  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "mixed", "weight_only"}))
+  EXPECT_EQ(rejected, (std::vector<std::string>{"dynamic", "mixed", "weight_only", "fp16"}))
       << "in this order";
 }
 

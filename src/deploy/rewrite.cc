@@ -92,6 +92,7 @@ Result<double> rounding_noise(Context& context, const Source& source, double eno
           : engine::open_session(runtime, context.env(), source.model, source.path, options));
   const Samples& all = source.samples;
   Samples few;
+  few.probabilities = all.probabilities;
   const size_t count = std::min(kFewSamples, all.inputs.size());
   few.inputs.assign(all.inputs.begin(), all.inputs.begin() + static_cast<std::ptrdiff_t>(count));
   few.outputs.assign(all.outputs.begin(), all.outputs.begin() + static_cast<std::ptrdiff_t>(count));

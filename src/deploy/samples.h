@@ -7,6 +7,7 @@
 #include "deploy/sample_reader.h"
 #include "engine/session.h"
 #include "input/preprocessor.h"
+#include "measure/metrics.h"
 #include "model/graph.h"
 #include "wattwise/deployment.h"
 
@@ -16,7 +17,8 @@ namespace wattwise::deploy {
 struct Samples {
   std::vector<TensorMap> inputs;
   std::vector<TensorMap> outputs;
-  std::string source;  ///< "8 samples from the caller", "random inputs", ...
+  std::string source;                         ///< "8 samples from the caller", "random inputs", ...
+  measure::Probabilities probabilities = {};  ///< outputs that are some
 };
 
 /// The float model, in memory and ready to run. `model` lacks the inputs in `fixed`, with which the

@@ -10,6 +10,7 @@
 #include "model/graph_edit.h"
 #include "model/inspect.h"
 #include "model/load.h"
+#include "model/probability_outputs.h"
 #include "model/walk.h"
 #include "optimize/fix_inputs.h"
 
@@ -46,6 +47,20 @@ Result<TensorMap> fix(Source& source, const optimize::FixedInputs& fixed) {
              : fmt::format("{}, as asked for; the result takes no other size", text)});
   }
   return tensors;
+}
+
+/// Exporters list weights as inputs with defaults, which no runtime treats as constants and nobody
+/// feeds.
+void drop_defaults(const OptimizationConfig& config, Source& source) {
+  if (config.keep_default_inputs || source.model.ir_version < model::kFirstIrWithConstants) return;
+  const int64_t count = model::drop_default_inputs(source.model.graph);
+  if (count == 0) return;
+  source.decisions.push_back(
+      {"fix_input", "inputs with defaults",
+       fmt::format(
+           "{} inputs have defaults -> these are constants of the result, which has no such "
+           "inputs; optimization.keep_default_inputs keeps them",
+           count)});
 }
 
 /// Size of the model on disk, its external data included.
@@ -95,6 +110,7 @@ Result<Source> open_source(Context& context, const PrepareOptions& options,
   source.size_bytes = stored_size(source.model, env, source.path);
   choose_execution(context, options.measure, folder, source);
   source.fixed = WATTWISE_TRY(fix(source, options.fixed_inputs));
+  drop_defaults(context.resolved().config.optimization, source);
   source.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, source.path));
   WATTWISE_TRY(report_progress(context.progress(), "running the float model", 0.1));
   engine::SessionOptions float_options;
@@ -111,6 +127,7 @@ Result<Source> open_source(Context& context, const PrepareOptions& options,
   const SampleReader* reader = source.calibration ? &*source.calibration : nullptr;
   source.samples = WATTWISE_TRY(make_samples(
       env, {source.model, *session, source.preprocessor, source.fixed, reader}, options));
+  source.samples.probabilities = model::probability_outputs(source.model);
   WATTWISE_TRY(evaluate_float(context, options.evaluation, {*session, source.fixed, 0.15}, source));
   source.inputs = inputs_of(session->inputs(), source.samples.inputs.front());
   for (const Bytes& mapped : source.model.sources) env.release_pages(mapped);

@@ -6,6 +6,7 @@
 
 #include "device/process_memory.h"
 #include "model/load.h"
+#include "model/probability_outputs.h"
 
 namespace wattwise::measure {
 namespace {
@@ -102,15 +103,18 @@ Result<void> look_inside(const std::shared_ptr<engine::Runtime>& runtime, Env& e
 }
 
 /// Adds up how the outputs agree over all samples; returns the first sample.
-Result<TensorMap> compare_answers(const engine::Session& first, const engine::Session& second,
-                                  const CompareOptions& options, Comparison& comparison) {
+Result<TensorMap> compare_answers(Env& env, const engine::Session& first,
+                                  const engine::Session& second, const CompareOptions& options,
+                                  Comparison& comparison) {
   TensorMap sample;
-  DropSums sums;
+  const auto model = WATTWISE_TRY(model::load(env, comparison.first.path));
+  const Probabilities probabilities = model::probability_outputs(model);
+  DropSums sums(probabilities);
   for (auto next = WATTWISE_TRY(options.samples()); next; next = WATTWISE_TRY(options.samples())) {
     WATTWISE_TRY(report_progress(options.progress, "running both models", 0.1));
     const TensorMap reference = WATTWISE_TRY(first.run(inputs_of(first, *next)));
     const TensorMap other = WATTWISE_TRY(second.run(inputs_of(second, *next)));
-    keep_worst(WATTWISE_TRY(compare_outputs(reference, other)), comparison.outputs);
+    keep_worst(WATTWISE_TRY(compare_outputs(reference, other, probabilities)), comparison.outputs);
     sums.add(reference, other);
     if (comparison.samples++ == 0) sample = std::move(*next);
   }
@@ -130,7 +134,7 @@ Result<Comparison> compare_models(const std::shared_ptr<engine::Runtime>& runtim
   WATTWISE_TRY(report_progress(options.progress, "loading both models", 0));
   const auto a = WATTWISE_TRY(open_timed(runtime, env, options.session, comparison.first));
   const auto b = WATTWISE_TRY(open_timed(runtime, env, options.session, comparison.second));
-  const TensorMap sample = WATTWISE_TRY(compare_answers(*a, *b, options, comparison));
+  const TensorMap sample = WATTWISE_TRY(compare_answers(env, *a, *b, options, comparison));
   TimingOptions timing;
   timing.budget = options.timing_budget;
   timing.progress = options.progress;

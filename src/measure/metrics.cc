@@ -72,8 +72,11 @@ void count_agreement(const Tensor& reference, const Tensor& other, Agreement& ag
   }
 }
 
-bool varies(std::span<const float> values) {
-  return std::any_of(values.begin(), values.end(), [&](float v) { return v != values.front(); });
+/// Whether values lie further apart than that; those of a constant lie 0 apart.
+bool varies(std::span<const float> values, double tolerance) {
+  if (values.empty()) return false;
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  return static_cast<double>(*high) - *low > tolerance;
 }
 
 /// Drops what the reference has no finite value for: there is nothing to hold it against.
@@ -150,7 +153,8 @@ Result<std::vector<float>> as_floats(const Tensor& tensor) {
 }
 
 Result<std::vector<OutputAccuracy>> compare_outputs(const TensorMap& reference,
-                                                    const TensorMap& other) {
+                                                    const TensorMap& other,
+                                                    const Probabilities& probabilities) {
   std::vector<OutputAccuracy> out;
   for (const auto& [name, expected] : reference) {
     const auto it = other.find(name);
@@ -165,7 +169,7 @@ Result<std::vector<OutputAccuracy>> compare_outputs(const TensorMap& reference,
     auto b = WATTWISE_TRY(as_floats(it->second));
     keep_finite(a, b);
     double largest = 0;
-    double magnitude = 0;
+    double magnitude = probabilities.contains(name) ? kProbabilityFloor : 0;
     for (size_t i = 0; i < a.size(); ++i) {
       largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
       magnitude = std::max<double>(magnitude, std::abs(a[i]));
@@ -225,6 +229,9 @@ void DropSums::add(const TensorMap& reference, const TensorMap& other) {
       sums.aa += static_cast<double>((*a)[i]) * (*a)[i];
       sums.bb += static_cast<double>((*b)[i]) * (*b)[i];
     }
+    if (!probabilities_.contains(name)) continue;
+    const double floor = kProbabilityFloor * kProbabilityFloor * static_cast<double>(a->size());
+    for (double* sum : {&sums.dot, &sums.aa, &sums.bb}) *sum += floor;
   }
 }
 
@@ -244,13 +251,15 @@ AccuracyDrop DropSums::drop() const {
 }
 
 AccuracyDrop accuracy_drop(const std::vector<TensorMap>& reference,
-                           const std::vector<TensorMap>& other) {
-  DropSums sums;
+                           const std::vector<TensorMap>& other,
+                           const Probabilities& probabilities) {
+  DropSums sums(probabilities);
   for (size_t i = 0; i < reference.size(); ++i) sums.add(reference[i], other[i]);
   return sums.drop();
 }
 
-std::optional<std::string> insane(const TensorMap& reference, const TensorMap& other) {
+std::optional<std::string> insane(const TensorMap& reference, const TensorMap& other,
+                                  const Probabilities& probabilities) {
   for (const auto& [name, expected] : reference) {
     const auto it = other.find(name);
     if (it == other.end()) return fmt::format("the output {} is missing", name);
@@ -262,7 +271,8 @@ std::optional<std::string> insane(const TensorMap& reference, const TensorMap& o
       return fmt::format("the output {} holds NaN or infinity where the float model has none",
                          name);
     }
-    if (a->size() > 1 && varies(*a) && !b->empty() && !varies(*b)) {
+    const double tolerance = probabilities.contains(name) ? kProbabilityFloor : 0;
+    if (varies(*a, tolerance) && !varies(*b, 0)) {
       return fmt::format("the output {} is constant where the float model's varies", name);
     }
   }

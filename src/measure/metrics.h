@@ -3,8 +3,10 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "wattwise/result.h"
@@ -26,13 +28,23 @@ void keep_worst(const std::vector<OutputAccuracy>& sample, std::vector<OutputAcc
 /// Whether some output has a finite number, so that there is something to compare with.
 bool has_finite_value(const TensorMap& outputs);
 
+/// Probabilities that differ by less decide nothing: what a detector answers where there is nothing
+/// to detect may be the noise of rounding alone.
+inline constexpr double kProbabilityFloor = 1e-2;
+
+/// Names of the outputs that are probabilities (model::probability_outputs()).
+using Probabilities = std::set<std::string>;
+
 /// Compares outputs of the same names, at the values where the reference is finite;
-/// NaN for an output without any. kInvalidArgument for a missing output or another shape.
+/// NaN for an output without any. Errors relative to the largest value are so to kProbabilityFloor
+/// at least for probabilities. kInvalidArgument for a missing output or another shape.
 Result<std::vector<OutputAccuracy>> compare_outputs(const TensorMap& reference,
-                                                    const TensorMap& other);
+                                                    const TensorMap& other,
+                                                    const Probabilities& probabilities = {});
 
 /// Drop in percent by the documented rule: share of differing arg-max decisions of outputs that
-/// look like class scores; else 100 x (1 - cosine), over several samples.
+/// look like class scores; else 100 x (1 - cosine), over several samples. For the cosine of
+/// probabilities kProbabilityFloor stands beside each value in both.
 struct AccuracyDrop {
   double percent = 0;
   std::string compared_by;  ///< "decision agreement on <output>" or "cosine of <output>"
@@ -41,6 +53,7 @@ struct AccuracyDrop {
 /// The drop over samples that are added one by one and not kept.
 class DropSums {
  public:
+  explicit DropSums(Probabilities probabilities = {}) : probabilities_(std::move(probabilities)) {}
   /// Precondition: `other` passed compare_outputs() with `reference`; names as in the first.
   void add(const TensorMap& reference, const TensorMap& other);
   AccuracyDrop drop() const;
@@ -52,16 +65,20 @@ class DropSums {
     size_t decisions = 0;
     double dot = 0, aa = 0, bb = 0;  ///< of the finite values
   };
+  Probabilities probabilities_;
   std::map<std::string, OutputSums> outputs_;
 };
 
 /// The same for samples at hand.
 AccuracyDrop accuracy_drop(const std::vector<TensorMap>& reference,
-                           const std::vector<TensorMap>& other);
+                           const std::vector<TensorMap>& other,
+                           const Probabilities& probabilities = {});
 
 /// Why these outputs cannot be right whatever the model: NaN or infinity that the reference has
-/// not, or a constant output where the reference varies. Absent when sane.
-std::optional<std::string> insane(const TensorMap& reference, const TensorMap& other);
+/// not, or a constant output where the reference varies (probabilities: by kProbabilityFloor).
+/// Absent when sane.
+std::optional<std::string> insane(const TensorMap& reference, const TensorMap& other,
+                                  const Probabilities& probabilities = {});
 
 /// Median and a 95 % interval of the median (order statistics, exact binomial).
 struct Interval {

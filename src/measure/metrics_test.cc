@@ -46,6 +46,24 @@ TEST(Metrics, DropFallsBackToTheWorstCosine) {
   EXPECT_EQ(drop.compared_by, "cosine of b");
 }
 
+TEST(Metrics, NoiseOfProbabilitiesDecidesNothing) {
+  const TensorMap reference = {{"p", floats({3}, {1e-7F, 0, 3e-8F})}};
+  const TensorMap other = {{"p", floats({3}, {0, 0, 0})}};
+  EXPECT_EQ(accuracy_drop({reference}, {other}).percent, 100);
+  EXPECT_LT(accuracy_drop({reference}, {other}, {"p"}).percent, 1e-3);
+  EXPECT_TRUE(insane(reference, other).has_value());
+  EXPECT_FALSE(insane(reference, other, {"p"}).has_value());
+  EXPECT_LT(compare_outputs(reference, other, {"p"})->front().max_relative_error, 1e-3);
+  EXPECT_EQ(compare_outputs(reference, other)->front().max_relative_error, 1);
+}
+
+TEST(Metrics, ProbabilitiesThatMatterAreHeldToThem) {
+  const TensorMap reference = {{"p", floats({2}, {0.9F, 0})}};
+  const TensorMap other = {{"p", floats({2}, {0, 0.9F})}};
+  EXPECT_GT(accuracy_drop({reference}, {other}, {"p"}).percent, 99);
+  EXPECT_TRUE(insane(reference, {{"p", floats({2}, {0, 0})}}, {"p"}).has_value());
+}
+
 TEST(Metrics, RefusesNanAndConstantOutputs) {
   const TensorMap reference = {{"y", floats({2}, {1, 2})}};
   const float nan = std::numeric_limits<float>::quiet_NaN();

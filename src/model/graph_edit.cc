@@ -104,14 +104,18 @@ void replace_uses(Graph& graph, std::string_view from, std::string_view to) {
   replace_readers(graph, std::string(from), std::string(to));
 }
 
+int64_t drop_default_inputs(Graph& graph) {
+  std::unordered_set<std::string> defaults;
+  for (const Constant& constant : graph.initializers) defaults.insert(constant.name);
+  return static_cast<int64_t>(std::erase_if(
+      graph.inputs, [&](const Value& input) { return defaults.contains(input.name); }));
+}
+
 int64_t raise_ir_version(Model& model, int64_t version) {
   const int64_t before = model.ir_version;
   model.ir_version = std::max(before, version);
   if (before >= kFirstIrWithConstants || model.ir_version < kFirstIrWithConstants) return 0;
-  std::unordered_set<std::string> defaults;
-  for (const Constant& constant : model.graph.initializers) defaults.insert(constant.name);
-  return static_cast<int64_t>(std::erase_if(
-      model.graph.inputs, [&](const Value& input) { return defaults.contains(input.name); }));
+  return drop_default_inputs(model.graph);
 }
 
 namespace {

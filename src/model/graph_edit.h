@@ -33,6 +33,10 @@ void replace_uses(Graph& graph, std::string_view from, std::string_view to);
 /// From this IR version on an initializer need not be an input too.
 inline constexpr int64_t kFirstIrWithConstants = 4;
 
+/// Takes the initializers of the main graph out of its inputs, where they were defaults that a
+/// caller could replace, and so makes them constants; returns how many went.
+int64_t drop_default_inputs(Graph& graph);
+
 /// Raises the IR version to `version` at least. When that crosses kFirstIrWithConstants, inputs
 /// that only repeat an initializer of the main graph, as older files must have them, go away, which
 /// makes the initializers constants; returns how many went. The inputs that a caller feeds stay.

@@ -14,6 +14,10 @@ namespace {
 
 /// A result of unknown size is only computed from less than this.
 constexpr uint64_t kBlindLimit = 65536;
+/// From this size on constants count as stored compactly.
+constexpr uint64_t kCompactConstant = 128;
+/// About what a node with its names takes in a file.
+constexpr uint64_t kNodeBytes = 96;
 /// Results of one plan, which lie in memory together; what is beyond waits for the next.
 constexpr uint64_t kMostAtOnce = uint64_t{128} << 20;
 
@@ -164,7 +168,9 @@ class Planner {
       if (!size && given > kBlindLimit) return false;
       made += size.value_or(0);
     }
-    if (made <= std::max(given, kSmallConstant)) {
+    // Small results go without a limit only where hardly anything was stored for them.
+    const uint64_t limit = given < kCompactConstant ? kSmallConstant : given + kNodeBytes;
+    if (made <= std::max(given, limit)) {
       if (made > kSmallConstant && (planned_bytes_ += made) > kMostAtOnce) return false;
       return true;
     }

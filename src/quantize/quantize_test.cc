@@ -156,9 +156,10 @@ TEST(Plan, AutoCountsRecurrentLayersAndTriesMixedNext) {
     EXPECT_TRUE(shapes.has_value());
     return plan(model, *shapes, {"auto", {}, false})->methods;
   };
-  const std::vector<std::string> expected = {"dynamic", "mixed", "weight_only", "none"};
+  const std::vector<std::string> expected = {"dynamic", "mixed", "weight_only", "fp16", "none"};
   EXPECT_EQ(methods(model::speech_like()), expected);
-  EXPECT_EQ(methods(image_like()), (std::vector<std::string>{"weight_only", "mixed", "none"}));
+  EXPECT_EQ(methods(image_like()),
+            (std::vector<std::string>{"weight_only", "mixed", "fp16", "none"}));
 }
 
 }  // namespace

@@ -38,6 +38,9 @@ std::string describe(const Json& model, bool explain) {
     lines.add("input", fmt::format("{} {}{}", port["name"].get<std::string>(),
                                    port["type"].get<std::string>(), write_json(port["shape"])));
   }
+  if (const size_t count = model["inputs_with_defaults"].size(); count > 0) {
+    lines.add("defaults", fmt::format("{} more inputs have default values", count));
+  }
   for (const Json& port : model["outputs"]) {
     lines.add("output", fmt::format("{} {}{}", port["name"].get<std::string>(),
                                     port["type"].get<std::string>(), write_json(port["shape"])));

@@ -64,6 +64,18 @@ TEST(FoldConstants, WhatIsStoredSmallStaysSmall) {
   EXPECT_EQ(run_pass("fold_constants", b.model()).outcome.changed, 0);
 }
 
+TEST(FoldConstants, ShortVectorsThatAreStoredCompactlyStaySo) {
+  ModelBuilder b(13);
+  b.input("x", {-1, 128});
+  const std::vector<uint16_t> halves(128, 0x3C00);
+  b.model().graph.initializers.push_back(model::make_constant(
+      "h", {DataType::kFloat16, {128}, Bytes::copy_of(std::span<const uint16_t>(halves)), {}}));
+  b.node("Cast", {"h"}, "bias", {{"to", int64_t{1}}});
+  b.node("Add", {"x", "bias"}, "y");
+  b.output("y");
+  EXPECT_EQ(run_pass("fold_constants", b.model()).outcome.changed, 0);
+}
+
 TEST(FoldConstants, SmallResultsMayGrow) {
   ModelBuilder b(13);
   b.input("x", {-1, 4});

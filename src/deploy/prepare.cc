@@ -9,6 +9,7 @@
 #include "deploy/ablation.h"
 #include "deploy/calibration.h"
 #include "deploy/candidate.h"
+#include "deploy/companions.h"
 #include "deploy/efficiency.h"
 #include "deploy/package.h"
 #include "deploy/prepare_cache.h"
@@ -196,7 +197,10 @@ Result<PrepareResult> run_preparation(Context& context, const PrepareOptions& op
   // Fails before the work, not after.
   auto staging = WATTWISE_TRY(Staging::create(env, place.output));
   auto [result, publish] = WATTWISE_TRY(make_or_reuse(context, options, place, staging));
-  if (publish) WATTWISE_TRY(staging.publish());
+  if (publish) {
+    WATTWISE_TRY(stage_companions(env, place.input, place.output, staging));
+    WATTWISE_TRY(staging.publish());
+  }
   result.preparation_time_seconds = (env.monotonic_now() - start).count();
   return std::move(result);
 }

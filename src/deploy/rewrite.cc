@@ -9,6 +9,7 @@
 
 #include "deploy/ablation.h"
 #include "deploy/agreement.h"
+#include "deploy/companions.h"
 #include "deploy/reach_opset.h"
 #include "deploy/staging.h"
 #include "deploy/to_json.h"
@@ -260,6 +261,7 @@ Result<Json> optimize_model(Context& context, const OptimizeOptions& options) {
   if (options.dry_run) return document;
   WATTWISE_TRY(report_progress(context.progress(), "writing", 0.9));
   WATTWISE_TRY(model::save(env, rewritten.model, staging.path(file_name(output))));
+  WATTWISE_TRY(stage_companions(env, input, output, staging));
   WATTWISE_TRY(staging.publish());
   document["output_model_path"] = output;
   return document;

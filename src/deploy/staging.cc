@@ -23,6 +23,25 @@ std::string without_dots(const std::string& path) {
   return "/" + join(parts, "/");
 }
 
+constexpr std::string_view kLockEnding = ".staging.lock";
+
+std::string lock_of(const std::string& folder) { return folder + ".lock"; }
+
+/// Removes the folders in `place` whose locks nobody holds any more. What cannot be removed, or
+/// looked at, stays: it is hidden and harmless.
+void sweep(Env& env, const std::string& place) {
+  const auto names = env.list_directory(place);
+  if (!names) return;
+  for (const std::string& name : *names) {
+    if (!name.starts_with('.') || !name.ends_with(kLockEnding)) continue;
+    const std::string lock_file = join_path(place, name);
+    const auto lock = env.lock_file(lock_file, Seconds(0));
+    if (!lock) continue;  // its owner is at work
+    const std::string folder = lock_file.substr(0, lock_file.size() - lock_of("").size());
+    if (env.remove(folder)) [[maybe_unused]] const auto ignored = env.remove(lock_file);
+  }
+}
+
 }  // namespace
 
 Result<std::string> output_file(const Env& env, const std::string& requested,
@@ -49,25 +68,33 @@ Result<Staging> Staging::create(Env& env, const std::string& output_path) {
   while (!env.stat(place) && place != "/" && place != ".") place = parent_path(place);
   std::string folder = join_path(
       place, fmt::format(".{}.{}-{}.staging", file_name(output_path), env.process_id(), counter++));
-  if (auto made = env.create_directories(folder); !made) {
+  sweep(env, place);
+  Staging staging(env, std::move(folder), output_path);
+  if (auto lock = env.lock_file(lock_of(staging.folder_), Seconds(0))) {
+    staging.lock_ = std::move(*lock);
+  }
+  if (auto made = env.create_directories(staging.folder_); !made) {
     const Error& why = made.error();
     return Error(why.code() == ErrorCode::kExhausted ? why.code() : ErrorCode::kIo,
                  fmt::format("the output {} cannot be written: {}; name a place that can be "
                              "written to with --output-path",
                              output_path, why.message()));
   }
-  return Staging(env, std::move(folder), output_path);
+  return staging;
 }
 
 Staging::Staging(Staging&& other) noexcept
     : env_(other.env_),
       folder_(std::exchange(other.folder_, "")),
-      output_path_(std::move(other.output_path_)) {}
+      output_path_(std::move(other.output_path_)),
+      lock_(std::move(other.lock_)) {}
 
 Staging::~Staging() {
   if (folder_.empty()) return;
-  // A leftover that the system refuses to remove is hidden and harmless.
-  [[maybe_unused]] const auto ignored = env_->remove(folder_);
+  // The next one there tries again to remove what the system refuses to.
+  if (env_->remove(folder_) && lock_) {
+    [[maybe_unused]] const auto ignored = env_->remove(lock_of(folder_));
+  }
 }
 
 Result<void> Staging::clear() {

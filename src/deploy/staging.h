@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,10 +17,11 @@ Result<std::string> output_file(const Env& env, const std::string& requested,
 
 /// A hidden folder beside the output (or where the output's folder will be made), in which files
 /// and folders are made and checked before they get their final place. Removed with all it still
-/// holds when destroyed.
+/// holds when destroyed. A lock file beside it, held as long, tells others that it is in use.
 class Staging {
  public:
-  /// `env` must outlive the object. kIo says that the output cannot be written there.
+  /// Also removes what processes that were killed have left in the same place. `env` must outlive
+  /// the object. kIo says that the output cannot be written there.
   static Result<Staging> create(Env& env, const std::string& output_path);
   Staging(Staging&& other) noexcept;
   Staging& operator=(Staging&&) = delete;
@@ -43,6 +45,7 @@ class Staging {
   Env* env_;
   std::string folder_;
   std::string output_path_;
+  std::unique_ptr<FileLock> lock_;  ///< absent where the file system has no locks
 };
 
 }  // namespace wattwise::deploy

@@ -49,6 +49,23 @@ TEST(Staging, PreparationsOfOneOutputDoNotShareAFolder) {
   EXPECT_EQ(*env.read_file(kOutput), "first");
 }
 
+TEST(Staging, WhatAKilledProcessLeftIsSweptAndWhatIsInUseIsNot) {
+  MemoryEnv env;
+  env.put_file("/out/.other.onnx.99-0.staging/weights", "half");
+  env.put_file("/out/.other.onnx.99-0.staging.lock", "");
+  env.put_file("/out/.other.onnx.99-1.staging/weights", "no lock was to be had");
+  env.put_file("/out/staging.lock", "another's");
+  const auto first = Staging::create(env, kOutput);
+  ASSERT_TRUE(first.has_value());
+  EXPECT_FALSE(env.stat("/out/.other.onnx.99-0.staging/weights").has_value());
+  EXPECT_FALSE(env.stat("/out/.other.onnx.99-0.staging.lock").has_value());
+  EXPECT_TRUE(env.stat("/out/.other.onnx.99-1.staging/weights").has_value());
+  EXPECT_TRUE(env.stat("/out/staging.lock").has_value());
+  const auto second = Staging::create(env, kOutput);
+  ASSERT_TRUE(second.has_value());
+  EXPECT_TRUE(env.stat(first->folder()).has_value());
+}
+
 TEST(Staging, MovesEverythingInPlaceOfWhatWasThere) {
   MemoryEnv env;
   put_older(env);

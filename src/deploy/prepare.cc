@@ -46,7 +46,7 @@ Result<model::Model> make_exact(Context& context, const Source& source, const St
                                             time_on_this_machine(context, source)));
     WATTWISE_TRY(tell_load_cost(context, source, rewritten, staging));
   }
-  result.optimizations_applied = rewritten.report.applied;
+  result.optimizations_applied = all_applied(source, rewritten);
   result.decisions.insert(result.decisions.end(), rewritten.decisions.begin(),
                           rewritten.decisions.end());
   return std::move(rewritten.model);

@@ -39,7 +39,11 @@ Result<Rewritten> convert(Context& context, const Source& source, int64_t opset)
 Result<void> reach_opset(Context& context, Source& source) {
   const auto wanted = context.resolved().config.optimization.opset;
   const int64_t before = source.model.opset("");
-  if (!wanted || *wanted == before) return {};
+  if (!wanted) return {};
+  if (*wanted == before) {  // a runtime that wants the set may know no newer file format either
+    optimize::lower_ir_version(source.model);
+    return {};
+  }
   Rewritten converted = WATTWISE_TRY(convert(context, source, *wanted));
   if (const auto why = WATTWISE_TRY(lasting_objection(context, source, converted))) {
     return Error(
@@ -47,6 +51,7 @@ Result<void> reach_opset(Context& context, Source& source) {
         fmt::format("in operator set {} the model does not work as it did: {}", *wanted, *why));
   }
   source.model = std::move(converted.model);
+  source.applied = converted.report.applied;
   source.max_error = kMaxError;
   source.decisions.push_back(
       {"convert_opset", "model",

@@ -54,6 +54,32 @@ DeploymentOptions with_opset(DeploymentOptions options, int64_t opset) {
   return options;
 }
 
+TEST_F(ReachOpset, AModelThatIsThereGetsAFileFormatAsOld) {
+  model::Model old = cut(true);
+  old.opset_imports = {{"", 10}};
+  old.ir_version = 8;
+  const std::string path = save(std::move(old), "cut.onnx");
+  const auto made = context(system_env(), with_opset(options(), 10));
+  const auto document = optimize_model(*made, request(path));
+  ASSERT_TRUE(document.has_value()) << document.error().to_string();
+  const auto written = model::load(system_env(), document->at("output_model_path"));
+  ASSERT_TRUE(written.has_value());
+  EXPECT_EQ(written->ir_version, 5);
+}
+
+TEST_F(ReachOpset, PassesThatCameFirstAreCounted) {
+  const auto made = context(system_env(), with_opset(options(), 9));
+  const auto document = optimize_model(*made, request(save(cut(false), "cut.onnx")));
+  ASSERT_TRUE(document.has_value()) << document.error().to_string();
+  EXPECT_EQ(document->at("original_node_count"), 2);
+  EXPECT_EQ(document->at("optimized_node_count"), 1);
+  bool folded = false;
+  for (const Json& pass : document->at("passes")) {
+    folded = folded || (pass.at("name") == "fold_constants" && pass.at("changed") == 1);
+  }
+  EXPECT_TRUE(folded);
+}
+
 TEST_F(ReachOpset, RaisesAndLowersWhatIsWritten) {
   const std::string path = save(cut(false), "cut.onnx");
   for (const int64_t opset : {9, 11, 17, 24}) {

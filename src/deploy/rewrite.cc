@@ -192,25 +192,35 @@ Result<Rewritten> rewrite(Context& context, const Source& source,
   return sound;
 }
 
+std::vector<AppliedOptimization> all_applied(const Source& source, const Rewritten& rewritten) {
+  std::vector<AppliedOptimization> all = rewritten.report.applied;
+  for (const AppliedOptimization& item : source.applied) {
+    const auto it = std::find_if(
+        all.begin(), all.end(), [&](const auto& other) { return other.name == item.name; });
+    if (it == all.end()) {
+      all.push_back(item);
+    } else {
+      it->node_count += item.node_count;
+    }
+  }
+  return all;
+}
+
 namespace {
 
 std::string default_output(const std::string& path) {
   return join_path(parent_path(path), file_stem(path) + "_optimized" + file_extension(path));
 }
 
-int64_t count_nodes(const model::Model& model) {
-  int64_t count = 0;
-  model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
-    count += static_cast<int64_t>(graph.nodes.size());
-  });
-  return count;
-}
-
-Json describe_passes(const optimize::OptimizeReport& report) {
+Json describe_passes(const Source& source, const optimize::OptimizeReport& report) {
   Json passes = Json::array();
   for (const auto& pass : report.passes) {
+    int64_t changed = pass.changed;
+    for (const AppliedOptimization& item : source.applied) {
+      if (item.name == pass.name) changed += item.node_count;
+    }
     passes.push_back({{"name", pass.name},
-                      {"changed", pass.changed},
+                      {"changed", changed},
                       {"milliseconds", pass.milliseconds},
                       {"decisions", to_document(pass.decisions)}});
   }
@@ -222,11 +232,11 @@ Json describe(const Source& source, const Rewritten& rewritten) {
                    {"output_model_path", nullptr},
                    {"original_size_bytes", source.size_bytes},
                    {"optimized_size_bytes", model::serialized_size(rewritten.model)},
-                   {"original_node_count", count_nodes(source.model)},
-                   {"optimized_node_count", count_nodes(rewritten.model)},
+                   {"original_node_count", source.node_count},
+                   {"optimized_node_count", model::count_nodes(rewritten.model)},
                    {"rounds", rewritten.report.rounds},
-                   {"optimizations_applied", to_document(rewritten.report.applied)},
-                   {"passes", describe_passes(rewritten.report)},
+                   {"optimizations_applied", to_document(all_applied(source, rewritten))},
+                   {"passes", describe_passes(source, rewritten.report)},
                    {"decisions", to_document(rewritten.decisions)}};
   document["accuracy"] = to_document(rewritten.accuracy);
   return document;

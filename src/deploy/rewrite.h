@@ -27,6 +27,9 @@ struct Rewritten {
 /// decision; nothing wrong is ever returned. `config` is not consulted for `enabled`.
 Result<Rewritten> rewrite(Context& context, const Source& source, const OptimizationConfig& config);
 
+/// What the passes did to the model since it was read.
+std::vector<AppliedOptimization> all_applied(const Source& source, const Rewritten& rewritten);
+
 /// The passes without those in `disabled` on a copy of the source. Not yet held against anything.
 Result<Rewritten> run_passes(Context& context, const Source& source,
                              const std::vector<std::string>& disabled);

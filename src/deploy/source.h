@@ -28,6 +28,8 @@ struct Source {
   std::optional<Evaluator> evaluator = {};       ///< knows the float model's task metric
   bool in_blocks = false;                        ///< too large to be run as a whole
   bool measure = false;                          ///< changes are timed on this machine
+  int64_t node_count = 0;  ///< as read, inner graphs included
+  std::vector<AppliedOptimization> applied = {};  ///< passes that an operator set made necessary
   double max_error = 0;  ///< how far `model` may be from what was read, relative
 };
 

@@ -60,7 +60,7 @@ Result<model::ShapeTable> observe_shapes(const std::shared_ptr<Runtime>& runtime
   session_options.profile_prefix = join_path(options.folder, "profile");
   const auto session =
       WATTWISE_TRY(open_session(runtime, env, named, "the model", session_options));
-  const auto inputs = WATTWISE_TRY(make_random_inputs(session->inputs(), {{}, options.scalars}, 1));
+  const auto inputs = WATTWISE_TRY(make_random_inputs(session->inputs(), options.guess, 1));
   WATTWISE_TRY(session->run(inputs));
   const std::string path = WATTWISE_TRY(session->end_profiling());
   const std::string text = WATTWISE_TRY(env.read_file(path));

@@ -243,13 +243,19 @@ Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, 
       ask_for_values(graph, index++);
     });
   }
-  const model::Model hollow = make_hollow(bound);
+  model::Model hollow = make_hollow(bound);
   auto table = infer_either(runtime, env, {hollow, bound}, folder->path());
-  if (!table) return table;
+  if (!table) {
+    // Branches that are not taken may not fit sizes for which the model runs all the same.
+    auto free = infer_free_shapes(runtime, env, model);
+    if (!free) return table;
+    table = std::move(free);
+    hollow = make_hollow(model);
+  }
   if (leaves_open(model.graph, *table) && !model.store) {
     // Inference stops at shapes that are computed from values; one run on the hollow model shows
     // them. A model that does not run on made-up inputs keeps its open shapes.
-    if (auto observed = observe_shapes(runtime, env, hollow, {folder->path(), guess.scalars})) {
+    if (auto observed = observe_shapes(runtime, env, hollow, {folder->path(), guess})) {
       for (auto& [name, value] : *observed) (*table)[name] = std::move(value);
     }
   }

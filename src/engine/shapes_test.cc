@@ -80,6 +80,37 @@ TEST(InferShapes, ASizeThatIsComputedIsSeenByRunningOnce) {
   EXPECT_EQ(shapes_of(model, {}).at("y").shape, (Shape{1})) << "others get 1";
 }
 
+TEST(InferShapes, ABranchThatIsNotTakenNeedNotFitTheSizes) {
+  // Old forms of If must make the same sizes in both branches; x [n, 8] gives [2n, 4] or [n, 4].
+  const auto branch = [](const std::string& read, const std::string& output) {
+    auto graph = std::make_shared<model::Graph>();
+    graph->name = output;
+    graph->outputs = {model::make_value(output, DataType::kFloat, {-1, 4})};
+    const std::vector<int64_t> four = {-1, 4};
+    graph->initializers = {model::make_int64_constant(output + "_shape", {2}, four)};
+    graph->nodes = {model::make_node("Reshape", {read, output + "_shape"}, output)};
+    return graph;
+  };
+  model::Model model;
+  model.ir_version = 4;
+  model.opset_imports = {{"", 9}};
+  model.graph.name = "branches";
+  model.graph.inputs = {model::make_value("taken", DataType::kBool, {}),
+                        model::make_value("x", DataType::kFloat, {-1, 8})};
+  model.graph.outputs = {model::make_value("y", DataType::kFloat, {-1, 4})};
+  model::Node half = model::make_node("Slice", {"x"}, "h");
+  half.set_attribute("axes", std::vector<int64_t>{1});
+  half.set_attribute("starts", std::vector<int64_t>{0});
+  half.set_attribute("ends", std::vector<int64_t>{4});
+  model::Node choice = model::make_node("If", {"taken"}, "y");
+  choice.set_attribute("then_branch", branch("x", "a"));
+  choice.set_attribute("else_branch", branch("h", "b"));
+  model.graph.nodes = {half, choice};
+  const auto shapes = shapes_of(model, {{{"x:0", 3}}, {}});
+  EXPECT_EQ(shapes.at("h").shape, (Shape{3, 4}));
+  EXPECT_EQ(shapes.at("y").shape, (Shape{6, 4})) << "as one run took it";
+}
+
 TEST(InferShapes, ABrokenModelIsAnError) {
   model::Model model = model::dense_like();
   model.graph.nodes[0].op_type = "NoSuchOperator";

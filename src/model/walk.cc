@@ -189,6 +189,14 @@ std::unordered_map<std::string, int> count_uses(const Node& node) {
   return uses;
 }
 
+int64_t count_nodes(const Model& model) {
+  int64_t count = 0;
+  for_each_graph(model.graph, [&](const Graph& graph, const std::string&) {
+    count += static_cast<int64_t>(graph.nodes.size());
+  });
+  return count;
+}
+
 uint64_t weight_bytes(const Model& model) {
   uint64_t total = 0;
   for_each_constant(model.graph,

@@ -61,6 +61,9 @@ std::unordered_map<std::string, int> count_uses(const Graph& graph);
 /// How often the node reads each value of the graph it is in: as an input, or in its inner graphs.
 std::unordered_map<std::string, int> count_uses(const Node& node);
 
+/// Number of nodes of all graphs.
+int64_t count_nodes(const Model& model);
+
 /// Total size of all constants.
 uint64_t weight_bytes(const Model& model);
 /// Total number of elements of all floating or integer constants with two or more elements.

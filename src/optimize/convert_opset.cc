@@ -100,12 +100,14 @@ Result<void> convert_opset(model::Model& model, int64_t version, const model::Sh
     // The next step's editor adds what belongs to the set that has been reached.
     set_opset(converted, from + direction);
   }
-  if (direction < 0) {
-    const int64_t oldest = std::max(ir_version_of(version), model::kFirstIrWithConstants);
-    converted.ir_version = std::min(converted.ir_version, oldest);
-  }
+  if (direction < 0) lower_ir_version(converted);
   model = std::move(converted);
   return {};
+}
+
+void lower_ir_version(model::Model& model) {
+  const int64_t enough = std::max(ir_version_of(model.opset("")), model::kFirstIrWithConstants);
+  model.ir_version = std::min(model.ir_version, enough);
 }
 
 }  // namespace wattwise::optimize

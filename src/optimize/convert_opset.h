@@ -22,4 +22,8 @@ inline constexpr int64_t kNewestOpset = 24;
 /// refuses such a model when it loads it.
 Result<void> convert_opset(model::Model& model, int64_t version, const model::ShapeTable& shapes);
 
+/// Makes the IR version as old as the model's operator set, but not below 4. Precondition: a set in
+/// kOldestOpset..kNewestOpset.
+void lower_ir_version(model::Model& model);
+
 }  // namespace wattwise::optimize

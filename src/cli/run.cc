@@ -51,14 +51,30 @@ std::string one_line(std::string_view text) {
          valid_utf8(line.substr(line.size() - kMaxLine / 2));
 }
 
-int fail(const Error& error) {
-  print(stderr, fmt::format("wattwise: {}\n", one_line(error.to_string())));
-  return error_row(error.code()).exit_code;
+/// The same error for programs, where the result would stand.
+void print_document(std::string_view code, const std::string& message, int exit_code) {
+  const Json error = {{"code", code}, {"message", message}, {"exit_code", exit_code}};
+  print(stdout, write_json({{"error", error}}, 1) + "\n");
 }
 
-int fail_usage(std::string_view message) {
+int fail(const Error& error, bool json) {
+  const ErrorRow& row = error_row(error.code());
+  const std::string message = one_line(error.to_string());
+  print(stderr, fmt::format("wattwise: {}\n", message));
+  if (json) print_document(row.name, message, row.exit_code);
+  return row.exit_code;
+}
+
+int fail_usage(const std::string& message, bool json) {
   print(stderr, fmt::format("wattwise: {} Try --help.\n", message));
+  if (json) print_document(error_row(ErrorCode::kInvalidArgument).name, message, kUsageExitCode);
   return kUsageExitCode;
+}
+
+/// Whether a document was asked for, in words that could not be understood as a whole.
+bool wants_json(int argc, char** argv) {
+  return std::any_of(argv, argv + argc,
+                     [](const char* word) { return std::string_view(word) == "--json"; });
 }
 
 void add_global_options(CLI::App& app, GlobalOptions& options) {
@@ -193,7 +209,7 @@ int run(int argc, char** argv) {
   } catch (const CLI::Success& success) {
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return fail_usage(explain_usage(app, error, argc, argv));
+    return fail_usage(explain_usage(app, error, argc, argv), wants_json(argc, argv));
   }
   if (!options.config_file.empty()) options.deployment.config_files = {options.config_file};
   options.deployment.progress = make_progress();
@@ -202,12 +218,12 @@ int run(int argc, char** argv) {
   for (const auto& [command, action] : actions) {
     if (!command->parsed()) continue;
     const auto output = perform(action, invocation);
-    if (!output) return fail(output.error());
+    if (!output) return fail(output.error(), options.json);
     const std::string& text = options.json ? output->json : output->text;
     print(stdout, text.ends_with('\n') ? text : text + "\n");
-    return std::fflush(stdout) == 0 ? 0 : fail({ErrorCode::kIo, "cannot write the result"});
+    return std::fflush(stdout) == 0 ? 0 : fail({ErrorCode::kIo, "cannot write the result"}, false);
   }
-  return fail_usage("a command is needed.");
+  return fail_usage("a command is needed.", options.json);
 }
 
 }  // namespace wattwise::cli

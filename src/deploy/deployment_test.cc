@@ -30,6 +30,26 @@ InferenceInputs ids() {
   return {{{"ids", make_int64_tensor({1, 8}, values)}}, {}};
 }
 
+TEST_F(Deployment, AnAnswerThatIsNoNumberIsTold) {
+  model::Model root = model::dense_like();
+  root.graph.initializers.clear();
+  root.graph.nodes = {model::make_node("Sqrt", {"x"}, "y")};
+  root.graph.outputs = {model::make_value("y", DataType::kFloat, {-1, 4})};
+  const std::string path = save(std::move(root), "root.onnx");
+  auto deployment = create(options());
+  const auto run = [&](const std::vector<float>& x) {
+    return deployment.run_inference(path, {{{"x", make_float_tensor({1, 4}, x)}}, {}});
+  };
+  const auto sound = run({1, 2, 3, 4});
+  ASSERT_TRUE(sound.has_value()) << sound.error().to_string();
+  EXPECT_TRUE(sound->decisions.empty());
+  const auto broken = run({1, -2, 3, 4});
+  ASSERT_TRUE(broken.has_value());
+  ASSERT_EQ(broken->decisions.size(), 1u);
+  EXPECT_EQ(broken->decisions[0].action, "warn");
+  EXPECT_EQ(broken->decisions[0].subject, "y");
+}
+
 TEST_F(Deployment, ThePreparedModelLoadsAndAnswersLikeTheOriginal) {
   const std::string path = save(model::text_like(), "text.onnx");
   auto deployment = create(options());

@@ -10,6 +10,7 @@
 #include "deploy/thermal.h"
 #include "engine/providers.h"
 #include "input/prepare_inputs.h"
+#include "measure/metrics.h"
 #include "model/inspect.h"
 #include "model/load.h"
 #include "model/walk.h"
@@ -338,6 +339,10 @@ Result<InferenceResult> infer(Context& context, const std::string& model_path,
   auto ran = run_session(context, *managed, inputs, result.decisions);
   if (!ran) return std::move(ran).error().with_context("running " + path);
   result.outputs = std::move(ran->outputs);
+  for (const std::string& name : measure::outputs_with_nan(result.outputs)) {
+    result.decisions.push_back(
+        {"warn", name, "the output holds NaN: the inputs may be out of the model's range"});
+  }
   result.energy_mj =
       estimate_energy(*managed, {result.batch_size, ran->relative_size, describe_basis(*managed)});
   finish(context, *managed, ran->seconds, result);

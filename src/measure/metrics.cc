@@ -209,6 +209,18 @@ bool has_finite_value(const TensorMap& outputs) {
   });
 }
 
+std::vector<std::string> outputs_with_nan(const TensorMap& outputs) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : outputs) {
+    if (tensor.type != DataType::kFloat) continue;
+    const auto values = tensor.values<float>();
+    if (std::any_of(values.begin(), values.end(), [](float v) { return std::isnan(v); })) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
 void DropSums::add(const TensorMap& reference, const TensorMap& other) {
   for (const auto& [name, expected] : reference) {
     OutputSums& sums = outputs_[name];

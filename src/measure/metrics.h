@@ -35,6 +35,9 @@ inline constexpr double kProbabilityFloor = 1e-2;
 /// Names of the outputs that are probabilities (model::probability_outputs()).
 using Probabilities = std::set<std::string>;
 
+/// Names of the float outputs that hold NaN.
+std::vector<std::string> outputs_with_nan(const TensorMap& outputs);
+
 /// Compares outputs of the same names, at the values where the reference is finite;
 /// NaN for an output without any. Errors relative to the largest value are so to kProbabilityFloor
 /// at least for probabilities. kInvalidArgument for a missing output or another shape.

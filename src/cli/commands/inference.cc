@@ -53,8 +53,17 @@ Error with_hint(Error error, const std::vector<std::string>& words) {
   return hinted;
 }
 
+/// What one batch may hold; all of it is in memory at once.
+constexpr int64_t kLargestBatch = 4096;
+
 Result<Output> run(const Arguments& arguments, Invocation& invocation) {
   InferenceInputs inputs = WATTWISE_TRY(parse_inputs(arguments.inputs));
+  if (arguments.batch_size > kLargestBatch) {
+    return Error(ErrorCode::kInvalidArgument,
+                 fmt::format("--batch-size {} is more than the {} that one batch may hold; use a "
+                             "smaller one with --repeat",
+                             arguments.batch_size, kLargestBatch));
+  }
   if (arguments.batch_size > 1) {
     InferenceInputs batch;
     batch.batch.assign(static_cast<size_t>(arguments.batch_size), inputs);

@@ -13,8 +13,8 @@ struct Observation {
 };
 
 /// Shapes of values as one run makes them, on made-up inputs of the sizes that the model declares
-/// and, where it declares none, the guessed ones. Values of branches that were not taken are missing. `folder` takes the
-/// execution profile.
+/// and, where it declares none, the guessed ones. Values of branches that were not taken are
+/// missing. `folder` takes the execution profile.
 Result<model::ShapeTable> observe_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
                                          const model::Model& model, const Observation& options);
 

@@ -109,6 +109,10 @@ void count_node(const Node& node, Uses& uses) {
 
 }  // namespace
 
+void for_each_inner_graph(const Node& node, const std::function<void(const Graph& graph)>& visit) {
+  for_each_subgraph(node, [&](const Graph& graph, const std::string&) { visit(graph); });
+}
+
 void for_each_graph(Graph& graph, const std::function<void(Graph&, const std::string&)>& visit) {
   walk_graphs(graph, "", visit);
 }

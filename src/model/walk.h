@@ -20,6 +20,9 @@ void for_each_graph(Graph& graph,
 void for_each_graph(const Graph& graph,
                     const std::function<void(const Graph&, const std::string& path)>& visit);
 
+/// Calls `visit` for every graph that the node holds, and for none inside those.
+void for_each_inner_graph(const Node& node, const std::function<void(const Graph& graph)>& visit);
+
 /// Calls `visit` for every constant below `graph`: initializers, and tensors in attributes of
 /// nodes. `holder` is the node of the latter (mostly a `Constant` node), null for initializers.
 void for_each_constant(

@@ -22,7 +22,7 @@ constexpr double kMostNoise = 0.025;
 /// Why a weight takes 8 bits whatever 4 would do; "" if it may take 4.
 std::string obstacle(const model::Model& model, const Weight& weight) {
   if (model.opset("") < kInt4StorageOpset) return "the operator set has no shifts to unpack 4 bits";
-  if (weight.is_delicate || weight.fine_scales) {
+  if (weight.is_delicate || weight.is_recurrent) {
     return "what 4 bits lose of it would add up in the state of recurrent layers";
   }
   if (!has_int4_blocks(weight)) return "its rows cannot be cut in blocks of 16";

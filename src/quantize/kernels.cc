@@ -17,7 +17,6 @@ namespace wattwise::quantize {
 namespace {
 
 /// Two products of 255 x w fit 32767 when the weights' magnitudes add up to this.
-constexpr int kPairLimit = 128;
 
 /// max |w| of every channel.
 std::vector<float> channel_maxima(Floats weights, const ChannelLayout& layout) {
@@ -40,7 +39,7 @@ std::vector<float> channel_maxima(Floats weights, const ChannelLayout& layout) {
 }
 
 bool breaks_rule(int a, int b) {
-  return (a < 0) == (b < 0) && std::abs(a) + std::abs(b) > kPairLimit;
+  return (a < 0) == (b < 0) && std::abs(a) + std::abs(b) > static_cast<int>(kPairLimit);
 }
 
 /// Scales of the columns of [rows, columns]: `exact` keeps the largest weight, `safe` keeps the
@@ -97,14 +96,6 @@ std::vector<float> best_pair_scales(Floats weights, size_t rows, size_t columns)
     }
   }
   return best;
-}
-
-void put_nibble(std::vector<uint8_t>& packed, size_t index, uint8_t value) {
-  packed[index / 2] = static_cast<uint8_t>(packed[index / 2] | (value << (index % 2 * 4)));
-}
-
-uint8_t get_nibble(const std::vector<uint8_t>& packed, size_t index) {
-  return (packed[index / 2] >> (index % 2 * 4)) & 0xf;
 }
 
 }  // namespace
@@ -201,11 +192,8 @@ void put_tile(const Int4Tile& tile, const TilePlace& place, Int4Blocks& out) {
     const size_t column = place.first + c;
     const size_t index = column * out.blocks_per_column + place.block;
     out.scales[index] = tile.scale[c];
-    put_nibble(out.zeros, column * zero_bytes * 2 + place.block,
-               static_cast<uint8_t>(tile.zero[c]));
+    put_nibble(out.zeros, column * zero_bytes * 2 + place.block, static_cast<int>(tile.zero[c]));
     std::memcpy(out.packed.data() + index * place.bytes, tile.packed[c].data(), place.bytes);
-    out.signal += static_cast<double>(tile.signal[c]);
-    out.noise += static_cast<double>(tile.noise[c]);
   }
 }
 
@@ -264,26 +252,6 @@ RoundingLoss rounding_loss(Floats weights, const Int8Weights& quantized,
 double weight_sqnr_db(Floats weights, const Int8Weights& quantized, const ChannelLayout& layout) {
   const RoundingLoss loss = rounding_loss(weights, quantized, layout);
   return decibels(loss.signal, loss.noise);
-}
-
-double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t columns, size_t block) {
-  const size_t rows = weights.size() / columns;
-  double signal = 0;
-  double noise = 0;
-  const size_t zero_bytes = (quantized.blocks_per_column + 1) / 2;
-  for (size_t row = 0; row < rows; ++row) {
-    weights.passed(row * columns);
-    for (size_t column = 0; column < columns; ++column) {
-      const size_t index = column * quantized.blocks_per_column + row / block;
-      const int q = get_nibble(quantized.packed, index * block + row % block);
-      const int zero = get_nibble(quantized.zeros, column * zero_bytes * 2 + row / block);
-      const float weight = weights[row * columns + column];
-      const float error = weight - quantized.scales[index] * static_cast<float>(q - zero);
-      signal += weight * weight;
-      noise += error * error;
-    }
-  }
-  return decibels(signal, noise);
 }
 
 }  // namespace wattwise::quantize

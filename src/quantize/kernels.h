@@ -18,6 +18,13 @@ struct ChannelLayout {
 
 /// The largest integer that stands for a weight.
 inline constexpr float kInt8Max = 127;
+/// Two products of 255 x w fit 16 bits when the weights' magnitudes add up to this.
+inline constexpr float kPairLimit = 128;
+
+/// Two values of 0..15 a byte, the lower half first; what is there must be 0.
+inline void put_nibble(std::span<uint8_t> packed, size_t index, int value) {
+  packed[index / 2] = static_cast<uint8_t>(packed[index / 2] | (value << (index % 2 * 4)));
+}
 
 /// Symmetric int8: w = scale[c] x q, q in -127..127, scale = max |w| / 127, rounding half to even.
 /// A channel of zeros, or of what has no normal scale, gets the scale 1.
@@ -59,8 +66,6 @@ struct Int4Blocks {
   std::vector<uint8_t> packed;  ///< [columns, blocks, block / 2], low nibble first
   std::vector<float> scales;    ///< [columns, blocks]
   std::vector<uint8_t> zeros;   ///< [columns, (blocks + 1) / 2], low nibble first
-  double signal = 0;            ///< sum of the squared weights
-  double noise = 0;             ///< sum of the squared errors
 };
 Int4Blocks quantize_int4(Floats weights, size_t rows, size_t columns, size_t block);
 
@@ -75,7 +80,5 @@ RoundingLoss rounding_loss(Floats weights, const Int8Weights& quantized,
                            const ChannelLayout& layout);
 /// The same in decibels.
 double weight_sqnr_db(Floats weights, const Int8Weights& quantized, const ChannelLayout& layout);
-/// The same for 4-bit blocks, measured anew.
-double weight_sqnr_db(Floats weights, const Int4Blocks& quantized, size_t columns, size_t block);
 
 }  // namespace wattwise::quantize

@@ -7,6 +7,7 @@
 
 #include "engine/session.h"
 #include "model/graph_edit.h"
+#include "model/walk.h"
 #include "optimize/graph_editor.h"
 #include "quantize/activation_grid.h"
 
@@ -145,6 +146,21 @@ Result<NoiseTable> measure_noise(const model::Model& model, const RangeTable& ra
   return noise;
 }
 
+namespace {
+
+/// Puts other values in place of those that the name has, wherever they are defined.
+void replace_constant(const model::Constant& replacement, model::Model& model) {
+  const model::ConstantIndex constants(model.graph);
+  model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
+    model::Constant* known = constants.find(graph, replacement.name);
+    if (!known || known->shape != replacement.shape) return;
+    known->type = replacement.type;
+    known->data = replacement.data;
+  });
+}
+
+}  // namespace
+
 Result<std::vector<double>> measure_replacements(const model::Model& model,
                                                  const std::vector<model::Constant>& replacements,
                                                  const CalibrationData& data,
@@ -157,9 +173,7 @@ Result<std::vector<double>> measure_replacements(const model::Model& model,
   for (const model::Constant& replacement : replacements) {
     WATTWISE_TRY(report_progress(progress, "measuring what each weight may lose", 0.35));
     model::Model changed = model::clone(model);
-    for (model::Constant& constant : changed.graph.initializers) {
-      if (constant.name == replacement.name) constant = replacement;
-    }
+    replace_constant(replacement, changed);
     const TensorMap noisy = WATTWISE_TRY(compute_values(changed, scores, data, sample));
     noise.push_back(noise_of(clean, noisy));
   }

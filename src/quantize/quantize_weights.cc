@@ -16,7 +16,7 @@ constexpr double kPoorDb = 35;
 
 constexpr std::array<std::string_view, 3> kRecurrent = {"LSTM", "GRU", "RNN"};
 
-bool is_recurrent(const Weight& weight) {
+bool only_recurrent_layers_read(const Weight& weight) {
   return std::all_of(weight.readers.begin(), weight.readers.end(), [](const WeightReader& reader) {
     return reader.node->is_standard() && std::find(kRecurrent.begin(), kRecurrent.end(),
                                                    reader.node->op_type) != kRecurrent.end();
@@ -29,11 +29,12 @@ void mark_recurrent(std::vector<Weight>& weights) {
   size_t recurrent = 0;
   size_t others = 0;
   for (Weight& weight : weights) {
-    weight.fine_scales = is_recurrent(weight);
-    (weight.fine_scales ? recurrent : others) += weight.values().size();
+    weight.is_recurrent = only_recurrent_layers_read(weight);
+    weight.fine_scales = weight.is_recurrent;
+    (weight.is_recurrent ? recurrent : others) += weight.values().size();
   }
   if (2 * recurrent < others || recurrent == 0) return;
-  for (Weight& weight : weights) weight.is_delicate = !weight.fine_scales;
+  for (Weight& weight : weights) weight.is_delicate = !weight.is_recurrent;
 }
 
 void note_shares(std::vector<Weight>& weights) {

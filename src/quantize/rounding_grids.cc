@@ -11,15 +11,10 @@
 namespace wattwise::quantize {
 namespace {
 
-constexpr float kPairLimit = 128;
 constexpr int kInt4Max = 15;
 constexpr float kMostFactor = 15;
 /// A block may lose this share of a factor at the ends of its range for a finer step.
 constexpr float kMostCut = 0.6F;
-
-void put_nibble(std::vector<uint8_t>& packed, size_t index, int value) {
-  packed[index / 2] = static_cast<uint8_t>(packed[index / 2] | (value << (index % 2 * 4)));
-}
 
 /// The scale of a block; 0 of one that is all zeros, which any scale keeps.
 float step_of(const Int4Blocks& blocks, size_t index, size_t block) {
@@ -88,13 +83,11 @@ Int4Blocks pack_int4(const std::vector<int8_t>& values, const RoundingGrid& grid
   out.blocks_per_column = (rows + block - 1) / block;
   const size_t zero_bytes = (out.blocks_per_column + 1) / 2;
   out.packed.resize(columns * out.blocks_per_column * block / 2);
-  out.scales.resize(columns * out.blocks_per_column);
   out.zeros.resize(columns * zero_bytes);
   for (size_t column = 0; column < columns; ++column) {
     for (size_t b = 0; b < out.blocks_per_column; ++b) {
       const size_t index = column * out.blocks_per_column + b;
       const int zero = -static_cast<int>(grid.low[b * columns + column]);
-      out.scales[index] = grid.steps[b * columns + column];
       put_nibble(out.zeros, column * zero_bytes * 2 + b, zero);
       for (size_t row = b * block; row < std::min(rows, (b + 1) * block); ++row) {
         put_nibble(out.packed, index * block + row % block, values[row * columns + column] + zero);

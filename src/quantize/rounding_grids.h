@@ -24,7 +24,7 @@ struct Int4Grid {
   std::vector<float> column_scales;  ///< 16 bits hold them
 };
 Int4Grid int4_grid(Floats weights, size_t rows, size_t columns, size_t block);
-/// Integers of that grid as MatMulNBits keeps them.
+/// Integers of that grid and zeros as MatMulNBits keeps them; scales stay in the grid.
 Int4Blocks pack_int4(const std::vector<int8_t>& values, const RoundingGrid& grid);
 
 /// 10 log10 of the squares of the weights over those of what the grid's integers miss of them.

@@ -67,11 +67,11 @@ int64_t unsafe_pairs(const model::Constant& weights, const Row& row, const model
   return count;
 }
 
-/// Where the values of a graph come from.
+/// Where the values of a graph come from, those of the graphs around it included.
 struct Origins {
   const model::ConstantIndex& constants;
   const model::Graph& graph;
-  const Producers& producers;
+  Producers producers;
 };
 
 /// The int8 constant that the row's operator multiplies; null if it has none.
@@ -106,28 +106,33 @@ std::optional<model::Constant> unpacked_weights(const Origins& origins, const Ro
                                {}});
 }
 
+/// Looks at the graph and at the graphs inside it.
+void search(Origins origins, const model::ConstantStore* store,
+            std::vector<SaturatingWeight>& found) {
+  for (const model::Node& node : origins.graph.nodes) {
+    for (const std::string& output : node.outputs) origins.producers[output] = &node;
+  }
+  for (const model::Node& node : origins.graph.nodes) {
+    for (const Row& row : kRows) {
+      if (!matches(row, node)) continue;
+      const auto unpacked = unpacked_weights(origins, row, node);
+      const auto* weights = unpacked ? &*unpacked : integer_weights(origins, row, node);
+      const int64_t pairs = weights ? unsafe_pairs(*weights, row, node) : 0;
+      if (weights && !unpacked && store) store->release(weights->data.view());
+      if (pairs > 0) found.push_back({node.inputs[row.slot], pairs});
+    }
+    model::for_each_inner_graph(node, [&](const model::Graph& inner) {
+      search({origins.constants, inner, origins.producers}, store, found);
+    });
+  }
+}
+
 }  // namespace
 
 std::vector<SaturatingWeight> find_saturating_weights(model::Model& model) {
   const model::ConstantIndex constants(model.graph);
   std::vector<SaturatingWeight> found;
-  model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
-    Producers producers;
-    for (const model::Node& node : graph.nodes) {
-      for (const std::string& output : node.outputs) producers[output] = &node;
-    }
-    for (const model::Node& node : graph.nodes) {
-      for (const Row& row : kRows) {
-        if (!matches(row, node)) continue;
-        const Origins origins{constants, graph, producers};
-        const auto unpacked = unpacked_weights(origins, row, node);
-        const auto* weights = unpacked ? &*unpacked : integer_weights(origins, row, node);
-        const int64_t pairs = weights ? unsafe_pairs(*weights, row, node) : 0;
-        if (weights && !unpacked && model.store) model.store->release(weights->data.view());
-        if (pairs > 0) found.push_back({node.inputs[row.slot], pairs});
-      }
-    }
-  });
+  search({constants, model.graph, {}}, model.store.get(), found);
   return found;
 }
 

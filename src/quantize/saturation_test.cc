@@ -158,6 +158,23 @@ TEST(Saturation, ProductsOneByOneNeverSaturate) {
   EXPECT_GT(pairs_found(two_a_group), 0);
 }
 
+TEST(Saturation, BranchesReadWhatIsMadeOutside) {
+  model::Model model = convolution(std::vector<int8_t>(36, 127), {1, 4, 3, 3});
+  const auto conv = std::find_if(model.graph.nodes.begin(), model.graph.nodes.end(),
+                                 [](const model::Node& node) { return node.is("Conv"); });
+  ASSERT_NE(conv, model.graph.nodes.end());
+  auto branch = std::make_shared<model::Graph>();
+  branch->nodes = {*conv};
+  model.graph.nodes.erase(conv);
+  model::Node choice = model::make_node("If", {"taken"}, "chosen");
+  choice.set_attribute("then_branch", branch);
+  choice.set_attribute("else_branch", std::make_shared<model::Graph>());
+  model.graph.nodes.push_back(choice);
+  const auto found = find_saturating_weights(model);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].name, "wf");
+}
+
 TEST(Saturation, FloatActivationsAreNoMatterOfBytes) {
   model::Model model = convolution(std::vector<int8_t>(36, 127), {1, 4, 3, 3});
   const auto found = find_saturating_weights(model);

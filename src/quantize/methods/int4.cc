@@ -116,9 +116,11 @@ LayerQuantization quantize_embedding(const Weight& weight, ModelEdits& edits,
 /// Weights of operators without integer arithmetic of their own.
 LayerQuantization store_other(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
   if (!weight.may_take_4_bits) return store_weight(weight, edits, outcome);
-  count_applied(outcome, "int4_stored_weights", weight.readers.size());
-  return store_without_zeros(weight, edits, [](const Weight& cut, ModelEdits& to) {
-    return has_int4_blocks(cut) ? store_int4(cut, to) : store_int8(cut, to);
+  return store_without_zeros(weight, edits, [&](const Weight& cut, ModelEdits& to) {
+    const bool in_4_bits = has_int4_blocks(cut);  // what is cut off may be half a block
+    count_applied(outcome, in_4_bits ? "int4_stored_weights" : "int8_stored_weights",
+                  weight.readers.size());
+    return in_4_bits ? store_int4(cut, to) : store_int8(cut, to);
   });
 }
 
@@ -191,11 +193,16 @@ static const WeightMethod kIntegerInt4Weights = {"int4", quantize_one<true>, nul
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context) {
   auto [in_integers, why] = choose_arithmetic(model, context.config);
   MethodOutcome before;
-  const OpsetGoal goal = in_integers ? OpsetGoal{kInt4Opset, "arithmetic of 8-bit integers"}
-                                     : OpsetGoal{kInt4StorageOpset, "shifts, which unpack 4 bits"};
-  if (const auto reached = reach_opset(model, goal, context, before); !reached) {
-    in_integers = false;
-    why = "unpacking needs a newer operator set: " + reached.error().message();
+  if (in_integers) {
+    const OpsetGoal goal{kInt4Opset, "arithmetic of 8-bit integers"};
+    if (const auto reached = reach_opset(model, goal, context, before); !reached) {
+      in_integers = false;
+      why = "unpacking needs a newer operator set: " + reached.error().message();
+    }
+  }
+  const OpsetGoal storage{kInt4StorageOpset, "shifts, which unpack 4 bits"};
+  if (const auto reached = reach_opset(model, storage, context, before); !reached) {
+    before.decisions.push_back({"leave", "weights of convolutions", reached.error().message()});
   }
   if (in_integers && context.calibration) {
     append(before, WATTWISE_TRY(smooth_inputs(model, context)));

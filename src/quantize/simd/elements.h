@@ -5,16 +5,14 @@
 #include <cmath>
 #include <cstdint>
 
+#include "quantize/kernels.h"
 #include "quantize/simd/rounding_kernels.h"
 
 // What the kernels do with single weights: the reference, and the ends of rows that fill no vector.
 // Comparisons are written as the vectors' are, so that NaN goes the same way.
 namespace wattwise::quantize::elements {
 
-inline constexpr float kInt8Max = 127;
 inline constexpr float kInt4Max = 15;
-/// Two products of 255 x w fit 16 bits when the weights' magnitudes add up to this.
-inline constexpr float kPairLimit = 128;
 /// 1.5 x 2^23: adding it leaves no bits for the fraction.
 inline constexpr float kNoFraction = 12582912;
 inline constexpr float kSmallestNormal = 0x1p-126F;
@@ -65,19 +63,14 @@ inline void round_block(const TileView& tile, size_t c, Int4Tile& out) {
   const float scale = flat ? 1 : step;
   const float inverse = 1 / scale;
   const float zero = flat ? 0 : limit_int4(round_small(-low * inverse));
-  SquaredSums sums;
   std::fill_n(out.packed[c].begin(), (tile.rows + 1) / 2, 0);
   for (size_t i = 0; i < tile.rows; ++i) {
     const float x = tile.first[i * tile.stride + c];
     const float q = limit_int4(round_small(x * inverse) + zero);
     out.packed[c][i / 2] |= static_cast<uint8_t>(static_cast<int>(q) << (i % 2 * 4));
-    sums.signal += x * x;
-    sums.noise += square_of_error(x, q - zero, scale);
   }
   out.scale[c] = scale;
   out.zero[c] = zero;
-  out.signal[c] = sums.signal;
-  out.noise[c] = sums.noise;
 }
 
 }  // namespace wattwise::quantize::elements

@@ -53,8 +53,6 @@ struct TileView {
 struct Int4Tile {
   std::array<float, kTileColumns> scale;
   std::array<float, kTileColumns> zero;
-  std::array<float, kTileColumns> signal;  ///< sums as in SquaredSums, row after row
-  std::array<float, kTileColumns> noise;
   /// Low nibble first; a missing last one is 0.
   std::array<std::array<uint8_t, kMostBlockRows / 2>, kTileColumns> packed;
 };

@@ -20,8 +20,6 @@ KERNEL_TARGET inline void fit_int4(const TileView& tile, size_t c, Int4Tile& out
     const float inverse = 1 / out.scale[lane];
     out.zero[lane] = flat ? 0 : limit_int4(round_small(-out.zero[lane] * inverse));
   }
-  store(out.signal.data() + c, set(0));
-  store(out.noise.data() + c, set(0));
 }
 
 /// Rows that a transposition takes at once: two to a byte.
@@ -42,20 +40,14 @@ KERNEL_TARGET inline void round_rows(const TileView& tile, const RowGroup& group
   const Vector scale = load(out.scale.data() + c);
   const Vector inverse = set(1) / scale;
   const Vector zero = load(out.zero.data() + c);
-  Vector signal = load(out.signal.data() + c);
-  Vector noise = load(out.noise.data() + c);
   Vector low_nibbles = set(0);
   for (size_t i = 0; i < group.count; ++i) {
     const Vector x = load(tile.first + (group.first + i) * tile.stride + c);
     const Vector q = smaller(larger(round_small_each(x * inverse) + zero, set(0)), set(kInt4Max));
-    signal = signal + x * x;
-    noise = noise + square_of_error_each(x, q - zero, scale);
     if (i % 2 == 1) store_bytes(bytes[i / 2].data() + c, low_nibbles + q * set(16));
     low_nibbles = q;
   }
   if (group.count % 2 == 1) store_bytes(bytes[group.count / 2].data() + c, low_nibbles);
-  store(out.signal.data() + c, signal);
-  store(out.noise.data() + c, noise);
 }
 
 using Bytes16 = uint8_t __attribute__((vector_size(16)));

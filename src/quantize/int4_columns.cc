@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "quantize/fit_int8.h"
+#include "quantize/simd/rounding_kernels.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -14,7 +15,6 @@ namespace {
 constexpr float kLow = -8;
 constexpr float kHigh = 7;
 constexpr float kMostFactor = 15;
-/// What factor x (|q| + |q of the neighbour|) may be.
 /// Columns that are fitted side by side, so that rows are read as they lie.
 constexpr size_t kTile = 64;
 /// Factors of the block with the largest weights. Large ones leave the others finer choices, and
@@ -36,7 +36,6 @@ struct Tile {
 
   size_t blocks() const { return weights.size() / stride / block; }
   const FileFloat* row(size_t index) const { return weights.data() + index * stride + first; }
-  float weight_of(size_t row) const { return importance.empty() ? 1 : importance[row]; }
 };
 
 /// The steps that just keep the weights of each block: [blocks] lanes.
@@ -55,31 +54,20 @@ std::vector<Lanes> keeping_steps(const Tile& tile) {
   return steps;
 }
 
-/// Squared errors of a block's columns at these scales and factors.
+/// Squared errors of a block's columns at these scales and factors, of which a pair of neighbours
+/// may have kPairLimit between them.
 Lanes block_errors(const Tile& tile, size_t block, const Lanes& scales, const Lanes& factors) {
-  Lanes errors{};
+  Lanes errors;
   Lanes steps;
-  Lanes inverse;
   Lanes limits;
   for (size_t c = 0; c < tile.columns; ++c) {
     steps[c] = scales[c] * factors[c];
-    inverse[c] = 1 / steps[c];
     limits[c] = std::floor(kPairLimit / factors[c]);
   }
-  for (size_t row = block * tile.block; row < (block + 1) * tile.block; row += 2) {
-    const FileFloat* a = tile.row(row);
-    const FileFloat* b = tile.row(row + 1);
-    const float weight_a = tile.weight_of(row);
-    const float weight_b = tile.weight_of(row + 1);
-    for (size_t c = 0; c < tile.columns; ++c) {
-      const float qa = std::clamp(round_small(a[c] * inverse[c]), kLow, kHigh);
-      const float qb = std::clamp(round_small(b[c] * inverse[c]), kLow, kHigh);
-      const float half = 0.5F * std::max(std::fabs(qa + qb) - limits[c], 0.0F);
-      const float error_a = a[c] - (qa - std::copysign(half, qa)) * steps[c];
-      const float error_b = b[c] - (qb - std::copysign(half, qb)) * steps[c];
-      errors[c] += weight_a * error_a * error_a + weight_b * error_b * error_b;
-    }
-  }
+  const size_t first = block * tile.block;
+  const float* importance = tile.importance.empty() ? nullptr : tile.importance.data() + first;
+  rounding_kernels().paired_errors({tile.row(first), tile.stride, tile.block, tile.columns},
+                                   {steps.data(), limits.data(), importance}, errors.data());
   return errors;
 }
 

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "quantize/fit_int8.h"
+#include "quantize/simd/rounding_kernels.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -16,26 +17,8 @@ constexpr float kMost = 15;
 /// Factors that are tried below the one that keeps all weights of a block.
 constexpr int kTrials = 4;
 
-struct BlockFit {
-  float step = 1;
-  float zero = 0;
-};
-
-float round_int4(float weight, const BlockFit& fit, float inverse) {
+float round_int4(float weight, const Int4Fit& fit, float inverse) {
   return std::clamp(round_small(weight * inverse) + fit.zero, 0.0F, kMost);
-}
-
-float block_error(std::span<const float> block, const BlockFit& fit) {
-  const float inverse = 1 / fit.step;
-  constexpr size_t kLanes = 8;
-  std::array<float, kLanes> sums{};
-  for (size_t i = 0; i < block.size(); ++i) {
-    const float error = block[i] - fit.step * (round_int4(block[i], fit, inverse) - fit.zero);
-    sums[i % kLanes] += error * error;
-  }
-  float sum = 0;
-  for (const float lane : sums) sum += lane;
-  return sum;
 }
 
 /// What a block spans, zero included.
@@ -51,7 +34,7 @@ Span span_of(std::span<const float> block) {
 }
 
 /// The zero that centres what the step can represent on what the block spans.
-BlockFit centred(const Span& span, float step) {
+Int4Fit centred(const Span& span, float step) {
   const float middle = (span.low + span.high) / 2;
   return {step, std::clamp(std::nearbyint(kMost / 2 - middle / step), 0.0F, kMost)};
 }
@@ -61,7 +44,8 @@ float best_factor(std::span<const float> block, const Span& span, float scale) {
   float best = keeping;
   float least = std::numeric_limits<float>::infinity();
   for (float factor = keeping; factor >= 1 && factor > keeping - kTrials; --factor) {
-    const float error = block_error(block, centred(span, factor * scale));
+    const Int4Fit fit = centred(span, factor * scale);
+    const float error = rounding_kernels().fit_error(block.data(), block.size(), fit);
     if (error >= least) continue;
     least = error;
     best = factor;
@@ -82,7 +66,7 @@ void round_row(std::span<const float> row, size_t block, size_t index, Int4Rows&
   out.scales[index] = scale;
   for (size_t b = 0; b < blocks; ++b) {
     const float factor = best_factor(row.subspan(b * block, block), spans[b], scale);
-    const BlockFit fit = centred(spans[b], factor * scale);
+    const Int4Fit fit = centred(spans[b], factor * scale);
     out.factors[index * blocks + b] = static_cast<uint8_t>(factor);
     out.zeros[index * blocks + b] = static_cast<uint8_t>(fit.zero);
     for (size_t i = b * block; i < (b + 1) * block; ++i) {

@@ -100,12 +100,15 @@ Int4Blocks pack_int4(const std::vector<int8_t>& values, const RoundingGrid& grid
 double weight_sqnr_db(Floats weights, const std::vector<int8_t>& values, const RoundingGrid& grid) {
   double signal = 0;
   double noise = 0;
-  for (size_t i = 0; i < weights.size(); ++i) {
-    const size_t group = i / grid.columns / grid.rows_per_group;
-    const float step = grid.steps[group * grid.columns + i % grid.columns];
-    const float error = weights[i] - step * static_cast<float>(values[i]);
-    signal += weights[i] * weights[i];
-    noise += error * error;
+  for (size_t at = 0; at < weights.size(); at += grid.columns) {
+    const size_t group = at / grid.columns / grid.rows_per_group;
+    const float* steps = grid.steps.data() + group * grid.columns;
+    for (size_t c = 0; c < grid.columns; ++c) {
+      const float weight = weights[at + c];
+      const float error = weight - steps[c] * static_cast<float>(values[at + c]);
+      signal += weight * weight;
+      noise += error * error;
+    }
   }
   return decibels(signal, noise);
 }

@@ -58,6 +58,8 @@ const RoundingKernels kAvx2Kernels = {
     loss,
     add_losses,
     round_int4,
+    paired_errors,
+    fit_error,
 };
 
 }  // namespace wattwise::quantize

@@ -61,6 +61,8 @@ const RoundingKernels kAvx512Kernels = {
     loss,
     add_losses,
     round_int4,
+    paired_errors,
+    fit_error,
 };
 
 }  // namespace wattwise::quantize

@@ -13,6 +13,8 @@
 namespace wattwise::quantize::elements {
 
 inline constexpr float kInt4Max = 15;
+inline constexpr float kInt4Low = -8;
+inline constexpr float kInt4High = 7;
 /// 1.5 x 2^23: adding it leaves no bits for the fraction.
 inline constexpr float kNoFraction = 12582912;
 inline constexpr float kSmallestNormal = 0x1p-126F;
@@ -49,6 +51,32 @@ inline Pair round_pair(float a, float b, float inverse) {
 }
 
 inline float limit_int4(float q) { return smaller(larger(q, 0), kInt4Max); }
+
+inline float round_fit(float weight, const Int4Fit& fit, float inverse) {
+  return limit_int4(round_small(weight * inverse) + fit.zero);
+}
+
+inline float round_signed_int4(float weight, float inverse) {
+  return smaller(larger(round_small(weight * inverse), kInt4Low), kInt4High);
+}
+
+inline float paired_error(const TileView& tile, const PairedGrid& grid, size_t c) {
+  const float step = grid.step[c];
+  const float inverse = 1 / step;
+  float sum = 0;
+  for (size_t i = 0; i < tile.rows; i += 2) {
+    const float a = tile.first[i * tile.stride + c];
+    const float b = tile.first[(i + 1) * tile.stride + c];
+    const float qa = round_signed_int4(a, inverse);
+    const float qb = round_signed_int4(b, inverse);
+    const float half = 0.5F * larger(std::fabs(qa + qb) - grid.limit[c], 0);
+    const float of_a = square_of_error(a, qa - std::copysign(half, qa), step);
+    const float of_b = square_of_error(b, qb - std::copysign(half, qb), step);
+    sum += grid.importance ? grid.importance[i] * of_a + grid.importance[i + 1] * of_b
+                           : of_a + of_b;
+  }
+  return sum;
+}
 
 inline void round_block(const TileView& tile, size_t c, Int4Tile& out) {
   float low = 0;

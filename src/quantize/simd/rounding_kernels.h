@@ -57,6 +57,19 @@ struct Int4Tile {
   std::array<std::array<uint8_t, kMostBlockRows / 2>, kTileColumns> packed;
 };
 
+/// How the columns of a tile round to -8..7, two neighbours along the rows at a time.
+struct PairedGrid {
+  const float* step;        ///< of each column
+  const float* limit;       ///< what two neighbours' magnitudes may add up to, of each column
+  const float* importance;  ///< of each row's squared errors; null: 1
+};
+
+/// w = step x (q - zero), q in 0..15
+struct Int4Fit {
+  float step = 1;
+  float zero = 0;
+};
+
 /// Weights of `count` columns of one row, or of one channel; scales and their inverses likewise.
 struct RoundingKernels {
   std::string_view name;
@@ -89,6 +102,11 @@ struct RoundingKernels {
                      const ColumnSums& sums);
 
   void (*round_int4)(const TileView& tile, Int4Tile& out);
+  /// errors[c]: the squared errors of a column, of an even number of rows. Where neighbours are too
+  /// much together, both give up half.
+  void (*paired_errors)(const TileView& tile, const PairedGrid& grid, float* errors);
+  /// The squared errors of a row's block, in kSumLanes lanes.
+  float (*fit_error)(const float* w, size_t count, const Int4Fit& fit);
 };
 
 /// All that this program was built with, the reference first, the fastest last.

@@ -172,6 +172,51 @@ TEST(RoundingKernels, FourBitBlocksAgree) {
   }
 }
 
+TEST(RoundingKernels, ErrorsOfFourBitsAgree) {
+  uint32_t seed = 0;
+  for (const size_t rows : {2u, 16u, 18u, 64u}) {
+    for (const size_t columns : {1u, 7u, 16u, 17u, 48u, 64u}) {
+      const bool wild = ++seed % 2 == 0;
+      const auto weights = adversarial(rows * 70, wild, seed);
+      const auto importance = adversarial(rows, false, seed + 1000);
+      std::vector<float> step(columns);
+      std::vector<float> limit(columns);
+      for (size_t c = 0; c < columns; ++c) {
+        step[c] = 0.1F + 0.01F * static_cast<float>(c % 9);
+        limit[c] = static_cast<float>(8 + c % 9);
+      }
+      const TileView tile{file(weights), 70, rows, columns};
+      for (const RoundingKernels& kernels : rounding_kernel_table()) {
+        if (!kernels.is_runnable()) continue;
+        for (const float* weight : {static_cast<const float*>(nullptr), importance.data()}) {
+          std::vector<float> found(columns);
+          std::vector<float> expected(columns);
+          kernels.paired_errors(tile, {step.data(), limit.data(), weight}, found.data());
+          reference().paired_errors(tile, {step.data(), limit.data(), weight}, expected.data());
+          EXPECT_EQ(bits(found), bits(expected)) << kernels.name << rows << "x" << columns;
+        }
+        const Int4Fit fit{0.3F, 6};
+        const size_t count = std::min(weights.size(), rows * columns);
+        EXPECT_EQ(bits({kernels.fit_error(weights.data(), count, fit)}),
+                  bits({reference().fit_error(weights.data(), count, fit)}))
+            << kernels.name << count;
+      }
+    }
+  }
+}
+
+TEST(RoundingKernels, PairsThatAreTooMuchGiveUpHalfEach) {
+  const std::vector<float> pair = {7, 6};  // one column, two rows
+  const float step = 1;
+  const float limit = 9;
+  float error = 0;
+  reference().paired_errors({file(pair), 1, 2, 1}, {&step, &limit, nullptr}, &error);
+  EXPECT_EQ(error, 8) << "both are 2 off";
+  const std::vector<float> apart = {7, -6};
+  reference().paired_errors({file(apart), 1, 2, 1}, {&step, &limit, nullptr}, &error);
+  EXPECT_EQ(error, 0) << "of different signs they cannot add up";
+}
+
 TEST(RoundingKernels, TheReferenceRoundsHalfToEvenAndKeepsTheRuleOfPairs) {
   const std::vector<float> weights = {0.5F, 1.5F, -2.5F, 300, -300, kNaN};
   std::vector<int8_t> q(weights.size());

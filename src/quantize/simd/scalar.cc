@@ -115,12 +115,26 @@ void round_int4(const TileView& tile, Int4Tile& out) {
   for (size_t c = 0; c < tile.columns; ++c) round_block(tile, c, out);
 }
 
+void paired_errors(const TileView& tile, const PairedGrid& grid, float* errors) {
+  for (size_t c = 0; c < tile.columns; ++c) errors[c] = paired_error(tile, grid, c);
+}
+
+float fit_error(const float* w, size_t count, const Int4Fit& fit) {
+  const float inverse = 1 / fit.step;
+  LaneSums sums(count);
+  for (size_t i = 0; i < count; ++i) {
+    const float q = round_fit(w[i], fit, inverse) - fit.zero;
+    sums.add(i, 0, square_of_error(w[i], q, fit.step));
+  }
+  return sums.total(count).noise;
+}
+
 }  // namespace
 
 const RoundingKernels kScalarKernels = {
     "scalar",   [] { return true; }, largest,    raise_largest,   raise_largest_sum, round_error,
     round,      add_errors,          round_each, add_pair_errors, round_pairs,       loss,
-    add_losses, round_int4,
+    add_losses, round_int4,          paired_errors, fit_error,
 };
 
 }  // namespace wattwise::quantize

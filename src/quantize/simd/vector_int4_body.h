@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel of 4-bit blocks in vectors. Included once by each file of an instruction set, after
+// The kernels of 4-bit blocks in vectors. Included once by each file of an instruction set, after
 // vector_body.h.
 // NOLINTBEGIN(llvm-header-guard, bugprone-suspicious-include)
 
@@ -87,6 +87,57 @@ KERNEL_TARGET void round_int4(const TileView& tile, Int4Tile& out) {
     for (size_t c = 0; c < whole; c += 16) transpose(bytes, c, first / 2, out);
   }
   for (size_t c = whole; c < tile.columns; ++c) round_block(tile, c, out);
+}
+
+KERNEL_TARGET inline Vector round_signed_int4_each(Vector weight, Vector inverse) {
+  return smaller(larger(round_small_each(weight * inverse), set(kInt4Low)), set(kInt4High));
+}
+
+KERNEL_TARGET void paired_errors(const TileView& tile, const PairedGrid& grid, float* errors) {
+  size_t c = 0;
+  for (; c + kWidth <= tile.columns; c += kWidth) {
+    const Vector step = load(grid.step + c);
+    const Vector inverse = set(1) / step;
+    const Vector limit = load(grid.limit + c);
+    Vector sum = set(0);
+    for (size_t i = 0; i < tile.rows; i += 2) {
+      const FileFloat* rows = tile.first + i * tile.stride + c;
+      const Vector a = load(rows);
+      const Vector b = load(rows + tile.stride);
+      const Vector qa = round_signed_int4_each(a, inverse);
+      const Vector qb = round_signed_int4_each(b, inverse);
+      const Vector half = set(0.5F) * larger(magnitude(qa + qb) - limit, set(0));
+      Vector of_a = square_of_error_each(a, qa - with_sign_of(half, qa), step);
+      Vector of_b = square_of_error_each(b, qb - with_sign_of(half, qb), step);
+      if (grid.importance) {
+        of_a = set(grid.importance[i]) * of_a;
+        of_b = set(grid.importance[i + 1]) * of_b;
+      }
+      sum = sum + (of_a + of_b);
+    }
+    store(errors + c, sum);
+  }
+  for (; c < tile.columns; ++c) errors[c] = paired_error(tile, grid, c);
+}
+
+KERNEL_TARGET float fit_error(const float* w, size_t count, const Int4Fit& fit) {
+  const float inverse = 1 / fit.step;
+  Vector sums[kSumLanes / kWidth];
+  for (Vector& sum : sums) sum = set(0);
+  size_t i = 0;
+  for (; i + kSumLanes <= count; i += kSumLanes) {
+    for (size_t v = 0; v < kSumLanes / kWidth; ++v) {
+      const Vector weight = load(w + i + v * kWidth);
+      const Vector rounded = round_small_each(weight * set(inverse)) + set(fit.zero);
+      const Vector q = smaller(larger(rounded, set(0)), set(kInt4Max)) - set(fit.zero);
+      sums[v] = sums[v] + square_of_error_each(weight, q, set(fit.step));
+    }
+  }
+  float total = sum_of(sums);
+  for (; i < count; ++i) {
+    total += square_of_error(w[i], round_fit(w[i], fit, inverse) - fit.zero, fit.step);
+  }
+  return total;
 }
 
 // NOLINTEND(llvm-header-guard, bugprone-suspicious-include)

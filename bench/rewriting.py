@@ -10,22 +10,11 @@ What the answers are worth for the task (bench/task_metrics.py) stands beside, r
 interpreter of .venv. The two other tools are installed on demand into an environment of their own
 in the cache.
 """
-import json
-import os
 import pathlib
-import platform
-import resource
-import subprocess
 import sys
 import tempfile
-import venv
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-WATTWISE = ROOT / "build/release/wattwise"
-CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
-MODELS = CACHE / "wattwise/models"
-FEATURES = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd",
-            "asimddp", "i8mm", "sve")
+from running import MODELS, ROOT, cpu_features, python_with, run, size, wattwise
 
 # Goals for a machine with VNNI, and [in brackets] with AVX2 only: bytes, and speed.
 GOALS = {
@@ -43,50 +32,19 @@ GOALS = {
 TASKS = {"ocr_reader": "lines", "blazeface": "faces", "silero_vad_v5": "speech"}
 
 
-def cpu_features():
-    """Those that matter for products, in the order of FEATURES."""
-    try:
-        text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return platform.machine()
-    lines = [line for line in text.splitlines() if line.startswith(("flags", "Features"))]
-    flags = set(lines[0].split()) if lines else set()
-    name = next((line.split(":", 1)[1].strip() for line in text.splitlines()
-                 if line.startswith("model name")), platform.machine())
-    return f"{name}; {' '.join(flag for flag in FEATURES if flag in flags)}"
-
-
-def run(words):
-    """(standard output, CPU seconds) of a program; its message as an error."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True,
-                          check=False)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["it says nothing"]
-        raise RuntimeError(lines[-1])
-    return done.stdout, (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
-
-
-def wattwise(folder, *words):
-    """(document, CPU seconds) of one command."""
-    text, seconds = run([WATTWISE, "--db-path", folder / "bench.duckdb", "--json", *words])
-    return json.loads(text), seconds
-
-
 def rewritten(model, output, folder, *words):
     """The exact passes alone."""
-    document, seconds = wattwise(folder, "optimize", model, "--output-path", output, *words)
+    document, cost = wattwise(folder, "optimize", model, "--output-path", output, *words)
     passes = sum(item["milliseconds"] for item in document["passes"]) / 1000
-    return f"passes {passes:.3f} s, all {seconds:.2f} CPU s, {document['rounds']} rounds"
+    return f"passes {passes:.3f} s, all {cost}, {document['rounds']} rounds"
 
 
 def prepared(method, *words):
     """A function that runs the passes and a method on a model."""
     def make(model, output, folder):
-        _, seconds = wattwise(folder, "prepare", "--model-path", model, "--output-path", output,
-                              "--no-cache", "--no-bundle", "--quantization-method", method, *words)
-        return f"all {seconds:.2f} CPU s"
+        _, cost = wattwise(folder, "prepare", "--model-path", model, "--output-path", output,
+                           "--no-cache", "--no-bundle", "--quantization-method", method, *words)
+        return f"all {cost}"
     return make
 
 
@@ -113,21 +71,18 @@ def forms_of(model, is_known):
 
 def other_tools():
     """Functions that run the rivals on a model, installed where they are not yet."""
-    folder = CACHE / "wattwise/rivals"
-    programs = {name: folder / "bin" / name for name in ("onnxsim", "onnxslim")}
-    if not all(program.exists() for program in programs.values()):
-        venv.create(folder, with_pip=True)
-        try:
-            run([folder / "bin/pip", "install", "-q", *programs, "onnxruntime"])
-        except RuntimeError as error:
-            print(f"the other tools cannot be installed: {error}")
+    names = ("onnxsim", "onnxslim")
+    try:
+        folder = python_with("rivals", [*names, "onnxruntime"]).parent
+    except RuntimeError as error:
+        print(f"the other tools cannot be installed: {error}")
+        return {}
 
     def runner(program):
         def make(model, output, _folder):
-            _, seconds = run([program, model, output])
-            return f"all {seconds:.2f} CPU s"
+            return f"all {run([folder / program, model, output])[1]}"
         return make
-    return {name: runner(program) for name, program in programs.items() if program.exists()}
+    return {name: runner(name) for name in names}
 
 
 def task_line(model, output):
@@ -141,11 +96,6 @@ def task_line(model, output):
     except (RuntimeError, OSError) as error:
         return f"  {task}: {error}"
     return "  " + text.strip()
-
-
-def size(count):
-    """Bytes as people write them."""
-    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 def compare(model, output, folder):

@@ -2,20 +2,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a model's answers are worth for its task, on data that ./setup models brings.
 
-    .venv/bin/python bench/task_metrics.py lines|faces|speech MODEL FLOAT_MODEL
+    .venv/bin/python bench/task_metrics.py lines|faces|speech|texts MODEL FLOAT_MODEL
+    .venv/bin/python bench/task_metrics.py lines|faces|texts --data FOLDER FLOAT_MODEL
 
-lines: error rate of characters of lines of text, drawn here. faces: accuracy and AUROC of crops
-with and without a face. speech: share of frames whose decision is not the float model's, over sound
-made here (voices of two resonances, in tones and noise as loud as they), at both rates, or at 8 kHz
-if the rate is fixed.
+The second form writes inputs to calibrate on, none of which is scored, and one to time by. Models
+may be ONNX files, OpenVINO's (.xml) or LiteRT's (.tflite). lines: error rate of characters of
+lines of text, drawn here. faces: accuracy and AUROC of crops with and without a face. speech: share
+of frames whose decision is not the float model's, over sound made here (voices of two resonances,
+in tones and noise as loud as they), at both rates, or at 8 kHz if the rate is fixed. texts:
+agreement of mean-pooled embeddings of sentences from this project's documents with the float
+model's, and the share that keep their nearest neighbour; needs `tokenizers`.
 """
 import pathlib
+import re
 import sys
 
 import numpy
 import onnxruntime
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
+DOCUMENTS = pathlib.Path(__file__).resolve().parents[1]
 SEED = 7
 WORDS = """the number you have dialed is not in service please check and try again your call may be
 recorded to leave a message press one or stay on the line for an agent goodbye account balance of
@@ -23,8 +29,75 @@ seven hundred twenty three point four five Please Enter Code followed by pound k
 Thursday August conference room""".split()
 
 
+class OpenVinoModel:
+    """OpenVINO's own format, with the calls of ONNX Runtime that are used here."""
+
+    def __init__(self, path):
+        import openvino  # pylint: disable=import-outside-toplevel
+        settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": "1",
+                    "INFERENCE_PRECISION_HINT": "f32"}
+        self.model = openvino.Core().compile_model(str(path), "CPU", settings)
+        self.request = self.model.create_infer_request()
+
+    def get_inputs(self):
+        """Objects with a name."""
+        return [type("Port", (), {"name": port.get_any_name()}) for port in self.model.inputs]
+
+    def run(self, _names, feeds):
+        """All outputs, in order."""
+        found = self.request.infer(feeds)
+        return [found[port] for port in self.model.outputs]
+
+
+class LiteRtModel:
+    """LiteRT's format, likewise. Inputs of a fixed length are filled up, and outputs cut."""
+
+    def __init__(self, path):
+        from ai_edge_litert import interpreter  # pylint: disable=import-outside-toplevel
+        self.model = interpreter.Interpreter(str(path), num_threads=1)
+        self.model.allocate_tensors()
+
+    def get_inputs(self):
+        """Objects with a name."""
+        return [type("Port", (), {"name": self.plain(port["name"])})
+                for port in self.model.get_input_details()]
+
+    @staticmethod
+    def plain(name):
+        """Without what the converter put around it."""
+        return name.removeprefix("serving_default_").removesuffix(":0")
+
+    def run(self, _names, feeds):
+        """All outputs, in order."""
+        feeds = {re.sub(r"\W", "_", name): value for name, value in feeds.items()}
+        length = None
+        for port in self.model.get_input_details():
+            value = feeds[self.plain(port["name"])]
+            if value.ndim == 2 and value.shape[1] != port["shape"][1]:
+                length = value.shape[1]
+                value = numpy.pad(value, ((0, 0), (0, port["shape"][1] - length)))
+            scale, zero = port["quantization"]
+            if scale and value.dtype == numpy.float32 != port["dtype"]:
+                kind = numpy.iinfo(port["dtype"])
+                value = numpy.clip(numpy.round(value / scale) + zero, kind.min, kind.max)
+            self.model.set_tensor(port["index"], value.astype(port["dtype"]))
+        self.model.invoke()
+        found = []
+        for port in self.model.get_output_details():
+            value = self.model.get_tensor(port["index"])
+            scale, zero = port["quantization"]
+            if scale and value.dtype != numpy.float32:
+                value = (value.astype(numpy.float32) - zero) * numpy.float32(scale)
+            found.append(value[:, :length] if length and value.ndim == 3 else value)
+        return found
+
+
 def open_session(path):
     """One thread, as devices run it."""
+    if str(path).endswith(".xml"):
+        return OpenVinoModel(path)
+    if str(path).endswith(".tflite"):
+        return LiteRtModel(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
@@ -44,10 +117,10 @@ def draw_line(text, random, font_path):
 
 
 def read_line(session, image, keys):
-    """The likeliest characters, repeated ones once, blanks left out."""
+    """The likeliest characters, repeated ones once, blanks and the spaces of margins left out."""
     best = session.run(None, {session.get_inputs()[0].name: image})[0][0].argmax(axis=1)
     kept = [value for at, value in enumerate(best) if value and (at == 0 or value != best[at - 1])]
-    return "".join(keys[value] for value in kept)
+    return "".join(keys[value] for value in kept).strip()
 
 
 def edits(a, b):
@@ -60,34 +133,43 @@ def edits(a, b):
     return row[-1]
 
 
+def draw_lines(count, seed, folder):
+    """(text, image) pairs."""
+    random = numpy.random.default_rng(seed)
+    for _ in range(count):
+        text = " ".join(random.choice(WORDS, int(random.integers(3, 8))))
+        yield text, draw_line(text, random, folder / "DejaVuSans.ttf")
+
+
 def lines(path, _float_path, folder):
     """Error rate of characters."""
-    random = numpy.random.default_rng(SEED)
     keys = [""] + (folder / "ocr_keys.txt").read_text(encoding="utf-8").split("\n")[:6623] + [" "]
     session = open_session(path)
     wrong = total = 0
-    for _ in range(120):
-        text = " ".join(random.choice(WORDS, int(random.integers(3, 8))))
-        found = read_line(session, draw_line(text, random, folder / "DejaVuSans.ttf"), keys)
-        wrong += edits(text, found)
+    for text, image in draw_lines(120, SEED, folder):
+        wrong += edits(text, read_line(session, image, keys))
         total += len(text)
     return f"CER {100 * wrong / total:.2f} % of {total}"
 
 
-def faces(path, _float_path, folder):
-    """Accuracy and AUROC of the best score of a crop; every second one, as none calibrates on."""
-    crops = numpy.load(folder / "faces.npy")
-    labels = numpy.arange(len(crops)) < len(crops) // 2
-    session = open_session(path)
-    scores = []
-    for crop in crops:
+def face_images(folder):
+    """Crops as the detector takes them; the first half of the file shows faces."""
+    for crop in numpy.load(folder / "faces.npy"):
         grey = Image.fromarray((255 * crop).astype(numpy.uint8)).resize((128, 128),
                                                                         Image.Resampling.BILINEAR)
         values = numpy.asarray(grey, numpy.float32) / 127.5 - 1
-        image = numpy.repeat(values[None, :, :, None], 3, axis=3)
-        answers = session.run(None, {session.get_inputs()[0].name: image})
-        scores.append(max(float(answers[0].max()), float(answers[1].max())))
-    scores, labels = numpy.array(scores)[::2], labels[::2]
+        yield numpy.repeat(values[None, :, :, None], 3, axis=3)
+
+
+def faces(path, _float_path, folder):
+    """Accuracy and AUROC of the best score of a crop; every second one, as none calibrates on."""
+    session = open_session(path)
+    name = session.get_inputs()[0].name
+    answers = [session.run(None, {name: image}) for image in face_images(folder)]
+    scores = numpy.array([max(float(head.max()) for head in heads if head.shape[-1] == 1)
+                          for heads in answers])
+    labels = numpy.arange(len(scores)) < len(scores) // 2
+    scores, labels = scores[::2], labels[::2]
     higher = scores[labels][:, None] - scores[~labels][None]
     auroc = (higher > 0).mean() + 0.5 * (higher == 0).mean()
     return f"accuracy {100 * ((scores > 0) == labels).mean():.1f} %, AUROC {auroc:.4f}"
@@ -145,8 +227,93 @@ def speech(path, float_path, _folder):
     return f"{100 * flips / frames:.2f} % of {frames} frames flip, {spoken} are speech"
 
 
-TASKS = {"lines": lines, "faces": faces, "speech": speech}
+def sentences():
+    """Of this project's documents, shuffled; the first half may calibrate."""
+    text = " ".join(path.read_text(encoding="utf-8") for path in sorted(
+        [*DOCUMENTS.glob("*.md"), *DOCUMENTS.glob("docs/*/*.md")]))
+    found = re.split(r"(?<=[.:;])\s+", re.sub(r"[`|#*\s]+", " ", text))
+    kept = sorted({line for line in found if 30 < len(line) < 300 and "=" not in line})
+    return [kept[at] for at in numpy.random.default_rng(SEED).permutation(len(kept))]
+
+
+def tokenize(folder, texts):
+    """Rows of token ids, each of its own length."""
+    import tokenizers  # pylint: disable=import-outside-toplevel
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(128)
+    return [numpy.array([item.ids], numpy.int64) for item in tokenizer.encode_batch(texts)]
+
+
+def text_inputs(ids):
+    """What the model is fed with."""
+    return {"input_ids": ids, "attention_mask": numpy.ones_like(ids),
+            "token_type_ids": numpy.zeros_like(ids)}
+
+
+def embed(path, rows):
+    """Mean-pooled embeddings, one row a text."""
+    session = open_session(path)
+    found = []
+    for ids in rows:
+        answers = session.run(None, text_inputs(ids))
+        found.append(next(answer for answer in answers if answer.ndim == 3)[0].mean(0))
+    return numpy.array(found)
+
+
+def neighbours(rows):
+    """The nearest other row of each, by cosine."""
+    unit = rows / numpy.linalg.norm(rows, axis=1, keepdims=True)
+    near = unit @ unit.T
+    numpy.fill_diagonal(near, -2)
+    return near.argmax(1)
+
+
+def texts(path, float_path, folder):
+    """Agreement of embeddings."""
+    kept = sentences()
+    rows = tokenize(folder, kept[len(kept) // 2:])
+    ours, theirs = embed(path, rows), embed(float_path, rows)
+    cosine = (ours * theirs).sum(1) / numpy.linalg.norm(ours, axis=1) / numpy.linalg.norm(
+        theirs, axis=1)
+    same = (neighbours(ours) == neighbours(theirs)).mean()
+    return f"cosine {cosine.mean():.5f}, neighbour {same:.3f} of {len(rows)}"
+
+
+def write_data(task, to, float_model):
+    """Samples as .npz files in a folder, and one to time by beside it."""
+    folder = float_model.parent
+    if task == "lines":
+        items = [{"x": image} for _, image in draw_lines(80, SEED + 1, folder)]
+    elif task == "faces":
+        name = open_session(float_model).get_inputs()[0].name
+        items = [{name: image} for image in list(face_images(folder))[1::2]]
+    else:
+        kept = sentences()
+        rows = tokenize(folder, kept[:len(kept) // 2])
+        items = [text_inputs(ids) for ids in rows[:64]]
+    to.mkdir(parents=True)
+    for at, item in enumerate(items):
+        numpy.savez(to / f"{at:03}.npz", **item)
+    timed = items[0]
+    if task == "texts":
+        timed = text_inputs(numpy.resize(numpy.concatenate(rows, axis=1)[0], (1, 64)))
+    (to.parent / "timed").mkdir()
+    numpy.savez(to.parent / "timed" / "0.npz", **timed)
+    return f"{len(items)} samples"
+
+
+TASKS = {"lines": lines, "faces": faces, "speech": speech, "texts": texts}
+
+
+def main(words):
+    """Prints one line."""
+    task, what, float_model = words[0], words[1], pathlib.Path(words[-1])
+    if what == "--data":
+        print(write_data(task, pathlib.Path(words[2]), float_model))
+    else:
+        print(TASKS[task](pathlib.Path(what), float_model, float_model.parent))
+
 
 if __name__ == "__main__":
-    float_model = pathlib.Path(sys.argv[3])
-    print(TASKS[sys.argv[1]](pathlib.Path(sys.argv[2]), float_model, float_model.parent))
+    main(sys.argv[1:])

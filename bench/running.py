@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the benches share: where things are, running programs with their cost, the processor."""
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import tempfile
+import typing
+import venv
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+WATTWISE = ROOT / "build/release/wattwise"
+CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+MODELS = CACHE / "wattwise/models"
+FEATURES = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd",
+            "asimddp", "i8mm", "sve")
+
+
+def cpu_features():
+    """Those that matter for products, in the order of FEATURES."""
+    try:
+        text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return platform.machine()
+    lines = [line for line in text.splitlines() if line.startswith(("flags", "Features"))]
+    flags = set(lines[0].split()) if lines else set()
+    name = next((line.split(":", 1)[1].strip() for line in text.splitlines()
+                 if line.startswith("model name")), platform.machine())
+    return f"{name}; {' '.join(flag for flag in FEATURES if flag in flags)}"
+
+
+class Cost(typing.NamedTuple):
+    """What a program took."""
+    seconds: float  # of CPU time
+    peak_mb: float  # of resident memory
+
+    def __str__(self):
+        return f"{self.seconds:.2f} CPU s, {self.peak_mb:.0f} MB"
+
+
+def run(words, environment=None):
+    """(standard output, cost) of a program; its last line as an error. `environment` is added."""
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as messages:
+        with subprocess.Popen([str(word) for word in words], stdout=output,
+                              stderr=messages,
+                              env={**os.environ, **(environment or {})}) as program:
+            _, status, used = os.wait4(program.pid, 0)
+            program.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        messages.seek(0)
+        text = output.read()
+        if program.returncode != 0:
+            lines = (messages.read() or text).strip().splitlines() or ["it says nothing"]
+            raise RuntimeError(lines[-1])
+    return text, Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def wattwise(folder, *words):
+    """(document, cost) of one command."""
+    text, cost = run([WATTWISE, "--db-path", folder / "bench.duckdb", "--json", *words])
+    return json.loads(text), cost
+
+
+def size(count):
+    """Bytes as people write them."""
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
+
+
+def python_with(name, packages):
+    """The interpreter of an environment in the cache that has these packages; installs them."""
+    folder = CACHE / "wattwise" / name
+    python = folder / "bin/python"
+    if not (folder / "complete").exists():
+        venv.create(folder, with_pip=True)
+        run([python, "-m", "pip", "install", "-q", *packages])
+        (folder / "complete").touch()
+    return python

@@ -98,10 +98,20 @@ def task_line(model, output):
     return "  " + text.strip()
 
 
+def timed_on(model, folder):
+    """Arguments that hand over an input of the model's task, where one is known."""
+    task = TASKS.get(model.stem)
+    if task not in ("lines", "faces") or MODELS not in model.parents:
+        return ()
+    run([ROOT / ".venv/bin/python", ROOT / "bench/task_metrics.py", task, "--data",
+         folder / "samples", model])
+    return ("--data", folder / "timed")
+
+
 def compare(model, output, folder):
     """One line about what was made of a model."""
     fixed = ("--fix-input", "sr=8000") if output.stem == "sr=8000" else ()
-    found, _ = wattwise(folder, "compare", model, output, *fixed)
+    found, _ = wattwise(folder, "compare", model, output, *fixed, *timed_on(model, folder))
     error = max(item["max_relative_error"] for item in found["outputs"].values())
     cosine = min(item["cosine"] for item in found["outputs"].values())
     speed = found["speed_ratio"]

@@ -98,7 +98,7 @@ quantize::MethodContext method_context(Context& context, const CandidateSource& 
           progress,
           context.resolved().config.quantization,
           source.calibration,
-          context.resolved().config.optimization.opset,
+          source.opset,
           source.probes};
 }
 

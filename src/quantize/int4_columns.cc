@@ -14,7 +14,6 @@ namespace {
 constexpr float kLow = -8;
 constexpr float kHigh = 7;
 constexpr float kMostFactor = 15;
-/// What factor x (|q| + |q of the neighbour|) may be.
 /// Columns that are fitted side by side, so that rows are read as they lie.
 constexpr size_t kTile = 64;
 /// Factors of the block with the largest weights. Large ones leave the others finer choices, and

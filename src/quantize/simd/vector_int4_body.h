@@ -89,4 +89,11 @@ KERNEL_TARGET void round_int4(const TileView& tile, Int4Tile& out) {
   for (size_t c = whole; c < tile.columns; ++c) round_block(tile, c, out);
 }
 
+/// Everything that this file and vector_body.h define.
+constexpr RoundingKernels vector_kernels(const char* name, bool (*is_runnable)()) {
+  return {name,        is_runnable, largest,    raise_largest, raise_largest_sum,
+          round_error, round,       add_errors, round_each,    add_pair_errors,
+          round_pairs, loss,        add_losses, round_int4};
+}
+
 // NOLINTEND(llvm-header-guard, bugprone-suspicious-include)

@@ -10,7 +10,7 @@
 #include "quantize/diagnose.h"
 #include "quantize/kernels.h"
 #include "quantize/methods/methods.h"
-#include "quantize/reach_opset.h"
+#include "quantize/raise_opset.h"
 #include "quantize/sensitivity.h"
 #include "quantize/smooth_inputs.h"
 #include "quantize/store_int4.h"
@@ -270,7 +270,7 @@ Result<std::vector<double>> measure_layers(const MixedPlan& plan, const Knapsack
 Result<void> complete(MixedPlan& plan, const MethodContext& context) {
   // Where there are no shifts, 4 bits are stored in bytes, which only takes more room.
   [[maybe_unused]] const auto reached =
-      reach_opset(plan.model, {kInt4StorageOpset, "shifts of integers"}, context, plan.before);
+      raise_opset(plan.model, {kInt4StorageOpset, "shifts of integers"}, context, plan.before);
   if (context.calibration) append(plan.before, WATTWISE_TRY(smooth_inputs(plan.model, context)));
   std::vector<Decision> told_when_written;
   const auto weights = find_marked_weights(plan.model, context.config, told_when_written);

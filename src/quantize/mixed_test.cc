@@ -230,7 +230,7 @@ TEST(Mixed, TablesMayTakeFourBits) {
   EXPECT_EQ(find(*outcome, "table")->precision, "int4 block 32 of a row");
   const double of_weights = std::pow(10, find(*outcome, "table")->weight_sqnr_db / 10);
   double power = 0;
-  for (const double value : random_floats(200 * 64, 1)) power += value * value;
+  for (const double value : random_floats(size_t{200} * 64, 1)) power += value * value;
   EXPECT_NEAR(noise(Format::kInt4) * of_weights / power, 1, 1e-3) << "what is written is counted";
 }
 

@@ -26,6 +26,11 @@ std::map<std::string, std::string> fixed_inputs(const nb::dict& given) {
   return nb::cast<std::map<std::string, std::string>>(given["fixed_inputs"]);
 }
 
+std::optional<int64_t> opset(const nb::dict& given) {
+  const nb::object value = given["opset"];
+  return value.is_none() ? std::nullopt : std::optional(nb::cast<int64_t>(value));
+}
+
 DeploymentOptions to_options(const nb::dict& given, const std::shared_ptr<Callbacks>& callbacks) {
   DeploymentOptions options;
   options.db_path = text(given, "db_path");
@@ -50,6 +55,7 @@ PrepareOptions to_prepare_options(const nb::dict& given, const nb::object& data)
   options.quantization_method = text(given, "quantization_method");
   options.dry_run = nb::cast<bool>(given["dry_run"]);
   options.bundle = nb::cast<bool>(given["bundle"]);
+  options.opset = opset(given);
   options.measure = nb::cast<bool>(given["measure"]);
   options.use_cache = nb::cast<bool>(given["use_cache"]);
   options.fixed_inputs = fixed_inputs(given);
@@ -129,6 +135,7 @@ class Deployment {
     options.output_path = text(given, "output_path");
     options.dry_run = nb::cast<bool>(given["dry_run"]);
     options.measure = nb::cast<bool>(given["measure"]);
+    options.opset = opset(given);
     options.fixed_inputs = fixed_inputs(given);
     options.data = to_sample_data(data);
     return callbacks_->call([&] { return deployment_.optimize_model(options); });

@@ -77,6 +77,7 @@ struct PrepareOptions {
   bool bundle = true;                    ///< also write the target's bundle beside the model
   /// Inputs that become constants, and free dimensions that get a size, by name: {"sr", "8000"}.
   std::map<std::string, std::string> fixed_inputs = {};
+  std::optional<int64_t> opset = {};  ///< for this one: the setting optimization.opset
   bool measure = false;   ///< also time on this machine what pays; leave out what is slower
   bool use_cache = true;  ///< false: neither reuse an earlier preparation nor keep this one
 };
@@ -89,6 +90,7 @@ struct OptimizeOptions {
   SampleData data = {};                  ///< real inputs; without any, random ones are compared
   bool dry_run = false;                  ///< rewrite and compare, but write nothing
   std::map<std::string, std::string> fixed_inputs = {};  ///< as in PrepareOptions
+  std::optional<int64_t> opset = {};                     ///< as in PrepareOptions
   bool measure = false;                                  ///< as in PrepareOptions
 };
 

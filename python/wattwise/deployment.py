@@ -6,6 +6,7 @@ import inspect
 import json
 import logging
 import math
+import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -145,6 +146,10 @@ def _fixed(inputs: Mapping[str, Any] | None) -> dict[str, str]:
             for name, value in (inputs or {}).items()}
 
 
+def _opset(opset: int | None) -> int | None:
+    return None if opset is None else operator.index(opset)
+
+
 def _with_nan(metrics: dict[str, Any]) -> dict[str, Any]:
     """Figures that are absent read NaN, so that formatting them never fails."""
     return {key: math.nan if value is None and key != "thermal_throttling_risk" else value
@@ -194,7 +199,8 @@ class PowerEfficientDeployment:
             model_type: str | None = None, quantization_method: str | None = None,
             calibration_data: Any = None, evaluation: Any = None, *, dry_run: bool = False,
             bundle: bool = True, fix_inputs: Mapping[str, Any] | None = None,
-            measure: bool = False, use_cache: bool = True) -> dict[str, Any]:
+            opset: int | None = None, measure: bool = False,
+            use_cache: bool = True) -> dict[str, Any]:
         """Optimizes, quantizes, verifies and packages a model. Returns the prepare result.
 
         `calibration_data` is a folder or a file of samples (docs/formats/datasets.md), or an
@@ -207,16 +213,17 @@ class PowerEfficientDeployment:
         that grows with quality; or a map of both, `{"data": ..., "metric": ...}`, whose metric
         may also be "accuracy" or "auroc", with ":" and an output's name where several fit.
         `fix_inputs` maps inputs to values that they then have for good, or names of free
-        dimensions to sizes: `{"sr": 8000}`. `measure` times on this machine what each exact pass,
-        and under an objective of latency or energy each method, is worth, and leaves out what is
-        slower; `decisions` has the figures. `use_cache=False` neither reuses an earlier
-        preparation of the same model nor keeps this one.
+        dimensions to sizes: `{"sr": 8000}`. `opset` is the ONNX operator set of the result, 7 to
+        24, in place of the setting `optimization.opset`. `measure` times on this machine what each
+        exact pass, and under an objective of latency or energy each method, is worth, and leaves
+        out what is slower; `decisions` has the figures. `use_cache=False` neither reuses an
+        earlier preparation of the same model nor keeps this one.
         """
         options = {
             "model_path": _path(model_path), "output_path": _text(output_path),
             "model_type": _text(model_type), "quantization_method": _text(quantization_method),
             "dry_run": dry_run, "bundle": bundle, "fixed_inputs": _fixed(fix_inputs),
-            "measure": bool(measure), "use_cache": bool(use_cache),
+            "opset": _opset(opset), "measure": bool(measure), "use_cache": bool(use_cache),
         }
         data = _data(calibration_data, "calibration_data")
         result = json.loads(self._native.prepare(options, data, _evaluation(evaluation)))
@@ -294,15 +301,15 @@ class PowerEfficientDeployment:
     def optimize_model(self, model_path: Path, output_path: Path | None = None,
                        samples: Any = None, *, dry_run: bool = False,
                        fix_inputs: Mapping[str, Any] | None = None,
-                       measure: bool = False) -> dict[str, Any]:
+                       opset: int | None = None, measure: bool = False) -> dict[str, Any]:
         """Runs the exact passes alone and writes the float model; says what each pass did.
 
-        `samples` is as `calibration_data`, and `fix_inputs` and `measure` are as they are, of
-        `prepare_model_for_deployment`.
+        `samples` is as `calibration_data`, and `fix_inputs`, `opset` and `measure` are as they are,
+        of `prepare_model_for_deployment`.
         """
         options = {"model_path": _path(model_path), "output_path": _text(output_path),
                    "dry_run": dry_run, "fixed_inputs": _fixed(fix_inputs),
-                   "measure": bool(measure)}
+                   "opset": _opset(opset), "measure": bool(measure)}
         return json.loads(self._native.optimize(options, _data(samples, "samples")))
 
     def inspect_model(self, model_path: Path) -> dict[str, Any]:

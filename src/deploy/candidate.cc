@@ -94,12 +94,8 @@ Result<Samples> reference(Context& context, const CandidateSource& source,
 
 quantize::MethodContext method_context(Context& context, const CandidateSource& source,
                                        const Progress& progress) {
-  return {source.shapes,
-          progress,
-          context.resolved().config.quantization,
-          source.calibration,
-          context.resolved().config.optimization.opset,
-          source.probes};
+  return {source.shapes,      progress,     context.resolved().config.quantization,
+          source.calibration, source.opset, source.probes};
 }
 
 Result<Candidate> make_candidate(Context& context, const CandidateSource& source,

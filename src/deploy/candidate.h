@@ -33,6 +33,7 @@ struct CandidateSource {
   int64_t original_size_bytes;
   std::string output_path;
   const Evaluator* evaluator = nullptr;  ///< of the task metric, where one is asked for
+  std::optional<int64_t> opset = {};     ///< that the result must have
   bool in_blocks = false;                ///< models are too large to be run as a whole
   bool measure = false;  ///< also time candidates against `optimized` if the objective is speed
 };

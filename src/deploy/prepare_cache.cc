@@ -102,6 +102,7 @@ Result<void> add_options(Env& env, const PrepareOptions& options, Hash& hash) {
   hash.add_field("sample_source", options.sample_source);
   hash.add_field("bundle", options.bundle ? "yes" : "no");
   hash.add_field("measure", options.measure ? "yes" : "no");
+  hash.add_field("opset", options.opset ? std::to_string(*options.opset) : "");
   for (const auto& [name, value] : options.fixed_inputs) hash.add_field("fixed:" + name, value);
   WATTWISE_TRY(add_samples(env, options.samples, hash));
   hash.add_field("calibration", options.calibration_data.path);

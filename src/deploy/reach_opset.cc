@@ -37,7 +37,7 @@ Result<Rewritten> convert(Context& context, const Source& source, int64_t opset)
 }  // namespace
 
 Result<void> reach_opset(Context& context, Source& source) {
-  const auto wanted = context.resolved().config.optimization.opset;
+  const auto wanted = source.opset;
   const int64_t before = source.model.opset("");
   if (!wanted) return {};
   if (*wanted == before) {  // a runtime that wants the set may know no newer file format either

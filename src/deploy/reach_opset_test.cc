@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "deploy/prepare.h"
 #include "deploy/rewrite.h"
 #include "deploy/test_folder.h"
 #include "model/graph_edit.h"
@@ -93,6 +94,29 @@ TEST_F(ReachOpset, RaisesAndLowersWhatIsWritten) {
     EXPECT_EQ(written->opset(""), opset);
     EXPECT_EQ((*result)["accuracy"]["outputs"]["y"]["max_relative_error"], 0);
   }
+}
+
+TEST_F(ReachOpset, OneCallMayWantAnotherThanTheSetting) {
+  const std::string path = save(cut(false), "cut.onnx");
+  const auto made = context(system_env(), with_opset(options(), 17));
+  PrepareOptions wanted;
+  wanted.model_path = path;
+  wanted.quantization_method = "none";
+  wanted.bundle = false;
+  for (const int64_t opset : {11, 15}) {  // the second may not be taken from the cache
+    wanted.opset = opset;
+    const auto result = prepare(*made, wanted);
+    ASSERT_TRUE(result.has_value()) << result.error().to_string();
+    EXPECT_EQ(model::load(system_env(), result->output_model_path)->opset(""), opset);
+  }
+  OptimizeOptions alone = request(path);
+  alone.opset = 12;
+  const auto result = optimize_model(*made, alone);
+  ASSERT_TRUE(result.has_value()) << result.error().to_string();
+  const auto written = model::load(system_env(), (*result)["output_model_path"].get<std::string>());
+  EXPECT_EQ(written->opset(""), 12);
+  alone.opset = 25;
+  EXPECT_EQ(optimize_model(*made, alone).error().code(), ErrorCode::kUnsupported);
 }
 
 TEST_F(ReachOpset, RefusesByTheNodesName) {

@@ -251,6 +251,7 @@ Result<Json> optimize_model(Context& context, const OptimizeOptions& options) {
   reading.samples = options.samples;
   reading.calibration_data = options.data;
   reading.measure = options.measure;
+  reading.opset = options.opset;
   reading.fixed_inputs = options.fixed_inputs;
   const std::string input =
       absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.model_path)));

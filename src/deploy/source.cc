@@ -108,6 +108,7 @@ Result<Source> open_source(Context& context, const PrepareOptions& options,
   WATTWISE_TRY(model::verify(source.model));
   WATTWISE_TRY(model::check_ports(source.model));
   source.node_count = model::count_nodes(source.model);
+  source.opset = options.opset ? options.opset : context.resolved().config.optimization.opset;
   source.size_bytes = stored_size(source.model, env, source.path);
   choose_execution(context, options.measure, folder, source);
   source.fixed = WATTWISE_TRY(fix(source, options.fixed_inputs));

@@ -24,11 +24,12 @@ struct Source {
   engine::InputGuess inputs;        ///< sizes and values that costs refer to
   std::vector<Decision> decisions;  ///< inputs that were fixed, and whether blocks are run
   TensorMap fixed = {};             ///< values of fixed inputs
-  std::optional<SampleReader> calibration = {};  ///< the caller's data, if there is any
-  std::optional<Evaluator> evaluator = {};       ///< knows the float model's task metric
-  bool in_blocks = false;                        ///< too large to be run as a whole
-  bool measure = false;                          ///< changes are timed on this machine
-  int64_t node_count = 0;  ///< as read, inner graphs included
+  std::optional<SampleReader> calibration = {};   ///< the caller's data, if there is any
+  std::optional<Evaluator> evaluator = {};        ///< knows the float model's task metric
+  std::optional<int64_t> opset = {};              ///< that the result is to have
+  bool in_blocks = false;                         ///< too large to be run as a whole
+  bool measure = false;                           ///< changes are timed on this machine
+  int64_t node_count = 0;                         ///< as read, inner graphs included
   std::vector<AppliedOptimization> applied = {};  ///< passes that an operator set made necessary
   double max_error = 0;  ///< how far `model` may be from what was read, relative
 };

@@ -38,7 +38,27 @@ void sweep(Env& env, const std::string& place) {
     const auto lock = env.lock_file(lock_file, Seconds(0));
     if (!lock) continue;  // its owner is at work
     const std::string folder = lock_file.substr(0, lock_file.size() - lock_of("").size());
-    if (env.remove(folder)) [[maybe_unused]] const auto ignored = env.remove(lock_file);
+    if (env.remove(folder)) [[maybe_unused]]
+      const auto ignored = env.remove(lock_file);
+  }
+}
+
+/// A folder's name and the lock on it, null where the file system has none.
+struct Claim {
+  std::string folder;
+  std::unique_ptr<FileLock> lock;
+};
+
+/// A name that nobody else uses. Someone who sweeps may take its lock first, and would then remove
+/// the folder: another name is taken instead.
+Claim claim(Env& env, const std::string& place, const std::string& output_path) {
+  static std::atomic<uint64_t> counter{0};  // several threads may prepare the same output
+  while (true) {
+    std::string folder = join_path(place, fmt::format(".{}.{}-{}.staging", file_name(output_path),
+                                                      env.process_id(), counter++));
+    auto lock = env.lock_file(lock_of(folder), Seconds(0));
+    if (lock) return {std::move(folder), std::move(*lock)};
+    if (lock.error().code() != ErrorCode::kUnavailable) return {std::move(folder), nullptr};
   }
 }
 
@@ -63,16 +83,12 @@ Result<std::string> output_file(const Env& env, const std::string& requested,
 }
 
 Result<Staging> Staging::create(Env& env, const std::string& output_path) {
-  static std::atomic<uint64_t> counter{0};  // several threads may prepare the same output
   std::string place = parent_path(output_path);
   while (!env.stat(place) && place != "/" && place != ".") place = parent_path(place);
-  std::string folder = join_path(
-      place, fmt::format(".{}.{}-{}.staging", file_name(output_path), env.process_id(), counter++));
   sweep(env, place);
-  Staging staging(env, std::move(folder), output_path);
-  if (auto lock = env.lock_file(lock_of(staging.folder_), Seconds(0))) {
-    staging.lock_ = std::move(*lock);
-  }
+  Claim claimed = claim(env, place, output_path);
+  Staging staging(env, std::move(claimed.folder), output_path);
+  staging.lock_ = std::move(claimed.lock);
   if (auto made = env.create_directories(staging.folder_); !made) {
     const Error& why = made.error();
     return Error(why.code() == ErrorCode::kExhausted ? why.code() : ErrorCode::kIo,

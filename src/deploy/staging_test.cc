@@ -66,6 +66,20 @@ TEST(Staging, WhatAKilledProcessLeftIsSweptAndWhatIsInUseIsNot) {
   EXPECT_TRUE(env.stat(first->folder()).has_value());
 }
 
+TEST(Staging, ANameWhoseLockSomeoneSweepingHoldsIsNotTaken) {
+  MemoryEnv env;
+  const std::string first = Staging::create(env, kOutput)->folder();
+  const size_t number = first.rfind('-') + 1;
+  const std::string next =
+      first.substr(0, number) + std::to_string(std::stoull(first.substr(number)) + 1) + ".staging";
+  const auto held = env.lock_file(next + ".lock", Seconds(0));
+  ASSERT_TRUE(held.has_value());
+  const auto staging = Staging::create(env, kOutput);
+  ASSERT_TRUE(staging.has_value());
+  EXPECT_NE(staging->folder(), next);
+  EXPECT_TRUE(env.stat(staging->folder()).has_value());
+}
+
 TEST(Staging, MovesEverythingInPlaceOfWhatWasThere) {
   MemoryEnv env;
   put_older(env);

@@ -198,23 +198,6 @@ class TensorReader {
   std::vector<std::pair<std::string, std::string>> entries_;
 };
 
-void check_size(const Constant& constant) {
-  try {
-    const uint64_t elements = checked_elements(constant.shape);
-    const auto wanted = expected_bytes(constant.type, constant.shape);
-    if (wanted && constant.data.size() != *wanted) {
-      throw Damage(fmt::format("it holds {} bytes, its type and shape need {}",
-                               constant.data.size(), *wanted));
-    }
-    if (constant.type == DataType::kString && constant.strings.size() != elements) {
-      throw Damage(fmt::format("it holds {} strings, its shape needs {}", constant.strings.size(),
-                               elements));
-    }
-  } catch (const Damage& damage) {
-    throw Damage(fmt::format("tensor {}: {}", quoted(constant.name), damage.what()));
-  }
-}
-
 }  // namespace
 
 uint64_t checked_elements(const std::vector<int64_t>& shape) {
@@ -238,6 +221,25 @@ std::optional<uint64_t> expected_bytes(DataType type, const std::vector<int64_t>
     throw Damage("a shape has more elements than can be stored");
   }
   return total_bits / 8 + (total_bits % 8 != 0 ? 1 : 0);
+}
+
+void check_size(const Constant& constant) {
+  const uint64_t elements = checked_elements(constant.shape);
+  if (constant.type == DataType::kString) {
+    if (constant.strings.size() == elements) return;
+    throw Damage(
+        fmt::format("it holds {} strings, its shape needs {}", constant.strings.size(), elements));
+  }
+  const auto wanted = expected_bytes(constant.type, constant.shape);
+  if (wanted && constant.data.size() != *wanted) {
+    throw Damage(fmt::format("it holds {} bytes, its type and shape need {}", constant.data.size(),
+                             *wanted));
+  }
+  // Of a type that is not known here, elements have a size still.
+  if (!wanted && constant.type != DataType::kUndefined && elements > 0 && constant.data.empty()) {
+    throw Damage(fmt::format("it holds 0 bytes, its shape needs {} elements of {}", elements,
+                             data_type_name(constant.type)));
+  }
 }
 
 Constant read_tensor(Reader message, const TensorSource& source) {
@@ -268,7 +270,11 @@ Constant read_tensor(Reader message, const TensorSource& source) {
                              quoted(constant.name), heading.location));
   }
   constant.data = std::move(elements).finish(constant);
-  check_size(constant);
+  try {
+    check_size(constant);
+  } catch (const Damage& damage) {
+    throw Damage(fmt::format("tensor {}: {}", quoted(constant.name), damage.what()));
+  }
   return constant;
 }
 

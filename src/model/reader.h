@@ -49,4 +49,8 @@ uint64_t checked_elements(const std::vector<int64_t>& shape);
 /// Throws Damage as checked_elements() does.
 std::optional<uint64_t> expected_bytes(DataType type, const std::vector<int64_t>& shape);
 
+/// Throws Damage for a constant that does not hold what its type and shape need; one of a type that
+/// is not known here must hold something.
+void check_size(const Constant& constant);
+
 }  // namespace wattwise::model

@@ -18,21 +18,11 @@ Error broken(const std::string& what) {
 std::string in(const std::string& place) { return place.empty() ? "" : " in " + quoted(place); }
 
 Result<void> check_constant(const Constant& constant) {
-  const std::string name = quoted(constant.name);
   try {
-    const uint64_t elements = checked_elements(constant.shape);
-    const auto wanted = expected_bytes(constant.type, constant.shape);
-    if (wanted && *wanted != constant.data.size()) {
-      return broken(fmt::format("constant {} holds {} bytes, its shape needs {}", name,
-                                constant.data.size(), *wanted));
-    }
-    if (constant.type == DataType::kString && constant.strings.size() != elements) {
-      return broken(fmt::format("constant {} holds {} strings, its shape needs {}", name,
-                                constant.strings.size(), elements));
-    }
+    check_size(constant);
     return {};
   } catch (const Damage& damage) {
-    return broken(fmt::format("constant {}: {}", name, damage.what()));
+    return broken(fmt::format("constant {}: {}", quoted(constant.name), damage.what()));
   }
 }
 

@@ -15,4 +15,13 @@ using GraphRewrite = std::function<int64_t(GraphEditor& graph, const model::Shap
 Result<PassOutcome> rewrite_graphs(model::Model& model, const PassContext& context,
                                    const GraphRewrite& rewrite);
 
+/// The same by an object for each graph, made of the editor and the shapes, whose run() returns how
+/// many nodes it changed.
+template <typename Rewriter>
+Result<PassOutcome> rewrite_graphs_by(model::Model& model, const PassContext& context) {
+  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
+    return Rewriter(graph, shapes).run();
+  });
+}
+
 }  // namespace wattwise::optimize

@@ -6,8 +6,10 @@
 
 #include "core/half.h"
 #include "model/node_macs.h"
+#include "quantize/choose_int4.h"
 #include "quantize/rounding_grids.h"
 #include "quantize/store_half.h"
+#include "quantize/store_int4.h"
 #include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
@@ -61,6 +63,20 @@ std::vector<float> pair_errors(const Weight& weight) {
   for (size_t i = 0; i < errors.size(); ++i) {
     errors[i] = pairs.scales[i % columns] * pairs.values[i] - values[i];
   }
+  return errors;
+}
+
+/// Whether `int4` gives a table 4 bits.
+bool is_int4_table(const Weight& weight) {
+  return is_embedding(weight) && weight.share >= kWorthwhileShare && has_int4_rows(weight);
+}
+
+std::vector<float> int4_table_errors(const Weight& weight) {
+  const model::Constant left = after_int4(weight);
+  const Floats kept(left.data.view());
+  const Floats values = weight.values();
+  std::vector<float> errors(values.size());
+  for (size_t i = 0; i < errors.size(); ++i) errors[i] = kept[i] - values[i];
   return errors;
 }
 
@@ -119,6 +135,7 @@ std::vector<float> format_errors(const Weight& weight, Format format) {
   if (format == Format::kHalf) return half_errors(weight);
   if (format == Format::kDynamic && matrix) return pair_errors(weight);
   if (format == Format::kInt4 && matrix) return int4_errors(weight);
+  if (format == Format::kInt4 && is_int4_table(weight)) return int4_table_errors(weight);
   return int8_errors(weight);
 }
 
@@ -147,7 +164,7 @@ std::vector<FormatOption> format_options(const FormatQuery& query) {
   const bool is_stored = !is_embedding(weight) && !is_matrix(weight);
   if (!(weight.is_delicate && fits && is_stored)) formats.push_back(Format::kInt8);
   if (has_dynamic_format(query)) formats.push_back(Format::kDynamic);
-  if (is_matrix(weight)) formats.push_back(Format::kInt4);
+  if (is_matrix(weight) || is_int4_table(weight)) formats.push_back(Format::kInt4);
   std::vector<FormatOption> options;
   for (const Format format : formats) options.push_back(make_option(query, format));
   return options;

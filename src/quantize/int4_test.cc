@@ -234,13 +234,34 @@ TEST(Int4, LargeConvolutionsAreStoredIn4BitsAndComputeInFloat) {
   EXPECT_NE(odd.outcome.layers.front().precision, made.outcome.layers.front().precision);
 }
 
+TEST(Int4, HowEightBitsComputeIsNoReasonAgainstFour) {
+  model::Model model = convolution({64, 32, 3, 3}, random_floats(size_t{64} * 32 * 9, 6));
+  const model::ShapeTable no_shapes;
+  const Progress no_progress;
+  QuantizationConfig config;
+  config.weight_only_arithmetic = "float";
+  const auto outcome = (*find_method("int4"))->run(model, {no_shapes, no_progress, config});
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+  EXPECT_EQ(outcome->layers.front().precision, "int4 block 16, stored only");
+}
+
+/// The same with its initializer in a Constant node.
+void move_to_node(model::Model& model) {
+  auto& graph = model.graph;
+  model::Node node = model::make_node("Constant", {}, graph.initializers.front().name);
+  node.set_attribute("value", std::make_shared<model::Constant>(graph.initializers.front()));
+  graph.initializers.clear();
+  graph.nodes.insert(graph.nodes.begin(), node);
+}
+
 TEST(Int4, ConvolutionsTakeFourBitsByWhatTheOutputsLose) {
   const std::vector<int64_t> shape = {64, 32, 3, 3};
   const auto even = random_floats(size_t{64} * 32 * 9, 6);
   std::vector<float> spiked = even;  // weights of channels that are silent take all the steps
   for (size_t i = 0; i < spiked.size(); ++i) spiked[i] *= i / 9 % 2 == 1 ? 40 : 1;
-  const auto precision = [&](const std::vector<float>& weights) {
+  const auto precision = [&](const std::vector<float>& weights, bool in_node) {
     model::Model model = convolution(shape, weights);
+    if (in_node) move_to_node(model);
     const CalibrationData data{
         runtime(), system_env(), []() -> SampleReader {
           return []() -> Result<std::optional<TensorMap>> {
@@ -257,8 +278,10 @@ TEST(Int4, ConvolutionsTakeFourBitsByWhatTheOutputsLose) {
     EXPECT_NE(told.reason.find("leaves the outputs an SQNR of"), std::string::npos) << told.reason;
     return outcome->layers.front().precision;
   };
-  EXPECT_EQ(precision(even), "int4 block 16, stored only");
-  EXPECT_EQ(precision(spiked).substr(0, 4), "int8");
+  for (const bool in_node : {false, true}) {
+    EXPECT_EQ(precision(even, in_node), "int4 block 16, stored only");
+    EXPECT_EQ(precision(spiked, in_node).substr(0, 4), "int8");
+  }
 }
 
 TEST(CutZeros, PaddedChannelsAreStoredWithoutTheZerosAndPutBack) {
@@ -276,6 +299,9 @@ TEST(CutZeros, PaddedChannelsAreStoredWithoutTheZerosAndPutBack) {
     ASSERT_TRUE(outcome.has_value()) << method;
     EXPECT_EQ(count(model, "Pad"), 1u) << method;
     EXPECT_EQ(outcome->layers.front().elements, 48 * 32 * 9);
+    for (const AppliedOptimization& done : outcome->applied) {
+      EXPECT_NE(done.name, "int4_stored_weights") << "27 x 9 weights are no whole blocks of 16";
+    }
     EXPECT_GT(cosine(original, model), 0.98) << method;
     for (const model::Constant& constant : model.graph.initializers) {
       EXPECT_LE(constant.element_count(), 31 * 27 * 9) << method;

@@ -16,8 +16,6 @@
 namespace wattwise::quantize {
 namespace {
 
-/// Two products of 255 x w fit 32767 when the weights' magnitudes add up to this.
-
 /// max |w| of every channel.
 std::vector<float> channel_maxima(Floats weights, const ChannelLayout& layout) {
   const RoundingKernels& kernels = rounding_kernels();

@@ -10,7 +10,7 @@
 #include "quantize/diagnose.h"
 #include "quantize/kernels.h"
 #include "quantize/methods/methods.h"
-#include "quantize/reach_opset.h"
+#include "quantize/raise_opset.h"
 #include "quantize/sensitivity.h"
 #include "quantize/smooth_inputs.h"
 #include "quantize/store_int4.h"
@@ -242,20 +242,25 @@ Result<std::vector<double>> measure_layers(const MixedPlan& plan, const Knapsack
   std::vector<double> noise;
   if (!context.samples) return noise;
   const std::vector<Format> formats = formats_of(plan, choice);
+  std::vector<double> input_shares(formats.size(), 0);
+  for (size_t i = 0; i < plan.layers.size(); ++i) {
+    const MixedLayer& layer = plan.layers[i];
+    input_shares[layer.index] = layer.options[choice.picks[i]].input_share;
+  }
   model::Model marked = model::clone(plan.model);
   std::vector<Decision> told_when_written;
   const auto weights = find_marked_weights(marked, context.config, told_when_written);
   const Disturbance disturbance = {
       [&](const Weight&, size_t i) { return format_errors(weights[i], formats[i]); },
       [&](const Weight& weight, size_t i) {
-        return formats[i] == Format::kDynamic && may_read_bytes(weight);
+        return input_shares[i] > 0 && may_read_bytes(weight);
       }};
   const SensitivityReport report = WATTWISE_TRY(
       measure_sensitivity(plan.model, disturbance, *context.samples, context.progress));
   if (report.weights.empty()) return noise;
   for (const MixedLayer& layer : plan.layers) {
     const Sensitivity& own = report.weights[layer.index];
-    noise.push_back(own.weight + own.input +
+    noise.push_back(own.weight + input_shares[layer.index] * own.input +
                     (layer.recurrence ? report.weights[*layer.recurrence].weight : 0));
   }
   return noise;
@@ -265,7 +270,7 @@ Result<std::vector<double>> measure_layers(const MixedPlan& plan, const Knapsack
 Result<void> complete(MixedPlan& plan, const MethodContext& context) {
   // Where there are no shifts, 4 bits are stored in bytes, which only takes more room.
   [[maybe_unused]] const auto reached =
-      reach_opset(plan.model, {kInt4StorageOpset, "shifts of integers"}, context, plan.before);
+      raise_opset(plan.model, {kInt4StorageOpset, "shifts of integers"}, context, plan.before);
   if (context.calibration) append(plan.before, WATTWISE_TRY(smooth_inputs(plan.model, context)));
   std::vector<Decision> told_when_written;
   const auto weights = find_marked_weights(plan.model, context.config, told_when_written);

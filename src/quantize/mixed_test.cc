@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "engine/session.h"
 #include "model/graph_edit.h"
@@ -169,6 +170,68 @@ TEST(Mixed, SharesOfTheErrorAreMeasuredAndRanked) {
   EXPECT_GT(*worst.estimated_error_percent, 50);
   EXPECT_NEAR(*worst.measured_error_percent + *outcome->layers.back().measured_error_percent, 100,
               1e-6);
+}
+
+/// The choice that gives each layer the format of its weight.
+KnapsackChoice pick(MixedPlan& plan, const std::map<std::string, Format>& formats) {
+  KnapsackChoice choice;
+  std::vector<Decision> told;
+  const auto weights = find_weights(plan.model, told);
+  for (const MixedLayer& layer : plan.layers) {
+    const Format format = formats.at(weights[layer.index].name);
+    const auto it = std::find_if(layer.options.begin(), layer.options.end(),
+                                 [&](const auto& option) { return option.format == format; });
+    EXPECT_NE(it, layer.options.end()) << weights[layer.index].name;
+    choice.picks.push_back(static_cast<size_t>(it - layer.options.begin()));
+  }
+  return choice;
+}
+
+TEST(Mixed, WhatFourBitMatricesReadIsPartOfTheirError) {
+  const CalibrationData data = samples(3);
+  const model::ShapeTable shapes;
+  MethodContext context{shapes, kNoProgress};
+  context.samples = &data;
+  model::Model model = two_matrices();
+  std::vector<float> exact(kWidth * kWidth);  // in 4 bits too
+  for (size_t i = 0; i < exact.size(); ++i) {
+    exact[i] = (static_cast<float>((i / kWidth + i) % 16) - 8) * 0.9375F;
+  }
+  model.graph.initializers[1] = make_float_constant("even", {kWidth, kWidth}, exact);
+  auto plan = plan_mixed(model, context);
+  ASSERT_TRUE(plan.has_value()) << plan.error().to_string();
+  const auto choice = pick(*plan, {{"even", Format::kInt4}, {"uneven", Format::kHalf}});
+  model::Model written = model::clone(plan->model);
+  auto outcome = write_mixed(written, *plan, choice, context);
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+  EXPECT_GT(find(*outcome, "even")->weight_sqnr_db, 100);
+  ASSERT_TRUE(rank_layers(*plan, choice, context, *outcome).has_value());
+  EXPECT_GT(*find(*outcome, "even")->measured_error_percent, 50);
+}
+
+TEST(Mixed, TablesMayTakeFourBits) {
+  const model::ShapeTable shapes;
+  MethodContext context{shapes, kNoProgress};
+  context.config.objective = "size";
+  auto plan = plan_mixed(model::text_like(), context);
+  ASSERT_TRUE(plan.has_value()) << plan.error().to_string();
+  const MixedLayer& table = plan->layers.front();
+  const auto noise = [&](Format format) {
+    const auto it = std::find_if(table.options.begin(), table.options.end(),
+                                 [&](const auto& option) { return option.format == format; });
+    return it == table.options.end() ? -1 : it->noise;
+  };
+  EXPECT_GT(noise(Format::kInt4), 10 * noise(Format::kInt8));
+  const auto choice =
+      pick(*plan, {{"table", Format::kInt4}, {"w1", Format::kFloat}, {"w2", Format::kFloat}});
+  model::Model written = model::clone(plan->model);
+  const auto outcome = write_mixed(written, *plan, choice, context);
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+  EXPECT_EQ(find(*outcome, "table")->precision, "int4 block 32 of a row");
+  const double of_weights = std::pow(10, find(*outcome, "table")->weight_sqnr_db / 10);
+  double power = 0;
+  for (const double value : random_floats(size_t{200} * 64, 1)) power += value * value;
+  EXPECT_NEAR(noise(Format::kInt4) * of_weights / power, 1, 1e-3) << "what is written is counted";
 }
 
 TEST(Mixed, CheaperChoicesMakeMoreNoiseAndNoneIsMore) {

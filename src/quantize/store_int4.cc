@@ -219,11 +219,13 @@ LayerQuantization store_int4(const Weight& weight, ModelEdits& edits) {
 }
 
 model::Constant after_int4(const Weight& weight) {
-  const size_t width = row_width(weight);
-  const Int4Rows fitted = fit_int4_rows(weight.values(), width, kStoredBlock);
+  const bool is_table = is_embedding(weight);
+  const size_t width = is_table ? weight.dim(1) : row_width(weight);
+  const size_t block_size = is_table ? kRowBlock : kStoredBlock;
+  const Int4Rows fitted = fit_int4_rows(weight.values(), width, block_size);
   std::vector<float> values(fitted.values.size());
   for (size_t i = 0; i < values.size(); ++i) {
-    const size_t block = i / kStoredBlock;
+    const size_t block = i / block_size;
     const float step = fitted.scales[i / width] * static_cast<float>(fitted.factors[block]);
     values[i] = step * static_cast<float>(fitted.values[i] - fitted.zeros[block]);
   }

@@ -49,7 +49,8 @@ bool has_int4_rows(const Weight& weight);
 LayerQuantization store_int4(const Weight& weight, ModelEdits& edits);
 bool has_int4_blocks(const Weight& weight);
 
-/// The float values that are left of it then, under its name. Same precondition.
+/// The float values that are left of a weight after store_int4() or, if it is such a table, after
+/// store_int4_rows(), under its name. Same preconditions.
 model::Constant after_int4(const Weight& weight);
 
 }  // namespace wattwise::quantize

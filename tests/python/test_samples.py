@@ -67,6 +67,17 @@ def test_data_that_cannot_work_is_refused(deployment, model):
         compared_on(deployment, model, broken())
 
 
+def test_operator_set_of_one_call(deployment, model, tmp_path):
+    for make in (deployment.optimize_model,
+                 lambda *paths, opset: deployment.prepare_model_for_deployment(
+                     *paths, quantization_method="none", bundle=False, opset=opset)):
+        older = tmp_path / "older.onnx"
+        make(model, older, opset=9)
+        assert deployment.inspect_model(older)["opsets"]["ai.onnx"] == 9
+        with pytest.raises(TypeError):
+            make(model, older, opset="9")
+
+
 def test_fixed_inputs(deployment, model, tmp_path):
     fixed = tmp_path / "fixed.onnx"
     done = deployment.optimize_model(model, fixed, fix_inputs={"n": 2})

@@ -146,9 +146,7 @@ int64_t Merging::rewrite(const Chain& chain) {
 
 Result<PassOutcome> merge_affine_chains(model::Model& model, const PassContext& context) {
   if (model.opset("") < kFirstBroadcastingOpset) return PassOutcome();
-  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
-    return Merging(graph, shapes).run();
-  });
+  return rewrite_graphs_by<Merging>(model, context);
 }
 
 }  // namespace wattwise::optimize

@@ -105,9 +105,7 @@ int64_t Recognition::rewrite(model::Node& root) {
 
 Result<PassOutcome> recognize_layer_norm(model::Model& model, const PassContext& context) {
   if (model.opset("") < kFirstOpset) return PassOutcome();
-  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
-    return Recognition(graph, shapes).run();
-  });
+  return rewrite_graphs_by<Recognition>(model, context);
 }
 
 }  // namespace wattwise::optimize

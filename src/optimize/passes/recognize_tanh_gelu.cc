@@ -211,9 +211,7 @@ void Recognition::write(const Gelu& gelu) {
 
 Result<PassOutcome> recognize_tanh_gelu(model::Model& model, const PassContext& context) {
   if (model.opset("") < kFirstOpset) return PassOutcome();
-  return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
-    return Recognition(graph, shapes).run();
-  });
+  return rewrite_graphs_by<Recognition>(model, context);
 }
 
 }  // namespace wattwise::optimize

@@ -16,7 +16,7 @@
 #include "quantize/cut_zeros.h"
 #include "quantize/integer_matmul.h"
 #include "quantize/methods/methods.h"
-#include "quantize/reach_opset.h"
+#include "quantize/raise_opset.h"
 #include "quantize/rounding_grids.h"
 #include "quantize/smooth_inputs.h"
 #include "quantize/store_half.h"
@@ -195,13 +195,13 @@ Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context
   MethodOutcome before;
   if (in_integers) {
     const OpsetGoal goal{kInt4Opset, "arithmetic of 8-bit integers"};
-    if (const auto reached = reach_opset(model, goal, context, before); !reached) {
+    if (const auto reached = raise_opset(model, goal, context, before); !reached) {
       in_integers = false;
       why = "unpacking needs a newer operator set: " + reached.error().message();
     }
   }
   const OpsetGoal storage{kInt4StorageOpset, "shifts, which unpack 4 bits"};
-  if (const auto reached = reach_opset(model, storage, context, before); !reached) {
+  if (const auto reached = raise_opset(model, storage, context, before); !reached) {
     before.decisions.push_back({"leave", "weights of convolutions", reached.error().message()});
   }
   if (in_integers && context.calibration) {

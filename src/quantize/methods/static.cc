@@ -18,7 +18,7 @@
 #include "quantize/integer_writer.h"
 #include "quantize/methods/methods.h"
 #include "quantize/noise.h"
-#include "quantize/reach_opset.h"
+#include "quantize/raise_opset.h"
 #include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
@@ -130,7 +130,7 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
 
 Result<MethodOutcome> quantize_operators(model::Model& model, const MethodContext& context) {
   MethodOutcome outcome;
-  WATTWISE_TRY(reach_opset(model, {kOpset, "scales per channel"}, context, outcome));
+  WATTWISE_TRY(raise_opset(model, {kOpset, "scales per channel"}, context, outcome));
   WATTWISE_TRY(quantize_activations(model, context, outcome));
   return outcome;
 }

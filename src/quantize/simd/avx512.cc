@@ -44,26 +44,9 @@ KERNEL_TARGET inline Vector load_bytes(const int8_t* from) {
 
 }  // namespace
 
-const RoundingKernels kAvx512Kernels = {
-    "avx512",
-    [] {
-      return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0;
-    },
-    largest,
-    raise_largest,
-    raise_largest_sum,
-    round_error,
-    round,
-    add_errors,
-    round_each,
-    add_pair_errors,
-    round_pairs,
-    loss,
-    add_losses,
-    round_int4,
-    paired_errors,
-    fit_error,
-};
+const RoundingKernels kAvx512Kernels = vector_kernels("avx512", [] {
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0;
+});
 
 }  // namespace wattwise::quantize
 #endif

@@ -72,8 +72,8 @@ inline float paired_error(const TileView& tile, const PairedGrid& grid, size_t c
     const float half = 0.5F * larger(std::fabs(qa + qb) - grid.limit[c], 0);
     const float of_a = square_of_error(a, qa - std::copysign(half, qa), step);
     const float of_b = square_of_error(b, qb - std::copysign(half, qb), step);
-    sum += grid.importance ? grid.importance[i] * of_a + grid.importance[i + 1] * of_b
-                           : of_a + of_b;
+    sum +=
+        grid.importance ? grid.importance[i] * of_a + grid.importance[i + 1] * of_b : of_a + of_b;
   }
   return sum;
 }

@@ -44,11 +44,7 @@ inline Vector load_bytes(const int8_t* from) {
 
 }  // namespace
 
-const RoundingKernels kNeonKernels = {
-    "neon",     [] { return true; }, largest,    raise_largest,   raise_largest_sum, round_error,
-    round,      add_errors,          round_each, add_pair_errors, round_pairs,       loss,
-    add_losses, round_int4,          paired_errors, fit_error,
-};
+const RoundingKernels kNeonKernels = vector_kernels("neon", [] { return true; });
 
 }  // namespace wattwise::quantize
 #endif

@@ -132,8 +132,8 @@ float fit_error(const float* w, size_t count, const Int4Fit& fit) {
 }  // namespace
 
 const RoundingKernels kScalarKernels = {
-    "scalar",   [] { return true; }, largest,    raise_largest,   raise_largest_sum, round_error,
-    round,      add_errors,          round_each, add_pair_errors, round_pairs,       loss,
+    "scalar",   [] { return true; }, largest,       raise_largest,   raise_largest_sum, round_error,
+    round,      add_errors,          round_each,    add_pair_errors, round_pairs,       loss,
     add_losses, round_int4,          paired_errors, fit_error,
 };
 

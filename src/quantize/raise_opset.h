@@ -14,7 +14,7 @@ struct OpsetGoal {
   int64_t version;
   std::string_view why;
 };
-Result<void> reach_opset(model::Model& model, const OpsetGoal& goal, const MethodContext& context,
+Result<void> raise_opset(model::Model& model, const OpsetGoal& goal, const MethodContext& context,
                          MethodOutcome& outcome);
 
 }  // namespace wattwise::quantize

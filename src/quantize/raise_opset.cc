@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "quantize/reach_opset.h"
+#include "quantize/raise_opset.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 namespace wattwise::quantize {
 
-Result<void> reach_opset(model::Model& model, const OpsetGoal& goal, const MethodContext& context,
+Result<void> raise_opset(model::Model& model, const OpsetGoal& goal, const MethodContext& context,
                          MethodOutcome& outcome) {
   const int64_t before = model.opset("");
   if (before >= goal.version) return {};

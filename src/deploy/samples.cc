@@ -10,7 +10,7 @@
 #include "input/prepare_inputs.h"
 #include "measure/metrics.h"
 #include "model/inspect.h"
-#include "model/scalar_choices.h"
+#include "model/integer_inputs.h"
 
 namespace wattwise::deploy {
 namespace {
@@ -38,6 +38,12 @@ int64_t free_size(const PortInfo& port, size_t axis, size_t trial) {
   const bool tokens = port.type == DataType::kInt64 || port.type == DataType::kInt32;
   if (tokens || rank == 3) return kTokenLengths[trial % kTokenLengths.size()];
   return kWaveLengths[trial % kWaveLengths.size()];
+}
+
+/// Whether an input says how much of another is filled.
+bool tells_a_length(const PortInfo& port) {
+  const bool integers = port.type == DataType::kInt64 || port.type == DataType::kInt32;
+  return integers && port.shape.size() <= 1 && port.name.find("length") != std::string::npos;
 }
 
 /// Names of free dimensions that some port has on axis 0: the batch, wherever else it appears.
@@ -99,6 +105,7 @@ std::vector<PortInfo> sample_ports(const model::Model& model, const engine::Sess
 std::vector<engine::InputGuess> plausible_inputs(const model::Model& model) {
   const std::vector<PortInfo> ports = model::input_ports(model);
   const auto scalars = model::scalar_choices(model);
+  const auto limits = model::index_limits(model);
   const std::set<std::string> batch = batch_names(ports);
   std::vector<engine::InputGuess> trials;
   for (size_t trial = 0; trial < kTrials; ++trial) {
@@ -113,7 +120,11 @@ std::vector<engine::InputGuess> plausible_inputs(const model::Model& model) {
       }
     }
     if (trials.empty() || trials.back().dimensions != sizes) {
-      trials.push_back({std::move(sizes), scalars});
+      trials.push_back({std::move(sizes), scalars, limits});
+      for (const PortInfo& port : ports) {
+        if (!tells_a_length(port)) continue;
+        trials.back().scalars.emplace(port.name, kTokenLengths[trial % kTokenLengths.size()]);
+      }
     }
   }
   return trials;

@@ -51,11 +51,14 @@ Bytes fill(int64_t count, const Make& make) {
   return Bytes::copy_of(std::span<const T>(values));
 }
 
-/// Whole numbers: ids for arrays; for scalars and all-ones masks alike, 1.
-Result<Bytes> fill_port(const PortInfo& port, const Tensor& tensor, bool ones, Random& random) {
+/// Whole numbers: ids up to `largest` for arrays, 1 for scalars.
+Result<Bytes> fill_port(const PortInfo& port, const Tensor& tensor, uint64_t largest,
+                        Random& random) {
   const int64_t count = tensor.element_count();
   const bool scalar = tensor.shape.empty();
-  const auto id = [&] { return ones || scalar ? uint64_t{1} : random.next() % kLargestId + 1; };
+  const auto id = [&]() -> uint64_t {
+    return scalar || largest < 2 ? std::min<uint64_t>(1, largest) : random.next() % largest + 1;
+  };
   const auto real = [&] { return random.uniform(); };
   switch (port.type) {
     case DataType::kFloat:
@@ -101,7 +104,12 @@ Result<TensorMap> make_random_inputs(const std::vector<PortInfo>& ports, const I
     WATTWISE_TRY(check_size(port, tensor));
     const bool mask = port.name.find("mask") != std::string::npos;
     const bool types = port.name.find("type") != std::string::npos;
-    tensor.data = WATTWISE_TRY(fill_port(port, tensor, mask || types, random));
+    const auto limit = guess.limits.find(port.name);
+    uint64_t largest = mask || types ? 1 : kLargestId;
+    if (limit != guess.limits.end()) {
+      largest = std::min(largest, static_cast<uint64_t>(limit->second - 1));
+    }
+    tensor.data = WATTWISE_TRY(fill_port(port, tensor, largest, random));
     if (const auto value = guess.scalars.find(port.name); value != guess.scalars.end()) {
       tensor.data = port.type == DataType::kInt32 ? fill<int32_t>(1, [&] { return value->second; })
                                                   : fill<int64_t>(1, [&] { return value->second; });

@@ -71,10 +71,12 @@ Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& ru
                                               const SessionOptions& options);
 
 /// What to feed a model when nobody says: sizes of free dimensions ("input:axis" or name -> size;
-/// others get 1), and values of inputs that hold one integer (others get 1).
+/// others get 1), values of inputs that hold one integer (others get 1), and what the integers of
+/// others must stay below.
 struct InputGuess {
   std::map<std::string, int64_t> dimensions;
   std::map<std::string, int64_t> scalars;
+  std::map<std::string, int64_t> limits = {};
 };
 
 /// Types and shapes of every value as ONNX Runtime infers them, for inputs like `guess`. Where

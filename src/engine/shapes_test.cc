@@ -133,6 +133,18 @@ TEST(RandomInputs, AreTheSameForTheSameSeedOnly) {
   }
 }
 
+TEST(RandomInputs, IntegersStayBelowTheirLimits) {
+  const std::vector<PortInfo> ports = {port("ids", DataType::kInt64, {1, 400}),
+                                       port("one", DataType::kInt64, {1, 20})};
+  const auto inputs = make_random_inputs(ports, {{}, {}, {{"ids", 16}, {"one", 1}}}, 1);
+  ASSERT_TRUE(inputs.has_value());
+  const auto ids = inputs->at("ids").values<int64_t>();
+  EXPECT_EQ(*std::max_element(ids.begin(), ids.end()), 15);
+  EXPECT_GE(*std::min_element(ids.begin(), ids.end()), 1);
+  const auto one = inputs->at("one").values<int64_t>();
+  EXPECT_EQ(*std::max_element(one.begin(), one.end()), 0) << "a table of one row has no row 1";
+}
+
 TEST(RandomInputs, ArePlausible) {
   const std::vector<PortInfo> ports = {port("x", DataType::kFloat, {-1, 1000}),
                                        port("input_ids", DataType::kInt64, {1, 500}),

@@ -6,6 +6,7 @@
 #include "core/memory_env.h"
 #include "model/graph_edit.h"
 #include "model/inspect.h"
+#include "model/integer_inputs.h"
 #include "model/load.h"
 #include "model/save.h"
 #include "model/test_models.h"
@@ -273,6 +274,16 @@ TEST(CheckPorts, OnlyTensorsMayComeInOrGoOut) {
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), ErrorCode::kUnsupported);
   EXPECT_NE(refused.error().message().find("the output \"y\" is a sequence"), std::string::npos);
+}
+
+TEST(IntegerInputs, IdsStayBelowTheRowsOfTheSmallestTable) {
+  Model model = text_like();
+  EXPECT_EQ(index_limits(model), (std::map<std::string, int64_t>{{"ids", 200}}));
+  model.graph.initializers.push_back(make_float_constant("kinds", {3, 64}, random_floats(192, 9)));
+  model.graph.nodes.push_back(make_node("Cast", {"ids"}, "cast"));
+  model.graph.nodes.back().set_attribute("to", static_cast<int64_t>(DataType::kInt32));
+  model.graph.nodes.push_back(make_node("Gather", {"kinds", "cast"}, "kind"));
+  EXPECT_EQ(index_limits(model), (std::map<std::string, int64_t>{{"ids", 3}}));
 }
 
 }  // namespace

@@ -14,4 +14,8 @@ namespace wattwise::model {
 /// model that branches on a sampling rate runs with the rates it names and with no others.
 std::map<std::string, int64_t> scalar_choices(const Model& model);
 
+/// For inputs of integers that are looked up in constant tables: how many rows the smallest of them
+/// has, which all integers must stay below.
+std::map<std::string, int64_t> index_limits(const Model& model);
+
 }  // namespace wattwise::model

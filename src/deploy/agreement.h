@@ -6,8 +6,14 @@
 
 namespace wattwise::deploy {
 
-/// How the session's answers to the samples compare with the float model's, the worst case per
-/// output. kInternal for answers that cannot be right whatever the model.
-Result<Accuracy> compare_with_float(const engine::Session& session, const Samples& samples);
+struct Agreement {
+  Accuracy accuracy;  ///< the worst case per output
+  /// Of each sample, the largest error of an output, relative to that output's largest value.
+  std::vector<double> errors;
+};
+
+/// How the session's answers to the samples compare with the float model's. kInternal for answers
+/// that cannot be right whatever the model.
+Result<Agreement> compare_with_float(const engine::Session& session, const Samples& samples);
 
 }  // namespace wattwise::deploy

@@ -122,7 +122,7 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   const auto& told = session->decisions();
   candidate.outcome.decisions.insert(candidate.outcome.decisions.end(), told.begin(), told.end());
   const Samples samples = WATTWISE_TRY(reference(context, source, session->stood_in()));
-  candidate.accuracy = WATTWISE_TRY(compare_with_float(*session, samples));
+  candidate.accuracy = WATTWISE_TRY(compare_with_float(*session, samples)).accuracy;
   if (source.evaluator) {
     WATTWISE_TRY(source.evaluator->judge({*session, {}, 0.8}, progress, candidate.accuracy));
   }

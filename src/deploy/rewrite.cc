@@ -10,6 +10,7 @@
 #include "deploy/ablation.h"
 #include "deploy/agreement.h"
 #include "deploy/companions.h"
+#include "deploy/parity.h"
 #include "deploy/reach_opset.h"
 #include "deploy/staging.h"
 #include "deploy/to_json.h"
@@ -26,9 +27,6 @@ namespace {
 /// Float arithmetic in another order differs in the last bits even where the algebra is exact.
 constexpr double kRounding = 1e-6;
 
-/// A rewritten model may differ from the original by so many times what the original differs from
-/// itself in another order of computation: deep models amplify the last bits.
-constexpr double kNoiseRatio = 2;
 /// Samples that usually show enough of it.
 constexpr size_t kFewSamples = 4;
 
@@ -71,14 +69,6 @@ Result<Rewritten> run_passes(Context& context, const Source& source,
 
 namespace {
 
-double worst_error(const Accuracy& accuracy) {
-  double worst = 0;
-  for (const OutputAccuracy& output : accuracy.outputs) {
-    worst = std::max(worst, output.max_relative_error);
-  }
-  return worst;
-}
-
 /// How far the model itself is from its answers when the runtime computes them in another order,
 /// without its own optimizations: the largest error relative to an output's largest value. Looks at
 /// a few samples first, and at all only if the error of those is not `enough`.
@@ -97,21 +87,22 @@ Result<double> rounding_noise(Context& context, const Source& source, double eno
   const size_t count = std::min(kFewSamples, all.inputs.size());
   few.inputs.assign(all.inputs.begin(), all.inputs.begin() + static_cast<std::ptrdiff_t>(count));
   few.outputs.assign(all.outputs.begin(), all.outputs.begin() + static_cast<std::ptrdiff_t>(count));
-  const double noise = worst_error(WATTWISE_TRY(compare_with_float(*session, few)));
+  const double noise = worst_of(WATTWISE_TRY(compare_with_float(*session, few)).errors);
   if (noise >= enough || count == all.inputs.size()) return noise;
-  return worst_error(WATTWISE_TRY(compare_with_float(*session, all)));
+  return worst_of(WATTWISE_TRY(compare_with_float(*session, all)).errors);
 }
 
 /// The noise that would allow what the rewritten model is off; all there is where trials follow.
 double enough_noise(const Source& source, const Rewritten& rewritten) {
   if (source.measure) return std::numeric_limits<double>::infinity();
-  return worst_error(rewritten.accuracy) / kNoiseRatio;
+  return worst_of(rewritten.errors) / kNoiseRatio;
 }
 
 /// Which output is too far off; absent if none is.
 std::optional<std::string> difference(const Rewritten& rewritten) {
   const double allowed = std::max(
       {allowed_error(rewritten.report), rewritten.max_error, kNoiseRatio * rewritten.noise});
+  if (is_equal_enough(rewritten.errors, allowed, rewritten.noise)) return std::nullopt;
   for (const OutputAccuracy& output : rewritten.accuracy.outputs) {
     if (output.max_relative_error <= allowed) continue;
     return fmt::format("{} differs by {:.2g} of its largest value, {:.2g} is allowed",
@@ -134,7 +125,8 @@ Result<std::optional<std::string>> objection(Context& context, const Source& sou
   if (!session) return std::optional(session.error().to_string());
   auto agreement = compare_with_float(**session, source.samples);
   if (!agreement) return std::optional(agreement.error().to_string());
-  rewritten.accuracy = std::move(*agreement);
+  rewritten.accuracy = std::move(agreement->accuracy);
+  rewritten.errors = std::move(agreement->errors);
   return difference(rewritten);
 }
 
@@ -195,8 +187,8 @@ Result<Rewritten> rewrite(Context& context, const Source& source,
 std::vector<AppliedOptimization> all_applied(const Source& source, const Rewritten& rewritten) {
   std::vector<AppliedOptimization> all = rewritten.report.applied;
   for (const AppliedOptimization& item : source.applied) {
-    const auto it = std::find_if(
-        all.begin(), all.end(), [&](const auto& other) { return other.name == item.name; });
+    const auto it = std::find_if(all.begin(), all.end(),
+                                 [&](const auto& other) { return other.name == item.name; });
     if (it == all.end()) {
       all.push_back(item);
     } else {

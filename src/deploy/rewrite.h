@@ -17,8 +17,9 @@ struct Rewritten {
   optimize::OptimizeReport report;
   Accuracy accuracy;
   std::vector<Decision> decisions;
-  double noise =
-      0;  ///< how far the original was found to be from itself in another order, relative
+  std::vector<double> errors = {};  ///< of each sample (Agreement::errors)
+  /// How far the original was found to be from itself in another order, relative.
+  double noise = 0;
   double max_error = 0;  ///< what is allowed besides what the passes allow, relative
 };
 

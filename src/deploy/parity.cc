@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deploy/parity.h"
+
+#include <algorithm>
+#include <cstddef>
+
+namespace wattwise::deploy {
+namespace {
+
+constexpr size_t kManySamples = 10;
+constexpr double kNoiseRatioOfFew = 30;
+
+}  // namespace
+
+double worst_of(std::span<const double> errors) {
+  return errors.empty() ? 0 : *std::max_element(errors.begin(), errors.end());
+}
+
+bool is_equal_enough(std::span<const double> errors, double allowed, double noise) {
+  const auto off = static_cast<size_t>(std::count_if(
+      errors.begin(), errors.end(), [&](double error) { return !(error <= allowed); }));
+  if (off == 0) return true;
+  return off * kManySamples <= errors.size() && worst_of(errors) <= kNoiseRatioOfFew * noise;
+}
+
+}  // namespace wattwise::deploy

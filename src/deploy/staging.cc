@@ -38,8 +38,8 @@ void sweep(Env& env, const std::string& place) {
     const auto lock = env.lock_file(lock_file, Seconds(0));
     if (!lock) continue;  // its owner is at work
     const std::string folder = lock_file.substr(0, lock_file.size() - lock_of("").size());
-    if (env.remove(folder)) [[maybe_unused]]
-      const auto ignored = env.remove(lock_file);
+    if (!env.remove(folder)) continue;
+    [[maybe_unused]] const auto ignored = env.remove(lock_file);
   }
 }
 

@@ -12,9 +12,8 @@ namespace wattwise::deploy {
 namespace {
 
 /// The longer of two names of which one ends with the other comes first.
-constexpr std::array<std::string_view, 4> kNames = {"preprocessor_config.json",
-                                                    "tokenizer_config.json", "tokenizer.json",
-                                                    "config.json"};
+constexpr std::array<std::string_view, 4> kNames = {
+    "preprocessor_config.json", "tokenizer_config.json", "tokenizer.json", "config.json"};
 
 /// Which of these files it is, whatever stands before its name.
 std::string_view plain_name(std::string_view path) {

@@ -5,14 +5,15 @@
     python3 bench/quantization.py [--json FILE] [minilm|ocr_reader|blazeface|silero_vad_v5 ...]
 
 The models are those of `./setup models`. Speed is CPU time of the float model in ONNX Runtime /
-that of the other, one thread, in turn in one process, with its 95 % interval; the task is scored on
-data that nothing was calibrated on (bench/task_metrics.py). Cost is CPU time and peak memory of the
-whole program. The other tools (bench/peers.py) are installed on demand into environments of their
-own in the cache; one that fails says why. Below int8 files stands how they do on older processors
-(tests/cpu_tiers).
+that of the other, one thread, in turn in one process: the median of three processes and their ends.
+The task is scored on data that nothing was calibrated on (bench/task_metrics.py). Cost is CPU time
+and peak memory of the whole program. The other tools (bench/peers.py) are installed on demand into
+environments of their own in the cache; one that fails says why. Below int8 files stands how they do
+on older processors (tests/cpu_tiers).
 """
 import json
 import pathlib
+import statistics
 import sys
 import tempfile
 
@@ -22,6 +23,7 @@ ONNX_TOOLS = ["numpy", "onnx", "onnx_ir", "onnxruntime==1.32.0", "pillow", "toke
               "openvino"]
 LITERT_TOOLS = ["onnx2tf", "ai-edge-litert", "tensorflow", "tf_keras", "onnx", "onnx_graphsurgeon",
                 "onnxruntime==1.32.0", "sng4onnx", "psutil", "pillow", "tokenizers"]
+PROCESSES = 3  # memory lies otherwise in each, which matters more than what one process shows
 TIERS = ("avx2", "avx", "sse41")
 ORT_STATIC = ("ort_minmax", "ort_entropy", "ort_percentile")
 
@@ -53,8 +55,21 @@ CASES = {
 
 
 def show(speed):
-    """A ratio with its interval."""
+    """A ratio with its ends."""
+    if speed is None:
+        return ""
     return f"{speed['median']:.3f}x ({speed['low']:.3f} to {speed['high']:.3f})"
+
+
+def spread(ratios):
+    """The median of some processes, and the ends."""
+    return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+
+
+def time_anywhere(python, files, environment=None):
+    """Float time / the other's, in a few processes."""
+    words = [python, ROOT / "bench/peers.py", "time", *files]
+    return spread([json.loads(run(words, environment)[0])["median"] for _ in range(PROCESSES)])
 
 
 def model_path(name):
@@ -71,9 +86,8 @@ class Bench:
         self.task = CASES[name][0]
         self.python = python_with("peers", ONNX_TOOLS)
         self.rows = []
-        if self.task != "speech":
-            run([self.python, ROOT / "bench/task_metrics.py", self.task, "--data",
-                 folder / "samples", self.model])
+        run([self.python, ROOT / "bench/task_metrics.py", self.task, "--data", folder / "samples",
+             self.model])
 
     def score(self, output):
         """What the answers are worth."""
@@ -83,14 +97,13 @@ class Bench:
 
     def speed(self, output, words=()):
         """Float time / the other's."""
-        timed = self.folder / "timed"
+        timed = self.folder / ("timed_fixed" if words else "timed")
         if output.suffix == ".onnx":
-            data = ("--data", timed) if timed.exists() else ()
-            return wattwise(self.folder, "compare", self.model, output, *data,
-                            *words)[0]["speed_ratio"]
+            found = [wattwise(self.folder, "compare", self.model, output, "--data", timed,
+                              *words)[0]["speed_ratio"]["median"] for _ in range(PROCESSES)]
+            return spread(found)
         python = python_with("litert", LITERT_TOOLS) if output.suffix == ".tflite" else self.python
-        return json.loads(run([python, ROOT / "bench/peers.py", "time", self.model, output,
-                               timed / "0.npz"])[0])
+        return time_anywhere(python, (self.model, output, timed / "0.npz"))
 
     def report(self, name, output, cost, words=(), goal=""):
         """Prints a line."""
@@ -130,7 +143,7 @@ class Bench:
             return action(name, *words)
         except (RuntimeError, OSError) as error:
             self.rows.append({"model": self.name, "form": name, "error": str(error)})
-            print(f"  {name:<19}{str(error)[:150]}", flush=True)
+            print(f"  {name:<19}{str(error)[:400]}", flush=True)
             return None
 
 
@@ -143,19 +156,18 @@ def as_tier(python, tier):
     return {"LD_PRELOAD": mask, "CPU_TIER": tier, "PYTHONPATH": packages}
 
 
-def measure_tiers(_title, bench, name, output):
+def measure_tiers(_title, bench, form, output):
     """Answers, and speed, on the processors that this one can stand in for."""
+    name, is_fixed = form
     for tier in TIERS:
         environment = as_tier(bench.python, tier)
         score = run([bench.python, ROOT / "bench/task_metrics.py", bench.task, output, bench.model],
                     environment)[0].strip()
-        speed = ""
-        if (bench.folder / "timed").exists():
-            found = json.loads(run([bench.python, ROOT / "bench/peers.py", "time", bench.model,
-                                    output, bench.folder / "timed/0.npz"], environment)[0])
-            speed = show(found) + "  "
-        bench.rows.append({"model": bench.name, "form": f"{name} on {tier}", "task": score})
-        print(f"  {'  on ' + tier:<19}{speed}{score}", flush=True)
+        files = (bench.model, output, bench.folder / "timed/0.npz")
+        speed = None if is_fixed else time_anywhere(bench.python, files, environment)
+        bench.rows.append({"model": bench.name, "form": f"{name} on {tier}", "task": score,
+                           "speed": speed})
+        print(f"  {'  on ' + tier:<19}{show(speed)}  {score}", flush=True)
 
 
 def measure(name):
@@ -168,7 +180,8 @@ def measure(name):
         for form, how in forms.items():
             output = bench.attempt(form, bench.prepare, how)
             if output and how[0] in ("dynamic", "static"):
-                bench.attempt("  older processors", measure_tiers, bench, form, output)
+                bench.attempt("  older processors", measure_tiers, bench, (form, bool(how[2])),
+                              output)
         for peer in peers:
             bench.attempt(peer, bench.run_peer)
     return bench.rows

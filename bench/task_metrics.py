@@ -3,7 +3,7 @@
 """What a model's answers are worth for its task, on data that ./setup models brings.
 
     .venv/bin/python bench/task_metrics.py lines|faces|speech|texts MODEL FLOAT_MODEL
-    .venv/bin/python bench/task_metrics.py lines|faces|texts --data FOLDER FLOAT_MODEL
+    .venv/bin/python bench/task_metrics.py lines|faces|speech|texts --data FOLDER FLOAT_MODEL
 
 The second form writes inputs to calibrate on, none of which is scored, and one to time by. Models
 may be ONNX files, OpenVINO's (.xml) or LiteRT's (.tflite). lines: error rate of characters of
@@ -288,6 +288,10 @@ def write_data(task, to, float_model):
     elif task == "faces":
         name = open_session(float_model).get_inputs()[0].name
         items = [{name: image} for image in list(face_images(folder))[1::2]]
+    elif task == "speech":
+        items = [{"input": make_sound(16000, 1, numpy.random.default_rng(SEED))[None, :576],
+                  "state": numpy.zeros((2, 1, 128), numpy.float32),
+                  "sr": numpy.array(16000, numpy.int64)}]
     else:
         kept = sentences()
         rows = tokenize(folder, kept[:len(kept) // 2])
@@ -300,6 +304,10 @@ def write_data(task, to, float_model):
         timed = text_inputs(numpy.resize(numpy.concatenate(rows, axis=1)[0], (1, 64)))
     (to.parent / "timed").mkdir()
     numpy.savez(to.parent / "timed" / "0.npz", **timed)
+    if task == "speech":  # a frame for the rate of 8 kHz, fixed
+        (to.parent / "timed_fixed").mkdir()
+        numpy.savez(to.parent / "timed_fixed" / "0.npz", input=timed["input"][:, :288],
+                    state=timed["state"])
     return f"{len(items)} samples"
 
 

@@ -21,6 +21,7 @@ constexpr const char* kIndex = "index";
 constexpr const char* kUsed = "used";
 constexpr const char* kPart = ".part";
 constexpr size_t kHashDigits = 32;
+constexpr int kPublishAttempts = 8;
 /// A folder that is still being written is younger.
 constexpr Seconds kAbandonedAfter{86400};
 
@@ -91,6 +92,8 @@ struct Entry {
 Entry look_at(const Env& env, const std::string& folder, const std::string& name) {
   Entry entry{name, 0, 0};
   const std::string path = join_path(folder, name);
+  // What has no file yet is being written.
+  if (const auto info = env.stat(path)) entry.used_ns = info->modified_ns;
   const auto files = env.list_directory(path);
   for (const std::string& file : files ? *files : std::vector<std::string>()) {
     const auto info = env.stat(join_path(path, file));
@@ -156,6 +159,9 @@ Result<std::optional<Json>> ArtifactCache::restore(const std::string& key,
   auto index = read_index(env_, entry);
   auto contents = index ? read_contents(env_, entry, *index)
                         : Result<std::map<std::string, Bytes>>(index.error());
+  if (!contents && contents.error().code() == ErrorCode::kNotFound && !env_.stat(entry)) {
+    return std::optional<Json>();  // another process has removed it meanwhile
+  }
   if (!contents) {
     options_.logger.log(LogLevel::kWarning, "store", "a damaged cache entry is dropped",
                         field("entry", entry), field("reason", contents.error().message()));
@@ -205,8 +211,7 @@ Result<void> ArtifactCache::keep(const std::string& key, const std::string& fold
     const std::string index = hash_of(json) + json;
     WATTWISE_TRY(write_file(env_, join_path(part, kIndex),
                             std::as_bytes(std::span<const char>(index)), false));
-    if (env_.stat(path(key))) return {};  // someone else was faster
-    return env_.rename(part, path(key));
+    return publish(part, key);
   };
   auto written = write();
   // Gone already where the rename succeeded.
@@ -215,13 +220,27 @@ Result<void> ArtifactCache::keep(const std::string& key, const std::string& fold
   return trim();
 }
 
+Result<void> ArtifactCache::publish(const std::string& part, const std::string& key) {
+  for (int attempt = 1;; ++attempt) {
+    if (env_.stat(path(key))) return {};  // someone else was faster
+    auto moved = env_.rename(part, path(key));
+    // Whoever was faster may be gone again: trimmed between the move and the next look.
+    if (moved || attempt == kPublishAttempts) return moved;
+  }
+}
+
 void ArtifactCache::mark_used(const std::string& key) {
   [[maybe_unused]] const auto ignored = write_file(env_, join_path(path(key), kUsed), {}, false);
 }
 
 Result<void> ArtifactCache::drop(const std::string& name) {
   const std::string part = path(part_name(env_, name));
-  WATTWISE_TRY(env_.rename(path(name), part));
+  if (auto moved = env_.rename(path(name), part); !moved) {
+    if (moved.error().code() == ErrorCode::kNotFound) return {};  // someone else was faster
+    return moved;
+  }
+  // A reader that opened the entry by its old name may put its mark there meanwhile.
+  if (env_.remove(part)) return {};
   return env_.remove(part);
 }
 
@@ -244,8 +263,7 @@ Result<void> ArtifactCache::trim() {
             [](const Entry& a, const Entry& b) { return a.used_ns < b.used_ns; });
   for (const Entry& entry : entries) {
     if (total <= options_.max_bytes) break;
-    // Another process may have removed it meanwhile.
-    if (auto dropped = drop(entry.name); !dropped && env_.stat(path(entry.name))) return dropped;
+    WATTWISE_TRY(drop(entry.name));
     total -= entry.bytes;
   }
   return {};

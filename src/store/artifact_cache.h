@@ -41,6 +41,8 @@ class ArtifactCache {
   Result<void> trim();
   /// Only the order of removal depends on it.
   void mark_used(const std::string& key);
+  /// Moves what was written to its place, where another process may be before or behind it.
+  Result<void> publish(const std::string& part, const std::string& key);
   /// Removes an entry so that nobody sees part of it.
   Result<void> drop(const std::string& name);
   std::string path(const std::string& name) const { return join_path(options_.folder, name); }

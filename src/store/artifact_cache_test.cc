@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <map>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -179,7 +179,12 @@ TEST_F(ArtifactCacheTest, AFailureWhileRestoringIsToldAndTheEntryStays) {
 
 TEST_F(ArtifactCacheTest, ManyAtOnceDoNotDisturbEachOther) {
   std::vector<std::thread> threads;
-  std::atomic<int> wrong{0};
+  std::mutex mutex;
+  std::vector<std::string> wrong;
+  const auto tell = [&](std::string what) {
+    const std::lock_guard lock(mutex);
+    wrong.push_back(std::move(what));
+  };
   const auto expected = tree(at("made"));
   for (int id = 0; id < 4; ++id) {
     threads.emplace_back([&, id] {
@@ -187,16 +192,19 @@ TEST_F(ArtifactCacheTest, ManyAtOnceDoNotDisturbEachOther) {
         // One limit lets two entries live, so that some are removed while others are read.
         const std::string& key = (id + round) % 3 == 0 ? kKey : kOther;
         auto own = cache(system_env(), 4000);
-        if (!own.keep(key, at("made"), Json::object())) ++wrong;
+        const auto kept = own.keep(key, at("made"), Json::object());
+        if (!kept) tell(kept.error().to_string());
         const std::string out = at("out" + std::to_string(id));
-        if (!system_env().remove(out)) ++wrong;
+        const auto removed = system_env().remove(out);
+        if (!removed) tell(removed.error().to_string());
         const auto restored = own.restore(key, out);
-        if (!restored || (restored->has_value() && tree(out) != expected)) ++wrong;
+        if (!restored) tell(restored.error().to_string());
+        if (restored && restored->has_value() && tree(out) != expected) tell("other files");
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(wrong, std::vector<std::string>());
   for (const auto& [name, content] : tree(at("cache"))) {
     EXPECT_EQ(name.find(".part"), std::string::npos) << name;
   }

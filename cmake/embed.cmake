@@ -30,5 +30,6 @@ std::span<const EmbeddedFile> ${function}() {\n\
   static const EmbeddedFile files[] = {\n${rows}  };\n  return files;\n\
 }\n}  // namespace wattwise\n")
   file(GENERATE OUTPUT ${out} CONTENT "${content}")
-  set_source_files_properties(${out} PROPERTIES OBJECT_DEPENDS "${depends}" GENERATED TRUE)
+  set_source_files_properties(${out} PROPERTIES OBJECT_DEPENDS "${depends}" GENERATED TRUE
+                                                SKIP_UNITY_BUILD_INCLUSION TRUE)
 endfunction()

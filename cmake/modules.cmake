@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# wattwise_module(<name> [DEPS <modules>...] [LIBS <targets>...]): a static library of all sources
-# below src/<name>, and one test program of all its *_test.cc files.
+# wattwise_module(<name> [DEPS <modules>...] [LIBS <targets>...] [SHARDS <count>]): a static library
+# of all sources below src/<name>, and one test program of all its *_test.cc files, which ctest runs
+# in so many parts.
 function(wattwise_module name)
-  cmake_parse_arguments(arg "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "" "SHARDS" "DEPS;LIBS" ${ARGN})
   set(root ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${root}/*.cc ${root}/*/*.cc)
   set(tests ${sources})
@@ -25,8 +26,22 @@ function(wattwise_module name)
                                                GTest::gtest GTest::gtest_main)
     target_compile_definitions(${name}_test
                                PRIVATE WATTWISE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    add_test(NAME ${name}_test COMMAND ${name}_test)
-    # No test may find what an earlier run has kept.
-    set_tests_properties(${name}_test PROPERTIES ENVIRONMENT "WATTWISE_CACHE=/dev/null")
+    # Tests are built more often than run, and most of that is reading headers.
+    set_target_properties(${name}_test PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
+    target_compile_options(${name}_test PRIVATE -O0)
+    if(NOT arg_SHARDS)
+      set(arg_SHARDS 1)
+    endif()
+    math(EXPR last "${arg_SHARDS} - 1")
+    foreach(shard RANGE ${last})
+      set(test ${name}_test)
+      if(arg_SHARDS GREATER 1)
+        string(APPEND test _${shard})
+      endif()
+      add_test(NAME ${test} COMMAND ${name}_test)
+      # No test may find what an earlier run has kept.
+      set_tests_properties(${test} PROPERTIES ENVIRONMENT
+        "WATTWISE_CACHE=/dev/null;GTEST_TOTAL_SHARDS=${arg_SHARDS};GTEST_SHARD_INDEX=${shard}")
+    endforeach()
   endif()
 endfunction()

@@ -15,7 +15,7 @@ namespace {
 
 using Prepare = FolderTest;
 
-PrepareOptions request(const std::string& path, const std::string& method = "") {
+PrepareOptions preparation(const std::string& path, const std::string& method = "") {
   PrepareOptions options;
   options.model_path = path;
   options.quantization_method = method;
@@ -51,7 +51,7 @@ model::Model with_default_inputs(int64_t ir_version) {
 TEST_F(Prepare, WeightsThatAreInputsWithDefaultsAreQuantized) {
   const std::string path = save(with_default_inputs(8), "text.onnx");
   const auto made = context(system_env(), options());
-  const auto result = prepare(*made, request(path, "weight_only"));
+  const auto result = prepare(*made, preparation(path, "weight_only"));
   ASSERT_TRUE(result.has_value()) << result.error().to_string();
   EXPECT_EQ(result->quantization_method, "weight_only");
   EXPECT_EQ(result->layers.size(), 3u);
@@ -68,7 +68,7 @@ TEST_F(Prepare, InputsWithDefaultsStayWhereTheCallerWantsThem) {
   DeploymentOptions kept = options();
   kept.config_patches = {{"test", R"({"optimization":{"keep_default_inputs":true}})"}};
   const auto made = context(system_env(), kept);
-  const auto result = prepare(*made, request(path, "none"));
+  const auto result = prepare(*made, preparation(path, "none"));
   ASSERT_TRUE(result.has_value()) << result.error().to_string();
   EXPECT_EQ(find(result->decisions, "fix_input"), nullptr);
   const auto written = model::load(system_env(), result->output_model_path);
@@ -87,7 +87,7 @@ TEST_F(Prepare, Int8WeightsThatSaturateAsGivenAreKeptAndTold) {
   given.graph.outputs.push_back(model::make_value("z", DataType::kInt32, {1, 8, 16}));
   const std::string path = save(std::move(given), "text.onnx");
   const auto made = context(system_env(), options());
-  const auto result = prepare(*made, request(path, "weight_only"));
+  const auto result = prepare(*made, preparation(path, "weight_only"));
   ASSERT_TRUE(result.has_value()) << result.error().to_string();
   EXPECT_EQ(result->quantization_method, "weight_only");
   const Decision* told = find(result->decisions, "keep");
@@ -98,7 +98,7 @@ TEST_F(Prepare, Int8WeightsThatSaturateAsGivenAreKeptAndTold) {
 TEST_F(Prepare, WritesAModelThatIsSmallerAndComparedWithItsBundle) {
   const std::string path = save(model::text_like(), "text.onnx");
   const auto made = context(system_env(), options());
-  const auto result = prepare(*made, request(path, "dynamic"));
+  const auto result = prepare(*made, preparation(path, "dynamic"));
   ASSERT_TRUE(result.has_value()) << result.error().to_string();
   EXPECT_EQ(result->status, "ready");
   EXPECT_EQ(result->quantization_method, "dynamic");
@@ -123,7 +123,7 @@ TEST_F(Prepare, WritesAModelThatIsSmallerAndComparedWithItsBundle) {
 }
 
 TEST_F(Prepare, WithoutABundleOnlyTheModelIsWritten) {
-  PrepareOptions options_ = request(save(model::text_like(), "text.onnx"));
+  PrepareOptions options_ = preparation(save(model::text_like(), "text.onnx"));
   options_.bundle = false;
   options_.output_path = at("made/on/demand.onnx");
   const auto made = context(system_env(), options());
@@ -137,10 +137,10 @@ TEST_F(Prepare, WithoutABundleOnlyTheModelIsWritten) {
 TEST_F(Prepare, TwiceGivesTheSameFilesAgain) {
   const std::string path = save(model::text_like(), "text.onnx");
   const auto made = context(system_env(), options());
-  const auto first = prepare(*made, request(path));
+  const auto first = prepare(*made, preparation(path));
   ASSERT_TRUE(first.has_value()) << first.error().to_string();
   const std::string bytes = *system_env().read_file(first->output_model_path);
-  const auto second = prepare(*made, request(path));
+  const auto second = prepare(*made, preparation(path));
   ASSERT_TRUE(second.has_value()) << second.error().to_string();
   EXPECT_EQ(*system_env().read_file(second->output_model_path), bytes);
   EXPECT_EQ(system_env().list_directory(models())->size(), 3u);
@@ -158,15 +158,15 @@ TEST_F(Prepare, RefusesWhatCannotWorkAndLeavesNothing) {
         << result.error().to_string();
     EXPECT_EQ(tree(models()), before) << part;
   };
-  PrepareOptions itself = request(path);
+  PrepareOptions itself = preparation(path);
   itself.output_path = at("models/../models/text.onnx");
   refused(itself, ErrorCode::kInvalidArgument, "is the input itself");
-  PrepareOptions type = request(path);
+  PrepareOptions type = preparation(path);
   type.model_type = "texd";
   refused(type, ErrorCode::kInvalidArgument, "Did you mean \"text\"?");
-  refused(request(path, "dynamc"), ErrorCode::kInvalidArgument, "Did you mean \"dynamic\"?");
-  refused(request(path, "static"), ErrorCode::kInvalidArgument, "calibration data");
-  refused(request(at("models/none.onnx")), ErrorCode::kNotFound, "none.onnx");
+  refused(preparation(path, "dynamc"), ErrorCode::kInvalidArgument, "Did you mean \"dynamic\"?");
+  refused(preparation(path, "static"), ErrorCode::kInvalidArgument, "calibration data");
+  refused(preparation(at("models/none.onnx")), ErrorCode::kNotFound, "none.onnx");
 }
 
 TEST_F(Prepare, EveryMethodThatIsRejectedLeavesADecision) {
@@ -175,7 +175,7 @@ TEST_F(Prepare, EveryMethodThatIsRejectedLeavesADecision) {
   bare.graph.nodes = {model::make_node("Relu", {"x"}, "y")};
   bare.graph.outputs = {model::make_value("y", DataType::kFloat, {-1, 4})};
   const auto made = context(system_env(), options());
-  const auto result = prepare(*made, request(save(bare, "bare.onnx"), "dynamic"));
+  const auto result = prepare(*made, preparation(save(bare, "bare.onnx"), "dynamic"));
   ASSERT_TRUE(result.has_value()) << result.error().to_string();
   EXPECT_EQ(result->requested_quantization_method, "dynamic");
   EXPECT_EQ(result->quantization_method, "none");
@@ -191,7 +191,7 @@ TEST_F(Prepare, EveryMethodThatIsRejectedLeavesADecision) {
 TEST_F(Prepare, ALimitThatNoMethodKeepsLeavesTheModelInFloat) {
   const std::string path = save(model::text_like(), "text.onnx");
   const std::string strict = R"({"quantization": {"max_accuracy_drop_percent": 0}})";
-  const auto kept = prepare(*context(system_env(), options(strict)), request(path, "auto"));
+  const auto kept = prepare(*context(system_env(), options(strict)), preparation(path, "auto"));
   ASSERT_TRUE(kept.has_value()) << kept.error().to_string();
   EXPECT_EQ(kept->quantization_method, "none");
   EXPECT_EQ(kept->accuracy.drop_percent, 0);
@@ -209,7 +209,7 @@ TEST_F(Prepare, ALimitThatNoMethodKeepsLeavesTheModelInFloat) {
 TEST_F(Prepare, AMethodThatWasNamedIsKeptWithAWarning) {
   const std::string path = save(model::text_like(), "text.onnx");
   const std::string strict = R"({"quantization": {"max_accuracy_drop_percent": 0}})";
-  const auto kept = prepare(*context(system_env(), options(strict)), request(path, "int4"));
+  const auto kept = prepare(*context(system_env(), options(strict)), preparation(path, "int4"));
   ASSERT_TRUE(kept.has_value()) << kept.error().to_string();
   EXPECT_EQ(kept->quantization_method, "int4");
   const Decision* warning = find(kept->decisions, "warn");
@@ -218,7 +218,7 @@ TEST_F(Prepare, AMethodThatWasNamedIsKeptWithAWarning) {
 }
 
 TEST_F(Prepare, ADryRunDecidesAndWritesNothing) {
-  PrepareOptions dry = request(save(model::text_like(), "text.onnx"), "dynamic");
+  PrepareOptions dry = preparation(save(model::text_like(), "text.onnx"), "dynamic");
   dry.dry_run = true;
   dry.output_path = at("new/folder/out.onnx");
   const auto before = tree(folder_);
@@ -241,7 +241,7 @@ TEST_F(Prepare, CancellingAtAnyStageLeavesNothingButARecord) {
     stages.emplace_back(stage);
     return true;
   };
-  PrepareOptions dry = request(path, "dynamic");
+  PrepareOptions dry = preparation(path, "dynamic");
   dry.dry_run = true;
   ASSERT_TRUE(prepare(*context(system_env(), watching), dry).has_value());
   const size_t steps = stages.size() + 1;  // and the writing itself
@@ -253,7 +253,7 @@ TEST_F(Prepare, CancellingAtAnyStageLeavesNothingButARecord) {
     DeploymentOptions stopping = options();
     stopping.progress = [&](std::string_view, double) { return ++step < at_step; };
     const auto made = context(system_env(), stopping);
-    const auto result = prepare(*made, request(path, "dynamic"));
+    const auto result = prepare(*made, preparation(path, "dynamic"));
     ASSERT_FALSE(result.has_value());
     EXPECT_EQ(step, at_step) << "nobody asks again after a refusal";
     EXPECT_EQ(result.error().code(), ErrorCode::kExhausted) << result.error().to_string();
@@ -305,7 +305,7 @@ class FailingPrepare : public FolderTest {
 };
 
 TEST_F(FailingPrepare, LeavesNothingAndIsRecorded) {
-  const PrepareOptions what = request(save(model::text_like(), "text.onnx"), "dynamic");
+  const PrepareOptions what = preparation(save(model::text_like(), "text.onnx"), "dynamic");
   const auto before = tree(models());
   const int calls = count_calls(what);
   ASSERT_GT(calls, 30);
@@ -322,15 +322,15 @@ TEST_F(FailingPrepare, LeavesNothingAndIsRecorded) {
 }
 
 TEST_F(FailingPrepare, KeepsAnOlderOutput) {
-  const PrepareOptions what = request(save(model::text_like(), "text.onnx"), "dynamic");
-  ASSERT_TRUE(prepare(*context(system_env(), options()), request(what.model_path, "int4")));
+  const PrepareOptions what = preparation(save(model::text_like(), "text.onnx"), "dynamic");
+  ASSERT_TRUE(prepare(*context(system_env(), options()), preparation(what.model_path, "int4")));
   const auto before = tree(models());
   FailingEnv counter(system_env(), 0);
   ASSERT_TRUE(prepare(*context(counter, options()), what).has_value());
   for (int n = counter.calls() - 16; n <= counter.calls(); ++n) {
     SCOPED_TRACE(n);
     ASSERT_TRUE(system_env().remove(at("models/text_balanced_optimized_android_bundle")));
-    ASSERT_TRUE(prepare(*context(system_env(), options()), request(what.model_path, "int4")));
+    ASSERT_TRUE(prepare(*context(system_env(), options()), preparation(what.model_path, "int4")));
     check(what, n, tree(models()));
   }
   EXPECT_GT(failed_, 4);

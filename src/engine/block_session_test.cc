@@ -4,16 +4,11 @@
 #include <gtest/gtest.h>
 
 #include "engine/block_plan.h"
+#include "engine/runtime_testing.h"
 #include "model/test_models.h"
 
 namespace wattwise::engine {
 namespace {
-
-std::shared_ptr<Runtime> runtime() {
-  auto loaded = load_runtime(system_env(), {});
-  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
-  return *loaded;
-}
 
 Tensor ids(int64_t first) {
   std::vector<int64_t> values(8);
@@ -52,10 +47,10 @@ model::Model branching() {
 
 TEST(BlockSession, AnswersAsTheWholeModelDoes) {
   const model::Model text = model::text_like();
-  const auto whole = open_session(runtime(), system_env(), text, "text", {});
+  const auto whole = open_session(runtime_for_tests(), system_env(), text, "text", {});
   ASSERT_TRUE(whole.has_value());
   for (const uint64_t bytes : {uint64_t{1}, uint64_t{14000}, uint64_t{1} << 30}) {
-    const auto blocks = open_block_session(runtime(), system_env(), text, {}, {bytes});
+    const auto blocks = open_block_session(runtime_for_tests(), system_env(), text, {}, {bytes});
     ASSERT_TRUE(blocks.has_value());
     EXPECT_EQ((*blocks)->block_count(), bytes == 1 ? 4 : bytes == 14000 ? 2 : 1);
     const std::vector<TensorMap> inputs = {{{"ids", ids(0)}}, {{"ids", ids(100)}}};
@@ -70,8 +65,8 @@ TEST(BlockSession, AnswersAsTheWholeModelDoes) {
 
 TEST(BlockSession, BranchesReadWhatIsAroundThem) {
   const model::Model model = branching();
-  const auto whole = open_session(runtime(), system_env(), model, "m", {});
-  const auto blocks = open_block_session(runtime(), system_env(), model, {}, {1});
+  const auto whole = open_session(runtime_for_tests(), system_env(), model, "m", {});
+  const auto blocks = open_block_session(runtime_for_tests(), system_env(), model, {}, {1});
   ASSERT_TRUE(whole.has_value()) << whole.error().to_string();
   ASSERT_TRUE(blocks.has_value());
   EXPECT_EQ((*blocks)->block_count(), 2);
@@ -89,7 +84,7 @@ TEST(BlockSession, BranchesReadWhatIsAroundThem) {
 
 TEST(BlockSession, InputsOfDifferentSizesGoTogether) {
   const model::Model model = model::dense_like();
-  const auto blocks = open_block_session(runtime(), system_env(), model, {}, {1});
+  const auto blocks = open_block_session(runtime_for_tests(), system_env(), model, {}, {1});
   const auto outputs =
       (*blocks)->run_all({{{"x", make_float_tensor({1, 4}, model::random_floats(4, 1))}},
                           {{"x", make_float_tensor({5, 4}, model::random_floats(20, 2))}}});
@@ -104,7 +99,7 @@ TEST(BlockSession, InputsOfDifferentSizesGoTogether) {
 TEST(BlockSession, ATooLargeNodeIsToldAndStoodInFor) {
   const model::Model text = model::text_like();
   BlockOptions options{1, 10000};  // w1 has 12,288 bytes, w2 6,144
-  const auto session = open_block_session(runtime(), system_env(), text, {}, options);
+  const auto session = open_block_session(runtime_for_tests(), system_env(), text, {}, options);
   ASSERT_TRUE(session.has_value());
   ASSERT_EQ((*session)->decisions().size(), 1u);
   EXPECT_EQ((*session)->decisions()[0].action, "not_run");

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "engine/providers.h"
+#include "engine/runtime_testing.h"
 #include "model/save.h"
 #include "model/test_models.h"
 
@@ -16,14 +17,8 @@ namespace {
 
 using model::dense_like;
 
-std::shared_ptr<Runtime> runtime() {
-  auto loaded = load_runtime(system_env(), {});
-  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
-  return *loaded;
-}
-
 std::unique_ptr<Session> open(const model::Model& model, const SessionOptions& options = {}) {
-  auto session = open_session(runtime(), system_env(), model, "the test model", options);
+  auto session = open_session(runtime_for_tests(), system_env(), model, "the test model", options);
   EXPECT_TRUE(session.has_value()) << session.error().to_string();
   return std::move(*session);
 }
@@ -182,13 +177,14 @@ TEST_F(BrokenModel, IsAnErrorWithThePath) {
       {"empty.onnx", ""}};
   for (const auto& [name, content] : files) {
     const std::string path = write(name, content);
-    const auto session = open_session(runtime(), system_env(), path, {});
+    const auto session = open_session(runtime_for_tests(), system_env(), path, {});
     ASSERT_FALSE(session.has_value()) << name;
     EXPECT_HAS(session.error().message(), path);
     EXPECT_EQ(session.error().message().find('\n'), std::string::npos);
     EXPECT_NE(session.error().code(), ErrorCode::kInternal) << session.error().message();
   }
-  const auto missing = open_session(runtime(), system_env(), join_path(folder_, "no.onnx"), {});
+  const auto missing =
+      open_session(runtime_for_tests(), system_env(), join_path(folder_, "no.onnx"), {});
   ASSERT_FALSE(missing.has_value());
   EXPECT_EQ(missing.error().code(), ErrorCode::kNotFound);
   EXPECT_HAS(missing.error().message(), "no.onnx");
@@ -212,7 +208,7 @@ SessionOptions preferring(std::vector<std::string> providers) {
 }
 
 TEST(Providers, TheProcessorIsAlwaysThereAndEveryFallbackEndsAtIt) {
-  const auto statuses = probe_providers(*runtime());
+  const auto statuses = probe_providers(*runtime_for_tests());
   ASSERT_EQ(statuses.size(), provider_table().size());
   for (size_t i = 0; i < statuses.size(); ++i) {
     const ProviderRow& row = provider_table()[i];
@@ -230,7 +226,7 @@ TEST(Providers, OneThatIsNotThereFallsBackWithADecision) {
   const TensorMap inputs = {{"x", ramp({1, 4})}};
   const auto expected = open(dense_like())->run(inputs);
   int missing = 0;
-  for (const ProviderStatus& status : probe_providers(*runtime())) {
+  for (const ProviderStatus& status : probe_providers(*runtime_for_tests())) {
     if (status.available) continue;
     ++missing;
     const auto session = open(dense_like(), preferring({status.id, "cpu"}));
@@ -247,14 +243,14 @@ TEST(Providers, OneThatIsNotThereFallsBackWithADecision) {
 
 TEST(Providers, AnUnknownOneIsRefused) {
   const auto session =
-      open_session(runtime(), system_env(), dense_like(), "m", preferring({"abacus"}));
+      open_session(runtime_for_tests(), system_env(), dense_like(), "m", preferring({"abacus"}));
   ASSERT_FALSE(session.has_value());
   EXPECT_EQ(session.error().code(), ErrorCode::kInvalidArgument);
   EXPECT_HAS(session.error().message(), "abacus");
 }
 
 TEST(Runtime, LoadsOnceAndSaysWhich) {
-  const auto first = runtime();
+  const auto first = runtime_for_tests();
   const auto second = load_runtime(system_env(), {"/no/such/library.so", {}});
   ASSERT_TRUE(second.has_value()) << "a process has one library";
   EXPECT_EQ((*second)->library_path(), first->library_path());

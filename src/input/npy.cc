@@ -122,7 +122,7 @@ class HeaderParser {
   std::string_view rest_;
 };
 
-Error corrupt(const std::string& source, std::string_view what) {
+Error corrupt_array(const std::string& source, std::string_view what) {
   return {ErrorCode::kCorrupt,
           fmt::format("{} is not a valid .npy array: {}; write it again with numpy.save", source,
                       what)};
@@ -148,7 +148,7 @@ Result<void> set_type(Header& header, std::string_view descr, const std::string&
 /// One `'key': value` pair into `header`.
 Result<void> parse_entry(HeaderParser& parser, Header& header, const std::string& source) {
   const auto key = parser.text();
-  if (!key || !parser.take(':')) return corrupt(source, "its header is not a dictionary");
+  if (!key || !parser.take(':')) return corrupt_array(source, "its header is not a dictionary");
   if (*key == "descr") {
     const auto descr = parser.text();
     if (descr) return set_type(header, *descr, source);
@@ -157,13 +157,13 @@ Result<void> parse_entry(HeaderParser& parser, Header& header, const std::string
   }
   if (*key == "fortran_order") {
     const auto fortran = parser.truth();
-    if (!fortran) return corrupt(source, "fortran_order is neither True nor False");
+    if (!fortran) return corrupt_array(source, "fortran_order is neither True nor False");
     header.fortran_order = *fortran;
     return {};
   }
-  if (*key != "shape") return corrupt(source, "its header has an unknown key");
+  if (*key != "shape") return corrupt_array(source, "its header has an unknown key");
   auto shape = parser.tuple();
-  if (!shape) return corrupt(source, "its shape is not a tuple of sizes");
+  if (!shape) return corrupt_array(source, "its shape is not a tuple of sizes");
   header.shape = std::move(*shape);
   return {};
 }
@@ -172,16 +172,16 @@ Result<Header> parse_header(std::string_view text, const std::string& source) {
   HeaderParser parser(text);
   Header header;
   int entries = 0;
-  if (!parser.take('{')) return corrupt(source, "its header is not a dictionary");
+  if (!parser.take('{')) return corrupt_array(source, "its header is not a dictionary");
   while (!parser.take('}')) {
-    if (++entries > 3) return corrupt(source, "its header has more than three keys");
+    if (++entries > 3) return corrupt_array(source, "its header has more than three keys");
     WATTWISE_TRY(parse_entry(parser, header, source));
     if (parser.take(',')) continue;
-    if (!parser.take('}')) return corrupt(source, "its header is not a dictionary");
+    if (!parser.take('}')) return corrupt_array(source, "its header is not a dictionary");
     break;
   }
-  if (!parser.at_end()) return corrupt(source, "something follows its header's dictionary");
-  if (entries != 3 || !header.type) return corrupt(source, "its header lacks a key");
+  if (!parser.at_end()) return corrupt_array(source, "something follows its header's dictionary");
+  if (entries != 3 || !header.type) return corrupt_array(source, "its header lacks a key");
   return header;
 }
 
@@ -193,8 +193,8 @@ struct Extent {
 
 Result<Extent> find_header(std::string_view bytes, const std::string& source) {
   if (bytes.substr(0, kMagic.size()) != kMagic)
-    return corrupt(source, "the magic bytes are missing");
-  if (bytes.size() < 12) return corrupt(source, "it ends within the header");
+    return corrupt_array(source, "the magic bytes are missing");
+  if (bytes.size() < 12) return corrupt_array(source, "it ends within the header");
   const int major = static_cast<unsigned char>(bytes[6]);
   if (major < 1 || major > 3) {
     return Error(ErrorCode::kUnsupported,
@@ -205,7 +205,7 @@ Result<Extent> find_header(std::string_view bytes, const std::string& source) {
     extent.length = extent.length << 8 | static_cast<unsigned char>(bytes[i]);
   }
   if (extent.length > bytes.size() - extent.offset)
-    return corrupt(source, "it ends within the header");
+    return corrupt_array(source, "it ends within the header");
   return extent;
 }
 
@@ -288,8 +288,8 @@ Result<Tensor> parse_npy(const Bytes& bytes, const std::string& source) {
   const size_t start = extent.offset + extent.length;
   const auto size = array_bytes(header, bytes.size() - start);
   if (!size) {
-    return corrupt(source, fmt::format("its shape [{}] needs more data than the file holds",
-                                       fmt::join(header.shape, ", ")));
+    return corrupt_array(source, fmt::format("its shape [{}] needs more data than the file holds",
+                                             fmt::join(header.shape, ", ")));
   }
   Tensor tensor;
   tensor.type = header.type->type;

@@ -23,7 +23,7 @@ struct EntryCloser {
 using Archive = std::unique_ptr<zip_t, ArchiveCloser>;
 using Entry = std::unique_ptr<zip_file_t, EntryCloser>;
 
-Error corrupt(const std::string& path, std::string_view what) {
+Error corrupt_archive(const std::string& path, std::string_view what) {
   return {ErrorCode::kCorrupt,
           fmt::format("{} is not a valid .npz archive: {}; write it again with numpy.savez", path,
                       what)};
@@ -40,11 +40,11 @@ Result<Archive> open_archive(const Bytes& bytes, const std::string& path) {
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t* source = zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error);
-  if (!source) return corrupt(path, take_message(error));
+  if (!source) return corrupt_archive(path, take_message(error));
   Archive archive(zip_open_from_source(source, ZIP_RDONLY | ZIP_CHECKCONS, &error));
   if (!archive) {
     zip_source_free(source);
-    return corrupt(path, take_message(error));
+    return corrupt_archive(path, take_message(error));
   }
   zip_error_fini(&error);
   return archive;
@@ -53,20 +53,21 @@ Result<Archive> open_archive(const Bytes& bytes, const std::string& path) {
 Result<Bytes> read_entry(zip_t* archive, const zip_stat_t& info, const std::string& path) {
   const uint64_t packed = info.comp_size;
   if (info.size > (packed + 1) * kMaxExpansion) {
-    return corrupt(path, fmt::format("{} claims an impossible size", info.name));
+    return corrupt_archive(path, fmt::format("{} claims an impossible size", info.name));
   }
   const Entry entry(zip_fopen_index(archive, info.index, 0));
-  if (!entry) return corrupt(path, fmt::format("{}: {}", info.name, zip_strerror(archive)));
+  if (!entry) return corrupt_archive(path, fmt::format("{}: {}", info.name, zip_strerror(archive)));
   std::vector<std::byte> buffer(info.size);
   uint64_t filled = 0;
   while (filled < info.size) {
     const zip_int64_t count = zip_fread(entry.get(), &buffer[filled], info.size - filled);
-    if (count <= 0) return corrupt(path, fmt::format("{} is cut off or damaged", info.name));
+    if (count <= 0)
+      return corrupt_archive(path, fmt::format("{} is cut off or damaged", info.name));
     filled += static_cast<uint64_t>(count);
   }
   std::byte beyond{};  // reading on makes libzip compare the checksum
   if (zip_fread(entry.get(), &beyond, 1) != 0) {
-    return corrupt(path, fmt::format("{} is damaged", info.name));
+    return corrupt_archive(path, fmt::format("{} is damaged", info.name));
   }
   return Bytes::own(std::move(buffer));
 }
@@ -77,7 +78,7 @@ Result<zip_stat_t> stat_entry(zip_t* archive, int64_t index, const std::string& 
   constexpr zip_uint64_t kNeeded = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
   const auto position = static_cast<zip_uint64_t>(index);
   if (zip_stat_index(archive, position, 0, &info) != 0 || (info.valid & kNeeded) != kNeeded) {
-    return corrupt(path, fmt::format("entry {} cannot be looked at", index));
+    return corrupt_archive(path, fmt::format("entry {} cannot be looked at", index));
   }
   return info;
 }
@@ -155,10 +156,10 @@ Result<void> write_npz(Env& env, const std::string& path, const TensorMap& array
 
 Result<TensorMap> read_npz(const Env& env, const std::string& path) {
   const Bytes bytes = WATTWISE_TRY(env.map_file(path));
-  if (bytes.empty()) return corrupt(path, "it is empty");
+  if (bytes.empty()) return corrupt_archive(path, "it is empty");
   const Archive archive = WATTWISE_TRY(open_archive(bytes, path));
   const int64_t count = zip_get_num_entries(archive.get(), 0);
-  if (count > kMaxEntries) return corrupt(path, fmt::format("it has {} entries", count));
+  if (count > kMaxEntries) return corrupt_archive(path, fmt::format("it has {} entries", count));
   TensorMap arrays;
   for (int64_t i = 0; i < count; ++i) {
     const zip_stat_t info = WATTWISE_TRY(stat_entry(archive.get(), i, path));

@@ -38,6 +38,17 @@ Constant make_int64_constant(std::string name, std::vector<int64_t> shape,
   return make_constant(std::move(name), make_int64_tensor(std::move(shape), values));
 }
 
+bool Node::is_one_of(std::span<const std::string_view> ops) const {
+  return is_standard() && std::find(ops.begin(), ops.end(), op_type) != ops.end();
+}
+
+bool Node::holds_graphs() const {
+  return std::any_of(attributes.begin(), attributes.end(), [](const Attribute& attribute) {
+    return std::holds_alternative<std::shared_ptr<Graph>>(attribute.value) ||
+           std::holds_alternative<std::vector<std::shared_ptr<Graph>>>(attribute.value);
+  });
+}
+
 const Attribute* Node::attribute(std::string_view attribute_name) const {
   const auto it = std::find_if(attributes.begin(), attributes.end(),
                                [&](const Attribute& a) { return a.name == attribute_name; });

@@ -88,6 +88,10 @@ struct Node {
   bool is_standard() const { return domain.empty() || domain == "ai.onnx"; }
   /// True if this is `op` of the standard domain.
   bool is(std::string_view op) const { return op_type == op && is_standard(); }
+  /// True if this is one of these operators of the standard domain.
+  bool is_one_of(std::span<const std::string_view> ops) const;
+  /// True if an attribute holds a graph, as those of If, Loop and Scan do.
+  bool holds_graphs() const;
 
   const Attribute* attribute(std::string_view attribute_name) const;
   Attribute* attribute(std::string_view attribute_name);

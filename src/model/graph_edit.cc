@@ -189,4 +189,15 @@ int64_t remove_unused(Graph& graph) {
   return removed + UnusedRemover(graph).run();
 }
 
+void compute_only(Graph& graph, std::span<const std::string> values) {
+  graph.outputs.clear();
+  for (const std::string& name : values) {
+    Value output;
+    output.name = name;
+    output.type = DataType::kFloat;
+    graph.outputs.push_back(std::move(output));
+  }
+  remove_unused(graph);
+}
+
 }  // namespace wattwise::model

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_set>
@@ -49,6 +50,9 @@ Result<void> sort_nodes(Graph& graph);
 
 /// Removes nodes, initializers and `Constant` nodes that nothing reads; returns how many.
 int64_t remove_unused(Graph& graph);
+
+/// Makes these values, floats, the graph's only outputs, and removes what they do not need.
+void compute_only(Graph& graph, std::span<const std::string> values);
 
 /// Gives constants, values made of constants alone, and all values that inner graphs make names of
 /// a few letters, and takes the names of nodes away. Inputs and outputs keep theirs, and so do

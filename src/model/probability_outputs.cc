@@ -16,10 +16,6 @@ constexpr std::array<std::string_view, 2> kMakers = {"Sigmoid", "Softmax"};
 constexpr std::array<std::string_view, 8> kMovers = {"Reshape", "Transpose", "Squeeze", "Unsqueeze",
                                                      "Flatten", "Identity",  "Slice",   "Concat"};
 
-bool is_one_of(std::span<const std::string_view> types, const Node& node) {
-  return node.is_standard() && std::find(types.begin(), types.end(), node.op_type) != types.end();
-}
-
 using Producers = std::unordered_map<std::string, const Node*>;
 
 /// Whether everything that reaches the value through movers comes from makers.
@@ -31,8 +27,8 @@ bool is_probability(const Producers& producers, const std::string& value) {
     open.pop_back();
     if (it == producers.end()) return false;
     const Node& node = *it->second;
-    if (is_one_of(kMakers, node)) continue;
-    if (!is_one_of(kMovers, node)) return false;
+    if (node.is_one_of(kMakers)) continue;
+    if (!node.is_one_of(kMovers)) return false;
     const size_t moved = node.is("Concat") ? node.inputs.size() : 1;  // the rest are shapes
     for (size_t i = 0; i < std::min(moved, node.inputs.size()); ++i) {
       if (seen.insert(node.inputs[i]).second) open.push_back(node.inputs[i]);

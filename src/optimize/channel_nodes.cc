@@ -14,11 +14,6 @@ constexpr std::array<std::string_view, 2> kOtherMaps = {"Sigmoid", "HardSigmoid"
 constexpr std::array<std::string_view, 4> kPools = {"MaxPool", "AveragePool", "GlobalAveragePool",
                                                     "GlobalMaxPool"};
 
-template <size_t N>
-bool is_one_of(const model::Node& node, const std::array<std::string_view, N>& ops) {
-  return std::any_of(ops.begin(), ops.end(), [&](std::string_view op) { return node.is(op); });
-}
-
 bool is_float(const model::Constant* constant) {
   return constant && constant->type == DataType::kFloat;
 }
@@ -121,12 +116,12 @@ std::optional<ChannelNode> any_node(const GraphEditor& graph, const model::Shape
                                     model::Node& node) {
   ChannelNode made{&node, ChannelRole::kMap, {node.inputs[0]}, {}};
   if (node.is("Conv")) return conv_node(graph, node);
-  if (is_one_of(node, kZeroKeepingMaps)) return made;
-  if (is_one_of(node, kPools)) {
+  if (node.is_one_of(kZeroKeepingMaps)) return made;
+  if (node.is_one_of(kPools)) {
     made.role = ChannelRole::kPool;
     return made;
   }
-  if (is_one_of(node, kOtherMaps) || node.is("Clip")) {
+  if (node.is_one_of(kOtherMaps) || node.is("Clip")) {
     made.keeps_zero = node.is("Clip") && clip_keeps_zero(graph, node);
     return made;
   }

@@ -29,19 +29,12 @@ constexpr std::array<std::string_view, 9> kNever = {
 /// Types that results are read back in.
 bool is_plain(DataType type) { return data_type_bits(type).value_or(0) >= 8; }
 
-bool holds_graphs(const model::Node& node) {
-  return std::any_of(node.attributes.begin(), node.attributes.end(), [](const auto& attribute) {
-    return std::holds_alternative<std::shared_ptr<model::Graph>>(attribute.value) ||
-           std::holds_alternative<std::vector<std::shared_ptr<model::Graph>>>(attribute.value);
-  });
-}
-
 bool may_fold(const model::Node& node) {
   const std::string_view op = node.op_type;
   const bool never = std::find(kNever.begin(), kNever.end(), op) != kNever.end();
   const bool no_tensor = op.find("Sequence") != op.npos || op.find("Optional") != op.npos;
   const auto to = static_cast<DataType>(node.int_or("to", static_cast<int64_t>(DataType::kFloat)));
-  return node.is_standard() && !never && !no_tensor && !holds_graphs(node) && is_plain(to) &&
+  return node.is_standard() && !never && !no_tensor && !node.holds_graphs() && is_plain(to) &&
          !node.inputs.empty();
 }
 

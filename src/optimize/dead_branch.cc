@@ -43,13 +43,6 @@ std::vector<std::string> captured(const model::Graph& graph) {
   return names;
 }
 
-bool holds_graphs(const model::Node& node) {
-  return std::any_of(node.attributes.begin(), node.attributes.end(), [](const auto& attribute) {
-    return std::holds_alternative<std::shared_ptr<model::Graph>>(attribute.value) ||
-           std::holds_alternative<std::vector<std::shared_ptr<model::Graph>>>(attribute.value);
-  });
-}
-
 /// Tries one graph of the model as if it were a model.
 class Trial {
  public:
@@ -117,7 +110,7 @@ class Trial {
     std::unordered_set<std::string> lost;
     const auto is_lost = [&](const std::string& name) { return lost.contains(name); };
     std::erase_if(certain.graph.nodes, [&](const model::Node& node) {
-      const bool holds = holds_graphs(node);
+      const bool holds = node.holds_graphs();
       if (!holds && std::none_of(node.inputs.begin(), node.inputs.end(), is_lost)) return false;
       for (const std::string& output : node.outputs) {
         const auto it = shapes.find(output);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <random>
 
+#include "engine/runtime_testing.h"
 #include "engine/session.h"
 #include "measure/metrics.h"
 #include "model/graph_edit.h"
@@ -24,15 +25,10 @@ int64_t product(const std::vector<int64_t>& shape) {
   return count;
 }
 
-std::shared_ptr<engine::Runtime> runtime() {
-  auto loaded = engine::load_runtime(system_env(), {});
-  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
-  return *loaded;
-}
-
 TensorMap run(const model::Model& model, int64_t size, uint64_t seed) {
   engine::SessionOptions options;
-  auto session = engine::open_session(runtime(), system_env(), model, "the test's model", options);
+  auto session = engine::open_session(engine::runtime_for_tests(), system_env(), model,
+                                      "the test's model", options);
   EXPECT_TRUE(session.has_value()) << (session ? "" : session.error().to_string());
   if (!session) return {};
   engine::InputGuess guess;
@@ -163,7 +159,7 @@ int64_t count_nodes(const model::Model& model, std::string_view op) {
 PassResult run_pass(std::string_view name, const model::Model& model,
                     std::initializer_list<int64_t> sizes, TargetFacts target) {
   PassResult result{model::clone(model), {}};
-  const PassContext context(runtime(), system_env(), target);
+  const PassContext context(engine::runtime_for_tests(), system_env(), target);
   for (const PassRow& row : pass_table()) {
     if (row.name != name) continue;
     auto outcome = row.run(result.model, context);
@@ -179,7 +175,7 @@ PassResult run_pass(std::string_view name, const model::Model& model,
 PassResult run_all_passes(const model::Model& model, std::initializer_list<int64_t> sizes,
                           TargetFacts target) {
   PassResult result{model::clone(model), {}};
-  PassContext context(runtime(), system_env(), target);
+  PassContext context(engine::runtime_for_tests(), system_env(), target);
   const auto report = optimize(result.model, context, {});
   EXPECT_TRUE(report.has_value()) << (report ? "" : report.error().to_string());
   double bound = 0;

@@ -14,20 +14,6 @@ namespace {
 /// Samples among which a small one is looked for.
 constexpr size_t kSmallAmong = 16;
 
-/// The model with these values as its only outputs.
-model::Model expose(const model::Model& model, const std::vector<std::string>& values) {
-  model::Model exposed = model::clone(model);
-  exposed.graph.outputs.clear();
-  for (const std::string& name : values) {
-    model::Value output;
-    output.name = name;
-    output.type = DataType::kFloat;
-    exposed.graph.outputs.push_back(std::move(output));
-  }
-  model::remove_unused(exposed.graph);
-  return exposed;
-}
-
 /// The session's inputs among the sample's: what only left-out nodes read is no input any more.
 TensorMap inputs_for(const engine::Session& session, const TensorMap& sample) {
   TensorMap inputs;
@@ -50,10 +36,12 @@ class Observer {
       const bool is_fed = std::any_of(inputs.begin(), inputs.end(), named);
       (is_fed ? observer.fed_ : computed).push_back(name);
     }
+    model::Model exposed = model::clone(model);
+    model::compute_only(exposed.graph, computed);
     engine::SessionOptions options;
     options.memory_pattern = false;  // samples differ in shape
-    observer.session_ = WATTWISE_TRY(engine::open_session(
-        data.runtime, data.env, expose(model, computed), "the model", options));
+    observer.session_ =
+        WATTWISE_TRY(engine::open_session(data.runtime, data.env, exposed, "the model", options));
     return observer;
   }
 

@@ -11,6 +11,7 @@
 #include "model/test_models.h"
 #include "model/walk.h"
 #include "quantize/kernels.h"
+#include "quantize/quantize_testing.h"
 #include "quantize/smooth_inputs.h"
 #include "quantize/smoothing.h"
 
@@ -22,15 +23,9 @@ using model::make_int64_constant;
 using model::make_node;
 using model::make_value;
 using model::random_floats;
+using testing::kNoProgress;
 
 constexpr int64_t kWidth = 32;
-const Progress kNoProgress;
-
-std::shared_ptr<engine::Runtime> runtime() {
-  auto loaded = engine::load_runtime(system_env(), {});
-  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
-  return *loaded;
-}
 
 /// Some columns are many times as large as the others.
 std::vector<float> uneven(size_t count, uint32_t seed) {
@@ -107,7 +102,7 @@ TensorMap sample(int64_t rows, uint32_t seed) {
 
 /// Samples of different lengths, made when they are asked for.
 CalibrationData samples(int64_t count) {
-  return {runtime(), system_env(), [count]() -> SampleReader {
+  return {engine::runtime_for_tests(), system_env(), [count]() -> SampleReader {
             return [count, next = int64_t{0}]() mutable -> Result<std::optional<TensorMap>> {
               if (next == count) return std::optional<TensorMap>();
               ++next;
@@ -117,7 +112,8 @@ CalibrationData samples(int64_t count) {
 }
 
 model::ShapeTable shapes_of(const model::Model& model) {
-  auto shapes = engine::infer_shapes(runtime(), system_env(), model, {{{"x:1", 6}}, {}});
+  auto shapes =
+      engine::infer_shapes(engine::runtime_for_tests(), system_env(), model, {{{"x:1", 6}}, {}});
   EXPECT_TRUE(shapes.has_value()) << shapes.error().to_string();
   return *shapes;
 }
@@ -125,7 +121,8 @@ model::ShapeTable shapes_of(const model::Model& model) {
 /// 1 - cosine of the outputs of two models for inputs that calibration has not seen.
 double error_between(const model::Model& first, const model::Model& second) {
   const auto run = [](const model::Model& model) {
-    auto session = engine::open_session(runtime(), system_env(), model, "test", {});
+    auto session =
+        engine::open_session(engine::runtime_for_tests(), system_env(), model, "test", {});
     EXPECT_TRUE(session.has_value()) << session.error().to_string();
     auto outputs = (*session)->run(sample(40, 999));
     EXPECT_TRUE(outputs.has_value()) << outputs.error().to_string();
@@ -251,7 +248,7 @@ TEST(SmoothInputs, LeavesConstantsAloneThatOthersNeed) {
   EXPECT_EQ(count_decisions(*outcome, "smooth", "in a Mul"), 3);
 }
 
-class CalibratedMethod : public testing::TestWithParam<const char*> {};
+class CalibratedMethod : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(CalibratedMethod, ErrsLessThanWithoutDataAndSaysWhy) {
   const model::Model original = attention_like();
@@ -291,7 +288,7 @@ TEST_P(CalibratedMethod, GivesTheSameTwice) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, CalibratedMethod, testing::Values("dynamic", "int4"));
+INSTANTIATE_TEST_SUITE_P(Methods, CalibratedMethod, ::testing::Values("dynamic", "int4"));
 
 TEST(Dynamic, RoundsPairsWithinTheirLimitAndAddsBiasesInTheProduct) {
   model::Model model = attention_like();

@@ -10,8 +10,8 @@ namespace wattwise::quantize {
 namespace {
 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using Row = Eigen::Array<float, 1, Eigen::Dynamic, Eigen::RowMajor>;
-using RowView = Eigen::Map<const Row>;
+using MatrixRow = Eigen::Array<float, 1, Eigen::Dynamic, Eigen::RowMajor>;
+using MatrixRowView = Eigen::Map<const MatrixRow>;
 using Index = Eigen::Index;
 
 /// Rows that are made up for at once, by one product, after the rows before them.
@@ -26,52 +26,53 @@ Matrix to_matrix(Floats weights, size_t columns) {
 }
 
 /// Rounds half to even for |x| < 2^22: adding 1.5 x 2^23 leaves no bits for the fraction.
-Row rounded(const Row& x) {
+MatrixRow rounded(const MatrixRow& x) {
   constexpr float kNoFraction = 12582912;
   return (x + kNoFraction) - kNoFraction;
 }
 
 /// The grid of one row.
 struct RowGrid {
-  RowView steps, low, high;
-  RowView pair_limit;  ///< empty where pairs are free
+  MatrixRowView steps, low, high;
+  MatrixRowView pair_limit;  ///< empty where pairs are free
 };
 
 RowGrid row_grid(const RoundingGrid& grid, size_t row) {
   const Index columns = to_index(grid.columns);
   const size_t first = row / grid.rows_per_group * grid.columns;
-  return {RowView(grid.steps.data() + first, columns), RowView(grid.low.data() + first, columns),
-          RowView(grid.high.data() + first, columns),
-          grid.pair_limits.empty() ? RowView(nullptr, 0)
-                                   : RowView(grid.pair_limits.data() + first, columns)};
+  return {MatrixRowView(grid.steps.data() + first, columns),
+          MatrixRowView(grid.low.data() + first, columns),
+          MatrixRowView(grid.high.data() + first, columns),
+          grid.pair_limits.empty() ? MatrixRowView(nullptr, 0)
+                                   : MatrixRowView(grid.pair_limits.data() + first, columns)};
 }
 
 /// Integers of a row that no pair limits.
-Row round_row(const Row& row, const RowGrid& grid) {
+MatrixRow round_row(const MatrixRow& row, const RowGrid& grid) {
   return rounded(row / grid.steps).max(grid.low).min(grid.high);
 }
 
 /// The first of a pair gives up half of what the two are above the limit.
-Row round_first(const Row& first, const Row& second, const RowGrid& grid) {
-  const Row a = round_row(first, grid);
-  const Row b = round_row(second, grid);
+MatrixRow round_first(const MatrixRow& first, const MatrixRow& second, const RowGrid& grid) {
+  const MatrixRow a = round_row(first, grid);
+  const MatrixRow b = round_row(second, grid);
   // Only neighbours of equal sign add up to more than the limit.
-  const Row excess = ((a + b).abs() - grid.pair_limit).max(0.0F);
-  const Row half = (excess * 0.5F).floor();
+  const MatrixRow excess = ((a + b).abs() - grid.pair_limit).max(0.0F);
+  const MatrixRow half = (excess * 0.5F).floor();
   return (a > 0).select(a - half, a + half);
 }
 
 /// The second takes what the first has left.
-Row round_second(const Row& second, const Row& first, const RowGrid& grid) {
-  const Row low = grid.low.max(-grid.pair_limit - first);
-  const Row high = grid.high.min(grid.pair_limit - first);
+MatrixRow round_second(const MatrixRow& second, const MatrixRow& first, const RowGrid& grid) {
+  const MatrixRow low = grid.low.max(-grid.pair_limit - first);
+  const MatrixRow high = grid.high.min(grid.pair_limit - first);
   return rounded(second / grid.steps).max(low).min(high);
 }
 
 /// Integers of the matrix's row `row`, whose weights are the first of `weights`, followed by those
 /// that are rounded next, after the integers of the row before it.
-Row round_first_of(const Eigen::Ref<const Matrix>& weights, size_t row, const Row& before,
-                   const RoundingGrid& grid) {
+MatrixRow round_first_of(const Eigen::Ref<const Matrix>& weights, size_t row,
+                         const MatrixRow& before, const RoundingGrid& grid) {
   const RowGrid limits = row_grid(grid, row);
   if (grid.pair_limits.empty()) return round_row(weights.row(0), limits);
   if (row % 2 == 1) return round_second(weights.row(0), before, limits);
@@ -79,7 +80,7 @@ Row round_first_of(const Eigen::Ref<const Matrix>& weights, size_t row, const Ro
   return round_first(weights.row(0), weights.row(1), limits);
 }
 
-void store(const Row& integers, int8_t* values) {
+void store(const MatrixRow& integers, int8_t* values) {
   for (Index i = 0; i < integers.size(); ++i) values[i] = static_cast<int8_t>(integers[i]);
 }
 
@@ -104,8 +105,8 @@ std::vector<size_t> rounding_order(const Gram& gram, bool by_activation, bool in
   return order;
 }
 
-/// Row j, column i < j: the share of the error of the i-th rounded row that the j-th makes up for.
-/// Precondition of the factorization, positive eigenvalues, holds by damping.
+/// MatrixRow j, column i < j: the share of the error of the i-th rounded row that the j-th makes up
+/// for. Precondition of the factorization, positive eigenvalues, holds by damping.
 Matrix shares(const Gram& gram, const std::vector<size_t>& order, float damping) {
   const Index size = gram.rows();
   const float mean = gram.diagonal().mean();
@@ -145,7 +146,7 @@ std::vector<int8_t> round_gptq(Floats weights, std::span<const float> gram,
   const Matrix share = shares(inputs, order, options.damping);
   Matrix errors(rows, given.cols());
   std::vector<int8_t> values(weights.size());
-  Row before = Row::Zero(given.cols());
+  MatrixRow before = MatrixRow::Zero(given.cols());
   Matrix batch;
   for (Index start = 0; start < rows; start += kBatch) {
     const Index count = std::min(kBatch, rows - start);
@@ -168,7 +169,7 @@ std::vector<int8_t> round_gptq(Floats weights, std::span<const float> gram,
 std::vector<int8_t> round_to_nearest(Floats weights, const RoundingGrid& grid) {
   const size_t rows = weights.size() / grid.columns;
   std::vector<int8_t> values(weights.size());
-  Row before = Row::Zero(to_index(grid.columns));
+  MatrixRow before = MatrixRow::Zero(to_index(grid.columns));
   for (size_t row = 0; row < rows; ++row) {
     const size_t first = row * grid.columns;
     weights.passed(first);

@@ -24,20 +24,6 @@ constexpr size_t kEnoughRowsPerColumn = 2;
 constexpr int64_t kEnoughRows = 1024;
 constexpr size_t kFewestSamples = 16;
 
-/// The model with these values as its only outputs.
-model::Model expose(const model::Model& model, const std::vector<std::string>& values) {
-  model::Model exposed = model::clone(model);
-  exposed.graph.outputs.clear();
-  for (const std::string& name : values) {
-    model::Value output;
-    output.name = name;
-    output.type = DataType::kFloat;
-    exposed.graph.outputs.push_back(std::move(output));
-  }
-  model::remove_unused(exposed.graph);
-  return exposed;
-}
-
 /// gram + x^T x for any sizes, run by the runtime, whose products are the fastest at hand.
 model::Model gram_model() {
   const auto port = [](const char* name, std::vector<std::string> dims) {
@@ -162,10 +148,12 @@ class ValueReader {
     }
     ValueReader reader;
     if (computed.empty()) return reader;
+    model::Model exposed = model::clone(model);
+    model::compute_only(exposed.graph, computed);
     engine::SessionOptions options;
     options.memory_pattern = false;  // samples differ in shape
-    reader.session_ = WATTWISE_TRY(engine::open_session(
-        data.runtime, data.env, expose(model, computed), "the model", options));
+    reader.session_ =
+        WATTWISE_TRY(engine::open_session(data.runtime, data.env, exposed, "the model", options));
     return reader;
   }
 

@@ -12,6 +12,7 @@
 #include "model/walk.h"
 #include "quantize/cut_zeros.h"
 #include "quantize/int4_rows.h"
+#include "quantize/quantize_testing.h"
 #include "quantize/rounding_grids.h"
 #include "quantize/saturation.h"
 #include "quantize/store_half.h"
@@ -22,55 +23,22 @@ namespace {
 
 using model::make_float_constant;
 using model::random_floats;
+using testing::cosine;
+using testing::count;
+using testing::Made;
+using testing::make;
 
-std::shared_ptr<engine::Runtime> runtime() {
-  auto loaded = engine::load_runtime(system_env(), {});
-  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
-  return *loaded;
-}
-
-TensorMap run(const model::Model& model) {
-  auto session = engine::open_session(runtime(), system_env(), model, "test", {});
-  EXPECT_TRUE(session.has_value()) << session.error().to_string();
-  auto outputs = (*session)->run(*engine::make_random_inputs((*session)->inputs(), {}, 3));
-  EXPECT_TRUE(outputs.has_value()) << outputs.error().to_string();
-  return *outputs;
-}
-
-double cosine(const model::Model& first, const model::Model& second) {
-  const auto compared = measure::compare_outputs(run(first), run(second));
-  EXPECT_TRUE(compared.has_value());
-  return compared->front().cosine;
-}
-
-struct Made {
-  model::Model model;
-  MethodOutcome outcome;
-};
-
-Made make(const model::Model& original, const std::string& arithmetic,
-          const std::string& objective = "energy") {
-  const model::ShapeTable no_shapes;
-  const Progress no_progress;
-  Made made{model::clone(original), {}};
+Made make_int4(const model::Model& original, const std::string& arithmetic,
+               const std::string& objective = "energy") {
   QuantizationConfig config;
   config.int4_arithmetic = arithmetic;
   config.objective = objective;
-  auto outcome = (*find_method("int4"))->run(made.model, {no_shapes, no_progress, config});
-  EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
-  EXPECT_TRUE(model::verify(made.model).has_value());
-  made.outcome = *outcome;
-  return made;
-}
-
-size_t count(const model::Model& model, std::string_view op_type) {
-  return static_cast<size_t>(
-      std::count_if(model.graph.nodes.begin(), model.graph.nodes.end(),
-                    [&](const model::Node& node) { return node.op_type == op_type; }));
+  return make(original, "int4", config);
 }
 
 /// Conv with weights of this shape over 6 x 6 values.
-model::Model convolution(const std::vector<int64_t>& shape, const std::vector<float>& weights) {
+model::Model float_convolution(const std::vector<int64_t>& shape,
+                               const std::vector<float>& weights) {
   model::Model model;
   model.ir_version = 8;
   model.opset_imports = {{"", 14}};
@@ -153,8 +121,8 @@ TEST(Int4Rows, KeepWeightsWithinAStepAndEqualOnesExactly) {
 TEST(Int4, BothArithmeticsAnswerAlikeAtAnyDepthOfAMatrix) {
   for (const int64_t inputs : {16, 20, 63, 64, 100, 176}) {
     const model::Model original = model::dense_like(inputs, 25);
-    const Made integers = make(original, "integer");
-    const Made floats = make(original, "float");
+    const Made integers = make_int4(original, "integer");
+    const Made floats = make_int4(original, "float");
     const size_t unpacked = inputs == 63 ? 0 : 1;
     EXPECT_EQ(count(integers.model, "DynamicQuantizeMatMul"), unpacked) << inputs;
     EXPECT_EQ(count(integers.model, "MatMulNBits"), 1 - unpacked);
@@ -167,19 +135,19 @@ TEST(Int4, BothArithmeticsAnswerAlikeAtAnyDepthOfAMatrix) {
 TEST(Int4, TheFastArithmeticIsChosenUnlessSizeIsWanted) {
   const model::Model original = model::dense_like(64, 25);
   const auto told = [](const Made& made) { return made.outcome.decisions.back(); };
-  const Made fast = make(original, "auto");
+  const Made fast = make_int4(original, "auto");
   EXPECT_EQ(count(fast.model, "DynamicQuantizeMatMul"), 1u);
   EXPECT_EQ(told(fast).action, "compute");
-  const Made small = make(original, "auto", "size");
+  const Made small = make_int4(original, "auto", "size");
   EXPECT_EQ(count(small.model, "MatMulNBits"), 1u);
   EXPECT_NE(told(small).reason, told(fast).reason);
-  EXPECT_EQ(count(make(original, "integer", "size").model, "DynamicQuantizeMatMul"), 1u);
+  EXPECT_EQ(count(make_int4(original, "integer", "size").model, "DynamicQuantizeMatMul"), 1u);
 }
 
 TEST(Int4, OldOperatorSetsThatCannotBeRaisedKeepTheirMatricesPacked) {
   model::Model original = model::dense_like(64, 25);
   original.opset_imports = {{"", 6}};
-  const Made made = make(original, "integer");
+  const Made made = make_int4(original, "integer");
   EXPECT_EQ(count(made.model, "MatMulNBits"), 1u);
   EXPECT_EQ(count(made.model, "BitShift"), 0u);
   EXPECT_NE(made.outcome.decisions.back().reason.find("newer operator set"), std::string::npos);
@@ -192,12 +160,13 @@ TEST(Int4, BlocksOfZerosLeaveTheOthersTheirSteps) {
   std::fill_n(weights.begin(), size_t{64} * 25, 0.0F);
   original.graph.initializers[0] = make_float_constant("w", {96, 25}, weights);
   for (const char* arithmetic : {"integer", "float"}) {
-    EXPECT_GT(make(original, arithmetic).outcome.layers.front().weight_sqnr_db, 18) << arithmetic;
+    EXPECT_GT(make_int4(original, arithmetic).outcome.layers.front().weight_sqnr_db, 18)
+        << arithmetic;
   }
 }
 
 TEST(Int4, UnpackedWeightsAreCheckedForSaturation) {
-  Made made = make(model::dense_like(96, 24), "integer");
+  Made made = make_int4(model::dense_like(96, 24), "integer");
   EXPECT_TRUE(find_saturating_weights(made.model).empty());
   for (model::Constant& constant : made.model.graph.initializers) {
     if (!constant.name.ends_with("_factors")) continue;
@@ -211,31 +180,33 @@ TEST(Int4, UnpackedWeightsAreCheckedForSaturation) {
 
 TEST(Int4, LargeTablesTakeFourBitsSmallOnesEight) {
   model::Model original = model::text_like();
-  const Made made = make(original, "auto");
+  const Made made = make_int4(original, "auto");
   EXPECT_EQ(count(made.model, "GatherBlockQuantized"), 1u);
   EXPECT_GT(cosine(original, made.model), 0.98);
   original.graph.initializers[0] = make_float_constant("table", {8, 64}, random_floats(8 * 64, 1));
-  const Made small = make(original, "auto");
+  const Made small = make_int4(original, "auto");
   EXPECT_EQ(count(small.model, "GatherBlockQuantized"), 1u) << "an eighth of the weights";
   original.graph.initializers[1] =
       make_float_constant("w1", {64, 480}, random_floats(size_t{64} * 480, 2));
   original.graph.nodes[0].set_attribute(
       "value", std::make_shared<model::Constant>(
                    make_float_constant("", {480, 32}, random_floats(size_t{480} * 32, 3))));
-  EXPECT_EQ(count(make(original, "auto").model, "GatherBlockQuantized"), 0u);
+  EXPECT_EQ(count(make_int4(original, "auto").model, "GatherBlockQuantized"), 0u);
 }
 
 TEST(Int4, LargeConvolutionsAreStoredIn4BitsAndComputeInFloat) {
-  const model::Model original = convolution({64, 32, 3, 3}, random_floats(size_t{64} * 32 * 9, 6));
-  const Made made = make(original, "auto");
+  const model::Model original =
+      float_convolution({64, 32, 3, 3}, random_floats(size_t{64} * 32 * 9, 6));
+  const Made made = make_int4(original, "auto");
   EXPECT_EQ(made.outcome.layers.front().precision, "int4 block 16, stored only");
   EXPECT_GT(cosine(original, made.model), 0.98);
-  const Made odd = make(convolution({64, 31, 3, 3}, random_floats(size_t{64} * 31 * 9, 6)), "auto");
+  const Made odd =
+      make_int4(float_convolution({64, 31, 3, 3}, random_floats(size_t{64} * 31 * 9, 6)), "auto");
   EXPECT_NE(odd.outcome.layers.front().precision, made.outcome.layers.front().precision);
 }
 
 TEST(Int4, HowEightBitsComputeIsNoReasonAgainstFour) {
-  model::Model model = convolution({64, 32, 3, 3}, random_floats(size_t{64} * 32 * 9, 6));
+  model::Model model = float_convolution({64, 32, 3, 3}, random_floats(size_t{64} * 32 * 9, 6));
   const model::ShapeTable no_shapes;
   const Progress no_progress;
   QuantizationConfig config;
@@ -260,10 +231,10 @@ TEST(Int4, ConvolutionsTakeFourBitsByWhatTheOutputsLose) {
   std::vector<float> spiked = even;  // weights of channels that are silent take all the steps
   for (size_t i = 0; i < spiked.size(); ++i) spiked[i] *= i / 9 % 2 == 1 ? 40 : 1;
   const auto precision = [&](const std::vector<float>& weights, bool in_node) {
-    model::Model model = convolution(shape, weights);
+    model::Model model = float_convolution(shape, weights);
     if (in_node) move_to_node(model);
     const CalibrationData data{
-        runtime(), system_env(), []() -> SampleReader {
+        engine::runtime_for_tests(), system_env(), []() -> SampleReader {
           return []() -> Result<std::optional<TensorMap>> {
             auto values = random_floats(size_t{32} * 36, 11);
             for (size_t i = 0; i < values.size(); ++i) values[i] *= i / 36 % 2 == 1 ? 0 : 1;
@@ -290,7 +261,7 @@ TEST(CutZeros, PaddedChannelsAreStoredWithoutTheZerosAndPutBack) {
   for (size_t out = 2; out < 33; ++out) {
     for (size_t i = 0; i < size_t{27} * 9; ++i) weights[out * 288 + i] = values[out * 288 + i];
   }
-  const model::Model original = convolution({48, 32, 3, 3}, weights);
+  const model::Model original = float_convolution({48, 32, 3, 3}, weights);
   for (const char* method : {"fp16", "weight_only", "int4"}) {
     model::Model model = model::clone(original);
     const model::ShapeTable no_shapes;

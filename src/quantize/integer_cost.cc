@@ -18,35 +18,35 @@ struct Rate {
   }
 };
 
-struct Row {
+struct CostRow {
   std::string_view op;
   Rate float_rate;
   Rate integer_rate;
 };
 
-constexpr Row kDenseConvolution = {"Conv", {0.0085, 0.05, 1500}, {0.0019, 0.1, 3000}};
-constexpr Row kDepthwiseConvolution = {"Conv", {0.011, 0.15, 1500}, {0.015, 0.09, 2000}};
-constexpr Row kElementwise = {"", {0, 0.08, 1000}, {0, 0.19, 1500}};
+constexpr CostRow kDenseConvolution = {"Conv", {0.0085, 0.05, 1500}, {0.0019, 0.1, 3000}};
+constexpr CostRow kDepthwiseConvolution = {"Conv", {0.011, 0.15, 1500}, {0.015, 0.09, 2000}};
+constexpr CostRow kElementwise = {"", {0, 0.08, 1000}, {0, 0.19, 1500}};
 
 constexpr std::array kRows = {
-    Row{"HardSigmoid", {0, 0.03, 0}, {0, 0.03, 1000}},
-    Row{"BatchNormalization", {0, 0.1, 1000}, {}},
-    Row{"Relu", {0, 0.01, 0}, {0, 0.03, 1500}},
-    Row{"Clip", {0, 0.01, 0}, {0, 0.03, 1500}},
-    Row{"Sigmoid", {0, 0.4, 1000}, {0, 0.3, 1500}},
-    Row{"AveragePool", {0, 0.06, 1000}, {0, 0.8, 1500}},
-    Row{"GlobalAveragePool", {0, 0.05, 1000}, {0, 0.05, 1500}},
-    Row{"Reshape", {0, 0.03, 1000}, {0, 0.01, 1000}},
-    Row{"Flatten", {0, 0.03, 1000}, {0, 0.01, 1000}},
-    Row{"Squeeze", {0, 0.03, 1000}, {0, 0.01, 1000}},
-    Row{"Unsqueeze", {0, 0.03, 1000}, {0, 0.01, 1000}},
+    CostRow{"HardSigmoid", {0, 0.03, 0}, {0, 0.03, 1000}},
+    CostRow{"BatchNormalization", {0, 0.1, 1000}, {}},
+    CostRow{"Relu", {0, 0.01, 0}, {0, 0.03, 1500}},
+    CostRow{"Clip", {0, 0.01, 0}, {0, 0.03, 1500}},
+    CostRow{"Sigmoid", {0, 0.4, 1000}, {0, 0.3, 1500}},
+    CostRow{"AveragePool", {0, 0.06, 1000}, {0, 0.8, 1500}},
+    CostRow{"GlobalAveragePool", {0, 0.05, 1000}, {0, 0.05, 1500}},
+    CostRow{"Reshape", {0, 0.03, 1000}, {0, 0.01, 1000}},
+    CostRow{"Flatten", {0, 0.03, 1000}, {0, 0.01, 1000}},
+    CostRow{"Squeeze", {0, 0.03, 1000}, {0, 0.01, 1000}},
+    CostRow{"Unsqueeze", {0, 0.03, 1000}, {0, 0.01, 1000}},
 };
 
 }  // namespace
 
 StepCost step_cost(std::string_view op, const StepWork& work) {
-  const Row* found = &kElementwise;
-  for (const Row& row : kRows) {
+  const CostRow* found = &kElementwise;
+  for (const CostRow& row : kRows) {
     if (row.op == op) found = &row;
   }
   if (op == "Conv") found = work.depthwise ? &kDepthwiseConvolution : &kDenseConvolution;

@@ -17,22 +17,22 @@ namespace {
 using optimize::make_node;
 
 /// A value as an affine function of the bytes that hold it.
-struct Reading {
+struct Rescaled {
   std::string stored;  ///< the value that the bytes were made for
   double scale = 1;
   double shift = 0;
 };
 
 /// Who holds each value of the plan.
-std::map<std::string, Reading> read_through(const IntegerPlan& plan) {
-  std::map<std::string, Reading> readings;
+std::map<std::string, Rescaled> read_through(const IntegerPlan& plan) {
+  std::map<std::string, Rescaled> readings;
   for (const IntegerStep& step : plan.steps) {
-    for (const std::string& input : step.inputs) readings.try_emplace(input, Reading{input});
+    for (const std::string& input : step.inputs) readings.try_emplace(input, Rescaled{input});
     if (computes(step)) {
       readings[step.output] = {step.output};
       continue;
     }
-    const Reading& before = readings.at(step.inputs[0]);
+    const Rescaled& before = readings.at(step.inputs[0]);
     const double scale = step.form == IntegerForm::kView ? step.view.scale : 1;
     const double shift = step.form == IntegerForm::kView ? step.view.shift : 0;
     readings[step.output] = {before.stored, before.scale * scale, before.shift * scale + shift};
@@ -42,7 +42,7 @@ std::map<std::string, Reading> read_through(const IntegerPlan& plan) {
 
 /// What every stored value's bytes must be able to say.
 std::map<std::string, GridNeeds> needs_of(const IntegerPlan& plan,
-                                          const std::map<std::string, Reading>& readings,
+                                          const std::map<std::string, Rescaled>& readings,
                                           const RangeTable& ranges) {
   std::map<std::string, GridNeeds> needs;
   for (const auto& [name, reading] : readings) {
@@ -52,7 +52,7 @@ std::map<std::string, GridNeeds> needs_of(const IntegerPlan& plan,
   for (auto& [name, need] : needs) need.range = ranges.at(name);
   for (const IntegerStep& step : plan.steps) {
     if (step.form == IntegerForm::kView && std::isfinite(step.view.low)) {
-      const Reading& reading = readings.at(step.output);
+      const Rescaled& reading = readings.at(step.output);
       const double root = -reading.shift / reading.scale;
       if (root != 0) needs.at(reading.stored).exact_roots.push_back(root);
     }

@@ -10,6 +10,7 @@
 #include "model/test_models.h"
 #include "quantize/methods/methods.h"
 #include "quantize/mixed_plan.h"
+#include "quantize/quantize_testing.h"
 #include "quantize/sensitivity.h"
 
 namespace wattwise::quantize {
@@ -19,25 +20,19 @@ using model::make_float_constant;
 using model::make_node;
 using model::make_value;
 using model::random_floats;
+using testing::kNoProgress;
 
-constexpr int64_t kWidth = 64;
-const Progress kNoProgress;
+constexpr int64_t kRowWidth = 64;
 
-std::shared_ptr<engine::Runtime> runtime() {
-  auto loaded = engine::load_runtime(system_env(), {});
-  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
-  return *loaded;
+TensorMap row_sample(uint32_t seed) {
+  return {{"x", make_float_tensor({1, 16, kRowWidth}, random_floats(16 * kRowWidth, seed))}};
 }
 
-TensorMap sample(uint32_t seed) {
-  return {{"x", make_float_tensor({1, 16, kWidth}, random_floats(16 * kWidth, seed))}};
-}
-
-CalibrationData samples(uint32_t count) {
-  return {runtime(), system_env(), [count]() -> SampleReader {
+CalibrationData row_samples(uint32_t count) {
+  return {engine::runtime_for_tests(), system_env(), [count]() -> SampleReader {
             return [count, next = uint32_t{0}]() mutable -> Result<std::optional<TensorMap>> {
               if (next == count) return std::optional<TensorMap>();
-              return std::optional(sample(++next));
+              return std::optional(row_sample(++next));
             };
           }};
 }
@@ -49,16 +44,16 @@ model::Model two_matrices() {
   model.ir_version = 8;
   model.opset_imports = {{"", 17}};
   model.graph.name = "two";
-  model.graph.inputs = {make_value("x", DataType::kFloat, {1, 16, kWidth})};
-  model.graph.outputs = {make_value("y", DataType::kFloat, {1, 16, kWidth})};
-  std::vector<float> gains(kWidth, 1);
+  model.graph.inputs = {make_value("x", DataType::kFloat, {1, 16, kRowWidth})};
+  model.graph.outputs = {make_value("y", DataType::kFloat, {1, 16, kRowWidth})};
+  std::vector<float> gains(kRowWidth, 1);
   gains[5] = 0.004F;
-  std::vector<float> uneven = random_floats(kWidth * kWidth, 3);
-  for (size_t i = 0; i < kWidth; ++i) uneven[5 * kWidth + i] *= 250;
+  std::vector<float> uneven = random_floats(kRowWidth * kRowWidth, 3);
+  for (size_t i = 0; i < kRowWidth; ++i) uneven[5 * kRowWidth + i] *= 250;
   model.graph.initializers = {
-      make_float_constant("gains", {kWidth}, gains),
-      make_float_constant("even", {kWidth, kWidth}, random_floats(kWidth * kWidth, 2)),
-      make_float_constant("uneven", {kWidth, kWidth}, uneven)};
+      make_float_constant("gains", {kRowWidth}, gains),
+      make_float_constant("even", {kRowWidth, kRowWidth}, random_floats(kRowWidth * kRowWidth, 2)),
+      make_float_constant("uneven", {kRowWidth, kRowWidth}, uneven)};
   model.graph.nodes = {
       make_node("Mul", {"x", "gains"}, "g"), make_node("MatMul", {"g", "even"}, "a"),
       make_node("MatMul", {"g", "uneven"}, "b"), make_node("Add", {"a", "b"}, "y")};
@@ -71,9 +66,9 @@ model::Model chain() {
   auto& graph = model.graph;
   graph.initializers.clear();
   for (const char* name : {"w0", "w1", "w2", "w3"}) {
-    auto values = random_floats(kWidth * kWidth, static_cast<uint32_t>(name[1]));
+    auto values = random_floats(kRowWidth * kRowWidth, static_cast<uint32_t>(name[1]));
     for (float& value : values) value *= name[1] == '3' ? 0.01F : 0.2F;
-    graph.initializers.push_back(make_float_constant(name, {kWidth, kWidth}, values));
+    graph.initializers.push_back(make_float_constant(name, {kRowWidth, kRowWidth}, values));
   }
   graph.nodes = {make_node("MatMul", {"x", "w0"}, "a"), make_node("Tanh", {"a"}, "b"),
                  make_node("MatMul", {"b", "w1"}, "c"), make_node("MatMul", {"c", "w2"}, "d"),
@@ -109,7 +104,7 @@ TEST(Sensitivity, LengthsOfOrthogonalVectorsAreFoundFromFewSums) {
 
 TEST(Sensitivity, OfAllAtOnceIsThatOfOneAtATime) {
   const model::Model model = chain();
-  const CalibrationData data = samples(4);
+  const CalibrationData data = row_samples(4);
   const auto measure = [&](std::optional<size_t> only) {
     const Disturbance disturbance = {
         [&](const Weight& weight, size_t index) {
@@ -131,7 +126,7 @@ TEST(Sensitivity, OfAllAtOnceIsThatOfOneAtATime) {
 }
 
 TEST(Mixed, ALayerWithAnOutlierChannelStaysHigherAndSaysWhy) {
-  const CalibrationData data = samples(3);
+  const CalibrationData data = row_samples(3);
   const model::ShapeTable shapes;
   model::Model model = two_matrices();
   MethodContext context{shapes, kNoProgress};
@@ -149,7 +144,7 @@ TEST(Mixed, ALayerWithAnOutlierChannelStaysHigherAndSaysWhy) {
 }
 
 TEST(Mixed, SharesOfTheErrorAreMeasuredAndRanked) {
-  const CalibrationData data = samples(3);
+  const CalibrationData data = row_samples(3);
   const model::ShapeTable shapes;
   MethodContext context{shapes, kNoProgress};
   context.config.objective = "size";
@@ -188,16 +183,16 @@ KnapsackChoice pick(MixedPlan& plan, const std::map<std::string, Format>& format
 }
 
 TEST(Mixed, WhatFourBitMatricesReadIsPartOfTheirError) {
-  const CalibrationData data = samples(3);
+  const CalibrationData data = row_samples(3);
   const model::ShapeTable shapes;
   MethodContext context{shapes, kNoProgress};
   context.samples = &data;
   model::Model model = two_matrices();
-  std::vector<float> exact(kWidth * kWidth);  // in 4 bits too
+  std::vector<float> exact(kRowWidth * kRowWidth);  // in 4 bits too
   for (size_t i = 0; i < exact.size(); ++i) {
-    exact[i] = (static_cast<float>((i / kWidth + i) % 16) - 8) * 0.9375F;
+    exact[i] = (static_cast<float>((i / kRowWidth + i) % 16) - 8) * 0.9375F;
   }
-  model.graph.initializers[1] = make_float_constant("even", {kWidth, kWidth}, exact);
+  model.graph.initializers[1] = make_float_constant("even", {kRowWidth, kRowWidth}, exact);
   auto plan = plan_mixed(model, context);
   ASSERT_TRUE(plan.has_value()) << plan.error().to_string();
   const auto choice = pick(*plan, {{"even", Format::kInt4}, {"uneven", Format::kHalf}});

@@ -12,6 +12,7 @@
 #include "model/test_models.h"
 #include "optimize/optimize.h"
 #include "quantize/kernels.h"
+#include "quantize/quantize_testing.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -19,24 +20,9 @@ namespace {
 using model::image_like;
 using model::random_floats;
 using model::text_like;
-
-std::shared_ptr<engine::Runtime> runtime() {
-  auto loaded = engine::load_runtime(system_env(), {});
-  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
-  return *loaded;
-}
-
-TensorMap run(const model::Model& model) {
-  auto session = engine::open_session(runtime(), system_env(), model, "test", {});
-  EXPECT_TRUE(session.has_value()) << session.error().to_string();
-  const auto inputs = engine::make_random_inputs((*session)->inputs(), {}, 3);
-  auto outputs = (*session)->run(*inputs);
-  EXPECT_TRUE(outputs.has_value()) << outputs.error().to_string();
-  return *outputs;
-}
-
-const model::ShapeTable kNoShapes;
-const Progress kNoProgress;
+using testing::kNoProgress;
+using testing::kNoShapes;
+using testing::run;
 
 uint8_t get_nibble(const std::vector<uint8_t>& packed, size_t index) {
   return (packed[index / 2] >> (index % 2 * 4)) & 0xf;
@@ -67,7 +53,7 @@ TEST(Parity, EveryPassLeavesTheOutputsAsTheyWere) {
     const TensorMap expected = run(original);
     for (const optimize::PassRow& row : optimize::pass_table()) {
       model::Model model = model::clone(original);
-      const optimize::PassContext context(runtime(), system_env(), {});
+      const optimize::PassContext context(engine::runtime_for_tests(), system_env(), {});
       const auto outcome = row.run(model, context);
       ASSERT_TRUE(outcome.has_value()) << row.name;
       ASSERT_TRUE(model::verify(model).has_value()) << row.name;
@@ -161,7 +147,7 @@ TEST(Plan, RefusesWhatCannotWorkAndSaysWhatToUse) {
 
 TEST(Plan, MatrixModelsGoDynamicOthersWeightOnly) {
   const auto first = [&](const model::Model& model) {
-    const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
+    const auto shapes = engine::infer_shapes(engine::runtime_for_tests(), system_env(), model, {});
     EXPECT_TRUE(shapes.has_value());
     return plan(model, *shapes, {"auto", {}, false})->methods.front();
   };
@@ -169,14 +155,14 @@ TEST(Plan, MatrixModelsGoDynamicOthersWeightOnly) {
   QuantizationConfig smallest;
   smallest.objective = "size";
   const auto model = text_like();
-  const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
+  const auto shapes = engine::infer_shapes(engine::runtime_for_tests(), system_env(), model, {});
   EXPECT_EQ(plan(model, *shapes, {"auto", smallest, false})->methods.front(), "int4");
   EXPECT_EQ(first(image_like()), "weight_only");
 }
 
 TEST(Plan, AutoCountsRecurrentLayersAndTriesMixedNext) {
   const auto methods = [&](const model::Model& model) {
-    const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
+    const auto shapes = engine::infer_shapes(engine::runtime_for_tests(), system_env(), model, {});
     EXPECT_TRUE(shapes.has_value());
     return plan(model, *shapes, {"auto", {}, false})->methods;
   };

@@ -161,7 +161,7 @@ double divergence(const ActivationStatistics& statistics, double low, double hig
 
 Range entropy(const ActivationStatistics& statistics) { return best_ends(statistics, divergence); }
 
-constexpr std::array kMethods = {
+constexpr std::array kRangeMethods = {
     RangeMethod{"mse", "least expected squared error", mse},
     RangeMethod{"minmax", "smallest and largest element of all samples", min_max},
     RangeMethod{"moving_average", "mean of the samples' extremes", moving_average},
@@ -171,6 +171,6 @@ constexpr std::array kMethods = {
 
 }  // namespace
 
-std::span<const RangeMethod> range_methods() { return kMethods; }
+std::span<const RangeMethod> range_methods() { return kRangeMethods; }
 
 }  // namespace wattwise::quantize

@@ -18,7 +18,7 @@ namespace {
 using Producers = std::map<std::string, const model::Node*>;
 
 /// Where an operator reads int8 weights.
-struct Row {
+struct WeightRow {
   std::string_view domain;
   std::string_view op;
   size_t slot;
@@ -27,18 +27,18 @@ struct Row {
 };
 
 constexpr std::array kRows = {
-    Row{"", "Conv", 1, true, true},
-    Row{"", "MatMul", 1, false, true},
-    Row{"", "QLinearConv", 3, true, false},
-    Row{"", "QLinearMatMul", 3, false, false},
-    Row{"", "MatMulInteger", 1, false, false},
-    Row{"com.microsoft", "DynamicQuantizeMatMul", 1, false, false},
-    Row{"com.microsoft", "MatMulIntegerToFloat", 1, false, false},
-    Row{"com.microsoft", "DynamicQuantizeLSTM", 1, false, false},
-    Row{"com.microsoft", "DynamicQuantizeLSTM", 2, false, false},
+    WeightRow{"", "Conv", 1, true, true},
+    WeightRow{"", "MatMul", 1, false, true},
+    WeightRow{"", "QLinearConv", 3, true, false},
+    WeightRow{"", "QLinearMatMul", 3, false, false},
+    WeightRow{"", "MatMulInteger", 1, false, false},
+    WeightRow{"com.microsoft", "DynamicQuantizeMatMul", 1, false, false},
+    WeightRow{"com.microsoft", "MatMulIntegerToFloat", 1, false, false},
+    WeightRow{"com.microsoft", "DynamicQuantizeLSTM", 1, false, false},
+    WeightRow{"com.microsoft", "DynamicQuantizeLSTM", 2, false, false},
 };
 
-bool matches(const Row& row, const model::Node& node) {
+bool matches(const WeightRow& row, const model::Node& node) {
   const bool same_domain = row.domain.empty() ? node.is_standard() : node.domain == row.domain;
   return same_domain && node.op_type == row.op && node.inputs.size() > row.slot;
 }
@@ -50,7 +50,8 @@ std::optional<std::string> dequantized(const Producers& producers, const std::st
   return it->second->inputs[0];
 }
 
-int64_t unsafe_pairs(const model::Constant& weights, const Row& row, const model::Node& node) {
+int64_t unsafe_pairs(const model::Constant& weights, const WeightRow& row,
+                     const model::Node& node) {
   const std::span<const int8_t> values(reinterpret_cast<const int8_t*>(weights.data.data()),
                                        weights.data.size());
   if (row.convolution) {
@@ -75,7 +76,7 @@ struct Origins {
 };
 
 /// The int8 constant that the row's operator multiplies; null if it has none.
-const model::Constant* integer_weights(const Origins& origins, const Row& row,
+const model::Constant* integer_weights(const Origins& origins, const WeightRow& row,
                                        const model::Node& node) {
   std::string value = node.inputs[row.slot];
   if (row.dequantized) {
@@ -88,7 +89,7 @@ const model::Constant* integer_weights(const Origins& origins, const Row& row,
 }
 
 /// The same where the integers are made when the model is loaded.
-std::optional<model::Constant> unpacked_weights(const Origins& origins, const Row& row,
+std::optional<model::Constant> unpacked_weights(const Origins& origins, const WeightRow& row,
                                                 const model::Node& node) {
   const ValueOrigins values{
       [&](const std::string& name) { return origins.constants.find(origins.graph, name); },
@@ -113,7 +114,7 @@ void search(Origins origins, const model::ConstantStore* store,
     for (const std::string& output : node.outputs) origins.producers[output] = &node;
   }
   for (const model::Node& node : origins.graph.nodes) {
-    for (const Row& row : kRows) {
+    for (const WeightRow& row : kRows) {
       if (!matches(row, node)) continue;
       const auto unpacked = unpacked_weights(origins, row, node);
       const auto* weights = unpacked ? &*unpacked : integer_weights(origins, row, node);

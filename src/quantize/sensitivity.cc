@@ -129,14 +129,7 @@ Result<Disturbed> disturb(const model::Model& original, const Disturbance& distu
     disturbed.inputs.push_back(i);
   }
   WATTWISE_TRY(disturber.finish());
-  model.graph.outputs.clear();
-  for (const std::string& name : scores) {
-    model::Value output;
-    output.name = name;
-    output.type = DataType::kFloat;
-    model.graph.outputs.push_back(std::move(output));
-  }
-  model::remove_unused(model.graph);
+  model::compute_only(model.graph, scores);
   for (size_t u = 0; u < disturbed.unknowns(); ++u) model.graph.inputs.push_back(sign_input(u));
   return disturbed;
 }

@@ -11,6 +11,7 @@
 #include "model/load.h"
 #include "model/test_models.h"
 #include "quantize/quantize.h"
+#include "quantize/quantize_testing.h"
 #include "quantize/saturation.h"
 
 namespace wattwise::quantize {
@@ -19,12 +20,9 @@ namespace {
 using model::make_float_constant;
 using model::make_node;
 using model::random_floats;
-
-std::shared_ptr<engine::Runtime> runtime() {
-  static const auto loaded = engine::load_runtime(system_env(), {});
-  EXPECT_TRUE(loaded.has_value()) << loaded.error().to_string();
-  return *loaded;
-}
+using testing::count;
+using testing::kNoProgress;
+using testing::run;
 
 struct Link {
   std::string input;
@@ -91,13 +89,13 @@ model::Model mobile_like() {
   return model;
 }
 
-TensorMap sample(uint32_t seed, int64_t width = 48) {
+TensorMap image_sample(uint32_t seed, int64_t width = 48) {
   auto values = random_floats(static_cast<size_t>(3 * 32 * width), seed);
   return {{"x", make_float_tensor({1, 3, 32, width}, values)}};
 }
 
 CalibrationData calibration(const std::vector<TensorMap>& samples) {
-  return {runtime(), system_env(), [&samples]() -> SampleReader {
+  return {engine::runtime_for_tests(), system_env(), [&samples]() -> SampleReader {
             return [&samples, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
               if (next == samples.size()) return std::optional<TensorMap>();
               return std::optional(samples[next++]);
@@ -107,29 +105,20 @@ CalibrationData calibration(const std::vector<TensorMap>& samples) {
 
 std::vector<TensorMap> samples_of_many_widths() {
   std::vector<TensorMap> samples;
-  for (uint32_t i = 0; i < 8; ++i) samples.push_back(sample(i, 40 + 4 * i));
+  for (uint32_t i = 0; i < 8; ++i) samples.push_back(image_sample(i, 40 + 4 * i));
   return samples;
 }
 
-const Progress kNoProgress;
-
 /// The model by `static`; ranges from these samples.
 MethodOutcome quantize_statically(model::Model& model, const std::vector<TensorMap>& samples) {
-  const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {{{"x:3", 48}}, {}});
+  const auto shapes =
+      engine::infer_shapes(engine::runtime_for_tests(), system_env(), model, {{{"x:3", 48}}, {}});
   EXPECT_TRUE(shapes.has_value());
   const auto data = calibration(samples);
   const auto outcome = (*find_method("static"))->run(model, {*shapes, kNoProgress, {}, &data});
   EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
   EXPECT_TRUE(model::verify(model).has_value());
   return *outcome;
-}
-
-TensorMap run(const model::Model& model, const TensorMap& inputs) {
-  auto session = engine::open_session(runtime(), system_env(), model, "test", {});
-  EXPECT_TRUE(session.has_value()) << session.error().to_string();
-  auto outputs = (*session)->run(inputs);
-  EXPECT_TRUE(outputs.has_value()) << outputs.error().to_string();
-  return *outputs;
 }
 
 /// The graph as ONNX Runtime runs it.
@@ -139,16 +128,13 @@ model::Model optimized(const model::Model& model) {
   engine::SessionOptions options;
   options.optimized_model_path = path;
   options.optimization = engine::GraphOptimization::kExtended;
-  EXPECT_TRUE(engine::open_session(runtime(), system_env(), model, "test", options).has_value());
+  EXPECT_TRUE(
+      engine::open_session(engine::runtime_for_tests(), system_env(), model, "test", options)
+          .has_value());
   auto loaded = model::load(system_env(), path);
   EXPECT_TRUE(loaded.has_value());
   std::filesystem::remove(path);
   return std::move(*loaded);
-}
-
-int64_t count(const model::Model& model, std::string_view op) {
-  return std::count_if(model.graph.nodes.begin(), model.graph.nodes.end(),
-                       [&](const model::Node& node) { return node.op_type == op; });
 }
 
 TEST(Static, LeavesNoPairUnfused) {
@@ -178,7 +164,7 @@ TEST(Static, AnswersAsTheFloatModelDoes) {
   EXPECT_TRUE(find_saturating_weights(model).empty());
   for (const LayerQuantization& layer : outcome.layers) EXPECT_GT(layer.weight_sqnr_db, 35);
   for (const int64_t width : {48, 64}) {
-    const auto unseen = sample(100, width);
+    const auto unseen = image_sample(100, width);
     const auto compared = measure::compare_outputs(run(mobile_like(), unseen), run(model, unseen));
     ASSERT_TRUE(compared.has_value());
     EXPECT_GT(compared->front().sqnr_db, 25) << width;
@@ -192,7 +178,8 @@ TEST(Static, ValuesThatOthersReadKeepTheirNames) {
   }
   model::Model model = model::clone(original);
   quantize_statically(model, samples_of_many_widths());
-  const auto compared = measure::compare_outputs(run(original, sample(7)), run(model, sample(7)));
+  const auto compared =
+      measure::compare_outputs(run(original, image_sample(7)), run(model, image_sample(7)));
   ASSERT_TRUE(compared.has_value());
   ASSERT_EQ(compared->size(), 5u);
   for (const auto& output : *compared) EXPECT_GT(output.sqnr_db, 25) << output.output;
@@ -200,7 +187,7 @@ TEST(Static, ValuesThatOthersReadKeepTheirNames) {
 
 TEST(Static, WhatDoesNotPayStaysInFloatAndSaysSo) {
   model::Model model = model::image_like();
-  const auto shapes = engine::infer_shapes(runtime(), system_env(), model, {});
+  const auto shapes = engine::infer_shapes(engine::runtime_for_tests(), system_env(), model, {});
   ASSERT_TRUE(shapes.has_value());
   const std::vector<TensorMap> samples = {
       {{"x", make_float_tensor({1, 8, 10, 10}, random_floats(800, 1))}}};
@@ -227,7 +214,7 @@ TEST(Static, NeedsData) {
 }
 
 TEST(Calibration, GathersWhatTheModelComputes) {
-  const std::vector<TensorMap> samples = {sample(1), sample(2, 60)};
+  const std::vector<TensorMap> samples = {image_sample(1), image_sample(2, 60)};
   const auto table =
       gather_activations(mobile_like(), {"x", "r2"}, calibration(samples), kNoProgress);
   ASSERT_TRUE(table.has_value());

@@ -13,60 +13,18 @@
 #include "model/walk.h"
 #include "quantize/fit_int8.h"
 #include "quantize/quantize.h"
+#include "quantize/quantize_testing.h"
 
 namespace wattwise::quantize {
 namespace {
 
 using model::make_float_constant;
 using model::random_floats;
-
-TensorMap run(const model::Model& model, bool flag = false) {
-  const auto runtime = engine::load_runtime(system_env(), {});
-  EXPECT_TRUE(runtime.has_value()) << runtime.error().to_string();
-  auto session = engine::open_session(*runtime, system_env(), model, "test", {});
-  EXPECT_TRUE(session.has_value()) << session.error().to_string();
-  auto inputs = engine::make_random_inputs((*session)->inputs(), {}, 3);
-  if (inputs->contains("flag")) {
-    (*inputs)["flag"] = {DataType::kBool, {}, Bytes::copy_of(std::span<const bool>(&flag, 1)), {}};
-  }
-  auto outputs = (*session)->run(*inputs);
-  EXPECT_TRUE(outputs.has_value()) << outputs.error().to_string();
-  return *outputs;
-}
-
-double cosine(const TensorMap& expected, const TensorMap& actual) {
-  const auto compared = measure::compare_outputs(expected, actual);
-  EXPECT_TRUE(compared.has_value());
-  return compared->front().cosine;
-}
-
-struct Made {
-  model::Model model;
-  MethodOutcome outcome;
-};
-
-Made make(const model::Model& original, std::string_view method,
-          const QuantizationConfig& config = {}) {
-  const model::ShapeTable no_shapes;
-  const Progress no_progress;
-  Made made{model::clone(original), {}};
-  const auto row = find_method(method);
-  EXPECT_TRUE(row.has_value());
-  auto outcome = (*row)->run(made.model, {no_shapes, no_progress, config});
-  EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
-  made.outcome = *outcome;
-  EXPECT_TRUE(model::verify(made.model).has_value());
-  return made;
-}
-
-/// How many nodes of this kind the model has, inner graphs included.
-size_t count(const model::Model& model, std::string_view op_type) {
-  size_t found = 0;
-  model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
-    for (const model::Node& node : graph.nodes) found += node.op_type == op_type;
-  });
-  return found;
-}
+using testing::cosine;
+using testing::count;
+using testing::Made;
+using testing::make;
+using testing::run;
 
 int64_t applied(const Made& made, std::string_view name) {
   for (const AppliedOptimization& item : made.outcome.applied) {

@@ -15,7 +15,6 @@ namespace {
 
 using optimize::make_node;
 
-constexpr int64_t kOnnxFloat = 1;
 /// Fewer floats than this cost less than the Cast that would unpack them.
 constexpr size_t kWorthACast = 64;
 constexpr double kFaithfulDb = 60;
@@ -59,7 +58,7 @@ Tensor half_tensor(std::vector<int64_t> shape, const std::vector<Half>& halves) 
 
 model::Node cast_to_float(const std::string& from, const std::string& to) {
   model::Node cast = make_node("Cast", {from}, to);
-  cast.set_attribute("to", kOnnxFloat);
+  cast.set_attribute("to", static_cast<int64_t>(DataType::kFloat));
   return cast;
 }
 

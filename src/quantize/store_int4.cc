@@ -16,7 +16,6 @@ namespace {
 
 using optimize::make_node;
 
-constexpr int64_t kOnnxFloat = 1;
 constexpr int64_t kOnnxInt8 = 3;
 /// What q is stored above.
 constexpr int kMiddle = 8;
@@ -130,7 +129,7 @@ std::string add_steps(const Weight& weight, const StoredSteps& steps, ModelEdits
             : edits.add_constant(weight, "_factors", bytes_tensor(steps.shape, steps.factors));
   const std::string scales =
       add_floats(weight, {"_scale", {steps.shape[0], 1}, steps.scales}, edits);
-  const std::string factors = cast(weight, stored, kOnnxFloat, edits);
+  const std::string factors = cast(weight, stored, static_cast<int64_t>(DataType::kFloat), edits);
   return add_step(weight, make_node("Mul", {factors, scales}, ""), edits);
 }
 
@@ -198,7 +197,8 @@ LayerQuantization store_int4(const Weight& weight, ModelEdits& edits) {
   const auto blocks = static_cast<int64_t>(width / kStoredBlock);
   const int64_t block = kStoredBlock;
   const auto floats = [&](const Nibbles& nibbles) {
-    return cast(weight, add_nibbles(weight, nibbles, edits), kOnnxFloat, edits);
+    return cast(weight, add_nibbles(weight, nibbles, edits), static_cast<int64_t>(DataType::kFloat),
+                edits);
   };
   const std::string q = floats({"_int4", {rows * blocks, block, 1}, fitted.values});
   const std::string zeros = floats({"_zeros", {rows * blocks, 1, 1}, fitted.zeros});

@@ -12,7 +12,6 @@
 namespace wattwise::quantize {
 namespace {
 
-constexpr int64_t kOnnxFloat = 1;
 /// What one more bit of every integer gains.
 constexpr double kDbOfBit = 6.02;
 constexpr double kBitsOfScale = 16;
@@ -149,7 +148,7 @@ LayerQuantization store_int8(const Weight& weight, ModelEdits& edits) {
       add_floats(weight, {"_scale", form.scale_shape, fitted.quantized.scales}, edits);
   const std::string wide = edits.unique(weight.name + "_float");
   model::Node cast = make_node("Cast", {values}, wide);
-  cast.set_attribute("to", kOnnxFloat);
+  cast.set_attribute("to", static_cast<int64_t>(DataType::kFloat));
   edits.add_first(weight, std::move(cast));
   const std::string product = is_parted ? edits.unique(weight.name + "_parts") : weight.name;
   edits.add_first(weight, make_node("Mul", {wide, scale}, product));
@@ -178,7 +177,7 @@ LayerQuantization store_int8_rows(const Weight& weight, ModelEdits& edits) {
     const std::string wide = edits.unique(output + "_float");
     const std::string row_scale = edits.unique(output + "_scale");
     model::Node cast = make_node("Cast", {rows}, wide);
-    cast.set_attribute("to", kOnnxFloat);
+    cast.set_attribute("to", static_cast<int64_t>(DataType::kFloat));
     edits.replace(reader, {make_node("Gather", {values, ids}, rows),
                            make_node("Gather", {scale, ids}, row_scale), std::move(cast),
                            make_node("Mul", {wide, row_scale}, output)});

@@ -86,10 +86,10 @@ bool is_output(const Weight& weight) { return is_output(*weight.graph, weight.na
 /// Whether no value is infinite or NaN, whose exponents have all bits set.
 bool is_finite(const Floats& values) {
   constexpr uint32_t kExponent = 0x7f800000;
-  constexpr size_t kStep = size_t{1} << 16;
-  for (size_t from = 0; from < values.size(); from += kStep) {
+  constexpr size_t kValuesAtOnce = size_t{1} << 16;
+  for (size_t from = 0; from < values.size(); from += kValuesAtOnce) {
     uint32_t largest = 0;
-    const size_t to = std::min(values.size(), from + kStep);
+    const size_t to = std::min(values.size(), from + kValuesAtOnce);
     for (size_t i = from; i < to; ++i) {
       largest = std::max(largest, std::bit_cast<uint32_t>(values[i]) & kExponent);
     }

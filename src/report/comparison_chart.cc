@@ -26,7 +26,7 @@ constexpr double kHeight = 580;
 constexpr double kLeastError = 1e-9;
 constexpr size_t kBins = 40;
 
-constexpr std::string_view kStyle = R"(
+constexpr std::string_view kChartStyle = R"(
 svg { color-scheme: light dark; font: 13px system-ui, sans-serif; }
 .back { fill: Canvas; } text { fill: CanvasText; } .title { font-size: 16px; }
 .axis { stroke: CanvasText; stroke-opacity: .5; } .grid { stroke: CanvasText; stroke-opacity: .12; }
@@ -165,7 +165,8 @@ std::string render_svg(const ComparisonChart& chart) {
              "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" role=\"img\">\n"
              "<title>{2} and {3} compared</title><style>{4}</style>\n"
              "<rect width=\"{0}\" height=\"{1}\" class=\"back\"/>\n",
-             kWidth, kHeight, escape_markup(chart.first), escape_markup(chart.second), kStyle) +
+             kWidth, kHeight, escape_markup(chart.first), escape_markup(chart.second),
+             kChartStyle) +
          draw_errors(chart) + draw_times(chart) + "</svg>\n";
 }
 

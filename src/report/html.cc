@@ -7,7 +7,7 @@
 namespace wattwise::report {
 namespace {
 
-constexpr std::string_view kStyle = R"(
+constexpr std::string_view kPageStyle = R"(
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 h2 { overflow-wrap: anywhere; font-size: 1.1rem; margin-top: 2rem; }
@@ -27,7 +27,7 @@ std::string device_table(const ReportData& data) {
   return out + "</table>\n";
 }
 
-std::string model_section(const ModelReport& model, const Json& metrics) {
+std::string html_section(const ModelReport& model, const Json& metrics) {
   std::string out = fmt::format(
       "<section><h2>{}</h2><p>{} model, {}, {} inferences{}</p>\n", escape_markup(model.path),
       escape_markup(model.model_type.empty() ? "Unknown" : model.model_type),
@@ -83,7 +83,7 @@ std::string begin_page(std::string_view title) {
       "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
       "<title>{}</title><style>{}</style></head><body>\n",
-      title, kStyle);
+      title, kPageStyle);
 }
 
 std::string render_html(const ReportData& data, const Json& metrics) {
@@ -93,7 +93,7 @@ std::string render_html(const ReportData& data, const Json& metrics) {
                      escape_markup(data.config.power_profile));
   out += device_table(data);
   if (data.models.empty()) out += "<p>No model has been prepared or run yet.</p>\n";
-  for (const ModelReport& model : data.models) out += model_section(model, metrics);
+  for (const ModelReport& model : data.models) out += html_section(model, metrics);
   if (!data.recommendations.empty()) out += "<h2>Recommendations</h2><ul>\n";
   for (const Recommendation& item : data.recommendations) {
     out +=

@@ -36,7 +36,7 @@ std::string device_line(const ReportData& data) {
   return out;
 }
 
-std::string model_section(const ModelReport& model, const Json& metrics) {
+std::string markdown_section(const ModelReport& model, const Json& metrics) {
   std::string out = fmt::format("## {}\n\n", escaped(model.path));
   out += fmt::format("{} model, {}, {} inferences",
                      model.model_type.empty() ? "Unknown" : model.model_type, model.status,
@@ -72,7 +72,7 @@ std::string render_markdown(const ReportData& data, const Json& metrics) {
                   escaped(data.config.power_profile));
   out += "This device:\n\n" + device_line(data) + "\n";
   if (data.models.empty()) out += "No model has been prepared or run yet.\n\n";
-  for (const ModelReport& model : data.models) out += model_section(model, metrics);
+  for (const ModelReport& model : data.models) out += markdown_section(model, metrics);
   if (!data.recommendations.empty()) out += "## Recommendations\n\n";
   for (const Recommendation& item : data.recommendations) {
     out += fmt::format("- {}: {}\n", escaped(item.title), escaped(item.evidence));

@@ -11,7 +11,7 @@
 namespace wattwise::cli {
 namespace {
 
-struct Arguments {
+struct CompareArguments {
   CompareOptions compare;
   SampleOptions samples;
   EvaluationOptions evaluation;
@@ -28,7 +28,7 @@ std::string show_interval(const Json& interval, std::string_view unit) {
                      interval["low"].get<double>(), interval["high"].get<double>());
 }
 
-std::string describe(const Json& comparison) {
+std::string describe_comparison(const Json& comparison) {
   Lines lines;
   for (const char* side : {"first", "second"}) {
     const Json& facts = comparison[side];
@@ -72,7 +72,8 @@ std::string describe(const Json& comparison) {
 }  // namespace
 
 Action declare_compare(Options& command) {
-  auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
+  auto arguments =
+      std::make_shared<CompareArguments>();  // shared by the option bindings and the action
   CompareOptions& options = arguments->compare;
   command.add_required_text("first", options.first_path, "the reference model");
   command.add_required_text("second", options.second_path, "the model held against it");
@@ -92,7 +93,7 @@ Action declare_compare(Options& command) {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.compare_models(compare));
     const Json document = WATTWISE_TRY(parse_json(json, "the comparison"));
-    return Output{json, describe(document)};
+    return Output{json, describe_comparison(document)};
   };
 }
 

@@ -9,7 +9,7 @@
 namespace wattwise::cli {
 namespace {
 
-std::string describe(const Json& settings) {
+std::string describe_settings(const Json& settings) {
   Lines lines;
   for (const auto& [key, setting] : settings.items()) {
     lines.add(key, fmt::format("{:<14} from {}", write_json(setting["value"]),
@@ -26,7 +26,7 @@ Action declare_config(Options& command) {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = deployment.explain_config();
     const Json document = WATTWISE_TRY(parse_json(json, "the configuration"));
-    return Output{json, describe(document)};
+    return Output{json, describe_settings(document)};
   };
 }
 

@@ -7,7 +7,7 @@
 namespace wattwise::cli {
 namespace {
 
-std::string describe(const Json& diagnosis) {
+std::string describe_diagnosis(const Json& diagnosis) {
   Lines lines;
   const Json& cpu = diagnosis["cpu"];
   lines.add("cpu", fmt::format("{}, {} cores, {}", cpu["model"].get<std::string>(),
@@ -39,7 +39,7 @@ Action declare_doctor(Options&) {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.diagnose());
     const Json document = WATTWISE_TRY(parse_json(json, "the diagnosis"));
-    return Output{json, describe(document)};
+    return Output{json, describe_diagnosis(document)};
   };
 }
 

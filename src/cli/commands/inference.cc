@@ -10,7 +10,7 @@
 namespace wattwise::cli {
 namespace {
 
-struct Arguments {
+struct InferenceArguments {
   std::string model_path;
   std::vector<std::string> inputs;
   int64_t batch_size = 1;
@@ -56,7 +56,7 @@ Error with_hint(Error error, const std::vector<std::string>& words) {
 /// What one batch may hold; all of it is in memory at once.
 constexpr int64_t kLargestBatch = 4096;
 
-Result<Output> run(const Arguments& arguments, Invocation& invocation) {
+Result<Output> run(const InferenceArguments& arguments, Invocation& invocation) {
   InferenceInputs inputs = WATTWISE_TRY(parse_inputs(arguments.inputs));
   if (arguments.batch_size > kLargestBatch) {
     return Error(ErrorCode::kInvalidArgument,
@@ -87,7 +87,8 @@ Result<Output> run(const Arguments& arguments, Invocation& invocation) {
 }  // namespace
 
 Action declare_inference(Options& command) {
-  auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
+  auto arguments =
+      std::make_shared<InferenceArguments>();  // shared by the option bindings and the action
   command.add_required_text("--model-path", arguments->model_path, "ONNX file or model folder");
   command.add_texts(
       "--input", arguments->inputs,

@@ -28,7 +28,7 @@ std::string describe_nodes(const Json& nodes) {
   return text;
 }
 
-std::string describe(const Json& model, bool explain) {
+std::string describe_model(const Json& model, bool explain) {
   Lines lines;
   lines.add("model", model["model_path"].get<std::string>());
   lines.add("size", format_bytes(model["size_bytes"].get<uint64_t>()));
@@ -73,7 +73,7 @@ Action declare_inspect(Options& command) {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.inspect_model(*model_path));
     const Json document = WATTWISE_TRY(parse_json(json, "the inspection"));
-    return Output{json, describe(document, invocation.explain)};
+    return Output{json, describe_model(document, invocation.explain)};
   };
 }
 

@@ -11,7 +11,7 @@
 namespace wattwise::cli {
 namespace {
 
-struct Arguments {
+struct OptimizeArguments {
   OptimizeOptions optimize;
   SampleOptions samples;
   OpsetOption opset;
@@ -36,7 +36,7 @@ std::string describe_decisions(const Json& decisions) {
   return text;
 }
 
-std::string describe(const Json& result, bool explain) {
+std::string describe_rewriting(const Json& result, bool explain) {
   Lines lines;
   const Json& output = result["output_model_path"];
   lines.add("ready", output.is_null() ? "(dry run, nothing written)" : output.get<std::string>());
@@ -65,7 +65,8 @@ std::string describe(const Json& result, bool explain) {
 }  // namespace
 
 Action declare_optimize(Options& command) {
-  auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
+  auto arguments =
+      std::make_shared<OptimizeArguments>();  // shared by the option bindings and the action
   command.add_required_text("model,--model-path", arguments->optimize.model_path,
                             "ONNX file or model folder");
   command.add_text("--output-path", arguments->optimize.output_path,
@@ -87,7 +88,7 @@ Action declare_optimize(Options& command) {
     auto deployment = WATTWISE_TRY(PowerEfficientDeployment::create(invocation.options));
     const std::string json = WATTWISE_TRY(deployment.optimize_model(options));
     const Json document = WATTWISE_TRY(parse_json(json, "the result"));
-    return Output{json, describe(document, invocation.explain)};
+    return Output{json, describe_rewriting(document, invocation.explain)};
   };
 }
 

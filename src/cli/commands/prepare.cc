@@ -12,7 +12,7 @@
 namespace wattwise::cli {
 namespace {
 
-struct Arguments {
+struct PrepareArguments {
   PrepareOptions prepare;
   SampleOptions samples;
   OpsetOption opset;
@@ -94,7 +94,7 @@ std::string describe(const PrepareResult& result, bool explain) {
   return text + "decisions\n" + show_decisions(result.decisions);
 }
 
-Result<Output> run(const Arguments& arguments, Invocation& invocation) {
+Result<Output> run(const PrepareArguments& arguments, Invocation& invocation) {
   PrepareOptions options = arguments.prepare;
   options.bundle = !arguments.no_bundle;
   options.use_cache = !arguments.no_cache;
@@ -111,7 +111,8 @@ Result<Output> run(const Arguments& arguments, Invocation& invocation) {
 }  // namespace
 
 Action declare_prepare(Options& command) {
-  auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
+  auto arguments =
+      std::make_shared<PrepareArguments>();  // shared by the option bindings and the action
   command.add_required_text("--model-path", arguments->prepare.model_path,
                             "ONNX file or model folder");
   command.add_text("--output-path", arguments->prepare.output_path,

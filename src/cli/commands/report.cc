@@ -9,7 +9,7 @@
 namespace wattwise::cli {
 namespace {
 
-struct Arguments {
+struct ReportArguments {
   std::string model_path;
   std::string format = "markdown";
   std::string output;
@@ -35,7 +35,8 @@ Result<void> write_output(const std::string& path, const std::string& text) {
 }  // namespace
 
 Action declare_report(Options& command) {
-  auto arguments = std::make_shared<Arguments>();  // shared by the option bindings and the action
+  auto arguments =
+      std::make_shared<ReportArguments>();  // shared by the option bindings and the action
   command.add_text("--model-path", arguments->model_path, "one model only");
   command.add_text("--format", arguments->format, "json, markdown or html");
   command.add_text("--output", arguments->output, "write to this file instead of printing");

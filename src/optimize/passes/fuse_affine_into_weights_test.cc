@@ -6,7 +6,7 @@
 namespace wattwise::optimize::testing {
 namespace {
 
-constexpr char kPass[] = "fuse_affine_into_weights";
+constexpr char kFuseAffineIntoWeights[] = "fuse_affine_into_weights";
 const std::vector<int64_t> kPadded = {1, 1, 1, 1};
 
 int64_t elementwise(const model::Model& model) {
@@ -42,10 +42,10 @@ TEST(FuseAffineIntoWeights, TakesWhatFollowsAConvolutionInEveryOperandOrder) {
       b.node("Neg", {"v4"}, "y");
       b.output("y");
       if (as_nodes) as_constant_nodes(b.model().graph);
-      const auto result = run_pass(kPass, b.model(), {4, 7});
+      const auto result = run_pass(kFuseAffineIntoWeights, b.model(), {4, 7});
       EXPECT_EQ(result.outcome.changed, 5);
       EXPECT_EQ(elementwise(result.model), 0);
-      EXPECT_EQ(run_pass(kPass, result.model).outcome.changed, 0);
+      EXPECT_EQ(run_pass(kFuseAffineIntoWeights, result.model).outcome.changed, 0);
     }
   }
 }
@@ -62,7 +62,7 @@ TEST(FuseAffineIntoWeights, TakesBatchNormalizationAndMakesTheBias) {
   b.node("BatchNormalization", {"c", "scale", "shift", "mean", "variance"}, "y",
          {{"epsilon", 1e-3F}});
   b.output("y");
-  const auto result = run_pass(kPass, b.model(), {5});
+  const auto result = run_pass(kFuseAffineIntoWeights, b.model(), {5});
   EXPECT_EQ(count_nodes(result.model, "BatchNormalization"), 0);
   EXPECT_EQ(result.model.graph.nodes[0].inputs.size(), 3U);
 }
@@ -80,7 +80,7 @@ TEST(FuseAffineIntoWeights, KnowsTheLayoutOfTransposedConvolutions) {
   b.node("Mul", {"c", "after"}, "v");
   b.node("Add", {"v", "shift"}, "y");
   b.output("y");
-  const auto result = run_pass(kPass, b.model(), {4});
+  const auto result = run_pass(kFuseAffineIntoWeights, b.model(), {4});
   EXPECT_EQ(elementwise(result.model), 0);
 }
 
@@ -92,7 +92,7 @@ TEST(FuseAffineIntoWeights, LeavesTheShiftInFrontOfATransposedConvolution) {
   b.node("Add", {"x", "shift"}, "m");
   b.node("ConvTranspose", {"m", "w"}, "y");
   b.output("y");
-  EXPECT_EQ(run_pass(kPass, b.model(), {4}).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kFuseAffineIntoWeights, b.model(), {4}).outcome.changed, 0);
 }
 
 TEST(FuseAffineIntoWeights, TakesWhatPrecedesAnUnpaddedGroupedConvolution) {
@@ -105,7 +105,7 @@ TEST(FuseAffineIntoWeights, TakesWhatPrecedesAnUnpaddedGroupedConvolution) {
   b.node("Add", {"m", "t"}, "a");
   b.node("Conv", {"a", "w"}, "y", {{"group", int64_t{2}}, {"auto_pad", std::string("VALID")}});
   b.output("y");
-  EXPECT_EQ(elementwise(run_pass(kPass, b.model(), {5}).model), 0);
+  EXPECT_EQ(elementwise(run_pass(kFuseAffineIntoWeights, b.model(), {5}).model), 0);
 }
 
 /// x -> Mul -> Add -> padded Conv.
@@ -123,18 +123,21 @@ ModelBuilder padded(int64_t channels) {
 }
 
 TEST(FuseAffineIntoWeights, KeepsOnlyTheShiftBeforePadding) {
-  const auto result = run_pass(kPass, padded(6).model(), {5});
+  const auto result = run_pass(kFuseAffineIntoWeights, padded(6).model(), {5});
   EXPECT_EQ(count_nodes(result.model, "Add"), 1);
   EXPECT_EQ(elementwise(result.model), 1);
-  EXPECT_EQ(run_pass(kPass, result.model).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kFuseAffineIntoWeights, result.model).outcome.changed, 0);
 }
 
 TEST(FuseAffineIntoWeights, WritesABatchNormalizationWhereTheLayoutIsBlocked) {
-  const auto result = run_pass(kPass, padded(16).model(), {5}, {.channel_block = 16});
+  const auto result =
+      run_pass(kFuseAffineIntoWeights, padded(16).model(), {5}, {.channel_block = 16});
   EXPECT_EQ(count_nodes(result.model, "BatchNormalization"), 1);
   EXPECT_EQ(elementwise(result.model), 1);
-  EXPECT_EQ(run_pass(kPass, result.model, {5}, {.channel_block = 16}).outcome.changed, 0);
-  const auto flat = run_pass(kPass, padded(16).model(), {5}, {.channel_block = 0});
+  EXPECT_EQ(
+      run_pass(kFuseAffineIntoWeights, result.model, {5}, {.channel_block = 16}).outcome.changed,
+      0);
+  const auto flat = run_pass(kFuseAffineIntoWeights, padded(16).model(), {5}, {.channel_block = 0});
   EXPECT_EQ(count_nodes(flat.model, "BatchNormalization"), 0);
 }
 
@@ -154,7 +157,7 @@ TEST(FuseAffineIntoWeights, FoldsIntoGemmWhateverIsTransposed) {
     b.node("Mul", {"g", "after"}, "h");
     b.node("Sub", {"h", "shift"}, "y");
     b.output("y");
-    EXPECT_EQ(elementwise(run_pass(kPass, b.model()).model), 0) << transposed;
+    EXPECT_EQ(elementwise(run_pass(kFuseAffineIntoWeights, b.model()).model), 0) << transposed;
   }
 }
 
@@ -171,11 +174,11 @@ TEST(FuseAffineIntoWeights, LeavesOneAddBehindMatMul) {
   b.node("Add", {"bias", "p"}, "a");
   b.node("Mul", {"a", "half"}, "y");
   b.output("y");
-  PassResult result = run_pass(kPass, b.model());
-  result = run_pass(kPass, result.model);
+  PassResult result = run_pass(kFuseAffineIntoWeights, b.model());
+  result = run_pass(kFuseAffineIntoWeights, result.model);
   EXPECT_EQ(count_nodes(result.model, "Add"), 1);
   EXPECT_EQ(elementwise(result.model), 1);
-  EXPECT_EQ(run_pass(kPass, result.model).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kFuseAffineIntoWeights, result.model).outcome.changed, 0);
 }
 
 TEST(FuseAffineIntoWeights, GoesIntoAllReadersOrNone) {
@@ -192,7 +195,8 @@ TEST(FuseAffineIntoWeights, GoesIntoAllReadersOrNone) {
     b.output("y1");
     b.output("y2");
     if (other_reader) b.output("y3");
-    EXPECT_EQ(count_nodes(run_pass(kPass, b.model()).model, "Mul"), other_reader ? 1 : 0);
+    EXPECT_EQ(count_nodes(run_pass(kFuseAffineIntoWeights, b.model()).model, "Mul"),
+              other_reader ? 1 : 0);
   }
 }
 
@@ -210,7 +214,7 @@ TEST(FuseAffineIntoWeights, LeavesValuesThatOthersReadAndOutputs) {
       b.node("Relu", {"c"}, "z");
       b.output("z");
     }
-    EXPECT_EQ(run_pass(kPass, b.model(), {4}).outcome.changed, 0);
+    EXPECT_EQ(run_pass(kFuseAffineIntoWeights, b.model(), {4}).outcome.changed, 0);
   }
 }
 
@@ -225,7 +229,7 @@ TEST(FuseAffineIntoWeights, LeavesConstantsThatAreNotPerChannelOrWidenTheValue) 
     b.node("Conv", {"x", "k"}, "c");
     b.node("Mul", {"c", "s"}, "y");
     b.output("y");
-    EXPECT_EQ(run_pass(kPass, b.model()).outcome.changed, 0);
+    EXPECT_EQ(run_pass(kFuseAffineIntoWeights, b.model()).outcome.changed, 0);
   }
   ModelBuilder widened(13);
   widened.input("x", {1, 1, 4, 4});
@@ -234,7 +238,7 @@ TEST(FuseAffineIntoWeights, LeavesConstantsThatAreNotPerChannelOrWidenTheValue) 
   widened.node("Mul", {"x", "s"}, "m");
   widened.node("Conv", {"m", "k"}, "y");
   widened.output("y");
-  EXPECT_EQ(run_pass(kPass, widened.model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kFuseAffineIntoWeights, widened.model()).outcome.changed, 0);
 }
 
 TEST(FuseAffineIntoWeights, StoresLargeSharedWeightsOnlyOnce) {
@@ -247,7 +251,7 @@ TEST(FuseAffineIntoWeights, StoresLargeSharedWeightsOnlyOnce) {
     b.node("Mul", {"h", "s"}, "m");
     b.node("MatMul", {"m", "w"}, "y");
     b.output("y");
-    const auto result = run_pass(kPass, b.model());
+    const auto result = run_pass(kFuseAffineIntoWeights, b.model());
     EXPECT_EQ(count_nodes(result.model, "Mul"), size == 8 ? 0 : 1);
     EXPECT_EQ(result.outcome.decisions.empty(), size == 8);
   }
@@ -273,7 +277,7 @@ TEST(FuseAffineIntoWeights, LeavesALayerNormalizationWhole) {
   b.node("Add", {"g", "beta"}, "l");
   b.node("MatMul", {"l", "w"}, "y");
   b.output("y");
-  EXPECT_EQ(run_pass(kPass, b.model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kFuseAffineIntoWeights, b.model()).outcome.changed, 0);
 }
 
 TEST(FuseAffineIntoWeights, LeavesANumberThatRounds) {
@@ -284,7 +288,7 @@ TEST(FuseAffineIntoWeights, LeavesANumberThatRounds) {
   b.node("Add", {"c", "magic"}, "a");
   b.node("Sub", {"a", "magic"}, "y");
   b.output("y");
-  EXPECT_EQ(run_pass(kPass, b.model(), {4}).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kFuseAffineIntoWeights, b.model(), {4}).outcome.changed, 0);
 }
 
 }  // namespace

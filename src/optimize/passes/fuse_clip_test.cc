@@ -6,9 +6,9 @@
 namespace wattwise::optimize::testing {
 namespace {
 
-constexpr char kPass[] = "fuse_clip";
+constexpr char kFuseClip[] = "fuse_clip";
 
-ModelBuilder start(int64_t opset) {
+ModelBuilder start_clip(int64_t opset) {
   ModelBuilder b(opset);
   b.input("x", {2, -1});
   b.floats("zero", {}, {0});
@@ -19,7 +19,7 @@ ModelBuilder start(int64_t opset) {
 
 TEST(FuseClip, JoinsReluAndClipInBothForms) {
   for (const int64_t opset : {9, 13}) {
-    ModelBuilder b = start(opset);
+    ModelBuilder b = start_clip(opset);
     b.node("Relu", {"x"}, "r1");
     b.node("Relu", {"r1"}, "r2");
     if (opset < 11) {
@@ -28,29 +28,29 @@ TEST(FuseClip, JoinsReluAndClipInBothForms) {
       b.node("Clip", {"r2", "minus", "half"}, "y");
     }
     b.output("y");
-    const auto result = run_pass(kPass, b.model());
+    const auto result = run_pass(kFuseClip, b.model());
     ASSERT_EQ(result.model.graph.nodes.size(), 1U);
     EXPECT_EQ(count_nodes(result.model, "Clip"), 1);
-    EXPECT_EQ(run_pass(kPass, result.model).outcome.changed, 0);
+    EXPECT_EQ(run_pass(kFuseClip, result.model).outcome.changed, 0);
   }
 }
 
 TEST(FuseClip, WritesMinAndMaxAsClipAndRelu) {
-  ModelBuilder b = start(13);
+  ModelBuilder b = start_clip(13);
   b.node("Max", {"zero", "x"}, "m");
   b.node("Min", {"m", "half"}, "y");
   b.node("Max", {"x", "zero"}, "z");
   b.node("Clip", {"x", "zero"}, "v");
   b.node("Min", {"x", "half"}, "w");
   for (const char* name : {"y", "z", "v", "w"}) b.output(name);
-  const auto result = run_pass(kPass, b.model());
+  const auto result = run_pass(kFuseClip, b.model());
   EXPECT_EQ(result.model.graph.nodes.size(), 4U);
   EXPECT_EQ(count_nodes(result.model, "Clip"), 2);
   EXPECT_EQ(count_nodes(result.model, "Relu"), 2);
 }
 
 TEST(FuseClip, LeavesWhatOthersReadAndLimitsThatAreNoNumbers) {
-  ModelBuilder b = start(13);
+  ModelBuilder b = start_clip(13);
   b.input("limit", {});
   b.floats("row", {3}, {1, 2, 3});
   b.floats("deep", {1, 1, 1}, {0.5F});
@@ -62,7 +62,7 @@ TEST(FuseClip, LeavesWhatOthersReadAndLimitsThatAreNoNumbers) {
   b.node("Min", {"x", "deep"}, "d");
   b.node("Max", {"x", "zero", "half"}, "t");
   for (const char* name : {"y", "r", "l", "m", "d", "t"}) b.output(name);
-  EXPECT_EQ(run_pass(kPass, b.model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kFuseClip, b.model()).outcome.changed, 0);
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace wattwise::optimize {
 namespace {
 
 /// Sum broadcasts from here on.
-constexpr int64_t kFirstOpset = 8;
+constexpr int64_t kSumBroadcastOpset = 8;
 
 /// Whether the node takes its mean from the value that it reads: x - mean(x).
 bool is_centering(const GraphEditor& graph, const model::Node& node, const std::string& value) {
@@ -44,7 +44,7 @@ bool adds_values(const GraphEditor& graph, const model::Node& node, const ShapeF
 }  // namespace
 
 Result<PassOutcome> keep_sums_apart(model::Model& model, const PassContext& context) {
-  if (model.opset("") < kFirstOpset) return PassOutcome();
+  if (model.opset("") < kSumBroadcastOpset) return PassOutcome();
   return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
     const ShapeFacts facts(shapes);
     int64_t changed = 0;

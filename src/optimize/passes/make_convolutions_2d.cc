@@ -24,8 +24,6 @@
 namespace wattwise::optimize {
 namespace {
 
-/// First opset whose elementwise operators broadcast.
-constexpr int64_t kFirstOpset = 7;
 /// First opset whose Unsqueeze takes its axes as an input.
 constexpr int64_t kAxesInput = 13;
 constexpr int64_t kRowAxis = 2;
@@ -33,9 +31,9 @@ constexpr int64_t kRowAxis = 2;
 constexpr int64_t kNodeCost = 6000;
 
 bool only_reshapes(const model::Node* node) {
-  constexpr std::array kOps = {"Reshape", "Squeeze", "Unsqueeze", "Flatten"};
-  return node &&
-         std::any_of(kOps.begin(), kOps.end(), [&](const char* op) { return node->is(op); });
+  constexpr auto kOps =
+      std::to_array<std::string_view>({"Reshape", "Squeeze", "Unsqueeze", "Flatten"});
+  return node && node->is_one_of(kOps);
 }
 
 class Raising {
@@ -148,7 +146,7 @@ int64_t Raising::run(int64_t opset) {
 
 Result<PassOutcome> make_convolutions_2d(model::Model& model, const PassContext& context) {
   const int64_t opset = model.opset("");
-  if (context.target().channel_block < 2 || opset < kFirstOpset) return PassOutcome();
+  if (context.target().channel_block < 2 || opset < kBroadcastOpset) return PassOutcome();
   return rewrite_graphs(model, context, [&](GraphEditor& graph, const model::ShapeTable& shapes) {
     return Raising(graph, shapes, context).run(opset);
   });

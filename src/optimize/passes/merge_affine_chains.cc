@@ -17,7 +17,7 @@
 namespace wattwise::optimize {
 namespace {
 
-struct Chain {
+struct AffineChain {
   std::vector<model::Node*> nodes;  ///< the last first
   std::string input;
   Affine affine;
@@ -36,8 +36,8 @@ std::optional<AffineStep> step_at(const GraphEditor& graph, model::Node* node) {
 }
 
 /// The longest chain that ends with the node.
-Chain chain_to(const GraphEditor& graph, model::Node& last) {
-  Chain chain{{}, last.outputs[0], {}};
+AffineChain chain_to(const GraphEditor& graph, model::Node& last) {
+  AffineChain chain{{}, last.outputs[0], {}};
   for (auto step = step_at(graph, &last); step;
        step = step_at(graph, graph.producer(chain.input))) {
     if (!chain.nodes.empty() && graph.uses(chain.input) != 1) break;
@@ -100,14 +100,14 @@ class Merging {
   }
 
  private:
-  int64_t rewrite(const Chain& chain);
-  int64_t bypass(const Chain& chain);
+  int64_t rewrite(const AffineChain& chain);
+  int64_t bypass(const AffineChain& chain);
 
   GraphEditor& graph_;
   const model::ShapeTable& shapes_;
 };
 
-int64_t Merging::bypass(const Chain& chain) {
+int64_t Merging::bypass(const AffineChain& chain) {
   const std::string result = chain.nodes.front()->outputs[0];
   const auto shape = shapes_.find(chain.input);
   const auto joint = broadcast(chain.affine.scale, chain.affine.shift, first_of);
@@ -120,7 +120,7 @@ int64_t Merging::bypass(const Chain& chain) {
   return static_cast<int64_t>(chain.nodes.size());
 }
 
-int64_t Merging::rewrite(const Chain& chain) {
+int64_t Merging::rewrite(const AffineChain& chain) {
   const auto parts = parts_of(chain.affine);
   if (!parts || chain.nodes.size() < 2) return 0;
   const size_t left = (parts->scale ? 1 : 0) + (parts->shift ? 1 : 0);

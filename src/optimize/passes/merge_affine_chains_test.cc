@@ -6,9 +6,9 @@
 namespace wattwise::optimize::testing {
 namespace {
 
-constexpr char kPass[] = "merge_affine_chains";
+constexpr char kMergeAffineChains[] = "merge_affine_chains";
 
-ModelBuilder start() {
+ModelBuilder start_chain() {
   ModelBuilder b(13);
   b.input("x", {2, -1, 4});
   b.floats("two", {}, {2});
@@ -20,25 +20,25 @@ ModelBuilder start() {
 }
 
 TEST(MergeAffineChains, LeavesOneMulAndOneAdd) {
-  ModelBuilder b = start();
+  ModelBuilder b = start_chain();
   b.node("Mul", {"x", "two"}, "v1");
   b.node("Div", {"v1", "three"}, "v2");
   b.node("Add", {"row", "v2"}, "v3");
   b.node("Sub", {"two", "v3"}, "v4");
   b.node("Mul", {"v4", "wide"}, "y");
   b.output("y");
-  const auto result = run_pass(kPass, b.model());
+  const auto result = run_pass(kMergeAffineChains, b.model());
   EXPECT_EQ(result.model.graph.nodes.size(), 2U);
-  EXPECT_EQ(run_pass(kPass, result.model).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kMergeAffineChains, result.model).outcome.changed, 0);
 }
 
 TEST(MergeAffineChains, RemovesWhatCancels) {
-  ModelBuilder b = start();
+  ModelBuilder b = start_chain();
   b.node("Add", {"x", "three"}, "v1");
   b.node("Sub", {"v1", "three"}, "v2");
   b.node("Relu", {"v2"}, "y");
   b.output("y");
-  EXPECT_EQ(run_pass(kPass, b.model()).model.graph.nodes.size(), 1U);
+  EXPECT_EQ(run_pass(kMergeAffineChains, b.model()).model.graph.nodes.size(), 1U);
 }
 
 TEST(MergeAffineChains, KeepsTheShapeThatAConstantGave) {
@@ -50,11 +50,11 @@ TEST(MergeAffineChains, KeepsTheShapeThatAConstantGave) {
   b.node("Add", {"v1", "row"}, "v2");
   b.node("Add", {"v2", "row"}, "y");
   b.output("y");
-  run_pass(kPass, b.model());  // compares the outputs, shapes included
+  run_pass(kMergeAffineChains, b.model());  // compares the outputs, shapes included
 }
 
 TEST(MergeAffineChains, LeavesSharedValuesOutputsAndNumbersThatRound) {
-  ModelBuilder b = start();
+  ModelBuilder b = start_chain();
   b.floats("magic", {}, {12582912});
   b.node("Mul", {"x", "two"}, "v1");
   b.node("Mul", {"v1", "three"}, "y");
@@ -64,7 +64,7 @@ TEST(MergeAffineChains, LeavesSharedValuesOutputsAndNumbersThatRound) {
   b.node("Add", {"v3", "two"}, "v");
   b.node("Relu", {"v3"}, "w");
   for (const char* name : {"v1", "y", "z", "v", "w"}) b.output(name);
-  EXPECT_EQ(run_pass(kPass, b.model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kMergeAffineChains, b.model()).outcome.changed, 0);
 }
 
 }  // namespace

@@ -17,15 +17,11 @@
 namespace wattwise::optimize {
 namespace {
 
-constexpr std::array kRandom = {
-    "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike",
-    "Multinomial",  "Bernoulli",        "Dropout"};
-constexpr std::array kCommutative = {"Add", "Mul", "And", "Or", "Xor", "Equal"};
-
-template <size_t N>
-bool is_one_of(const model::Node& node, const std::array<const char*, N>& ops) {
-  return std::any_of(ops.begin(), ops.end(), [&](const char* op) { return node.op_type == op; });
-}
+constexpr auto kRandom =
+    std::to_array<std::string_view>({"RandomNormal", "RandomNormalLike", "RandomUniform",
+                                     "RandomUniformLike", "Multinomial", "Bernoulli", "Dropout"});
+constexpr auto kCommutative =
+    std::to_array<std::string_view>({"Add", "Mul", "And", "Or", "Xor", "Equal"});
 
 /// An attribute's value as text that is equal only for equal values; empty where it cannot be said.
 struct Spelled {
@@ -67,7 +63,7 @@ void append(std::string& text, std::string_view part) {
 
 bool is_repeatable(const model::Node& node) {
   const bool known_domain = node.is_standard() || node.domain == "ai.onnx.ml";
-  return known_domain && !node.outputs.empty() && !node.is("Constant") && !is_one_of(node, kRandom);
+  return known_domain && !node.outputs.empty() && !node.is("Constant") && !node.is_one_of(kRandom);
 }
 
 /// Equal for nodes that return the same; absent for one that cannot be compared.
@@ -78,7 +74,7 @@ std::optional<std::string> key_of(const model::Node& node) {
   append(key, node.is_standard() ? std::string_view() : std::string_view(node.domain));
   append(key, node.overload);
   std::vector<std::string> inputs = node.inputs;
-  if (is_one_of(node, kCommutative)) std::sort(inputs.begin(), inputs.end());
+  if (node.is_one_of(kCommutative)) std::sort(inputs.begin(), inputs.end());
   for (const std::string& input : inputs) append(key, input);
   std::vector<const model::Attribute*> attributes;
   for (const model::Attribute& attribute : node.attributes) attributes.push_back(&attribute);

@@ -21,18 +21,13 @@ namespace {
 
 /// First opset whose Squeeze takes its axes as an input.
 constexpr int64_t kAxesInput = 13;
-constexpr std::array kKeepOneNumber = {"ReduceMean", "ReduceSum", "ReduceProd", "ReduceMax",
-                                       "ReduceMin"};
-constexpr std::array kOthers = {"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp",
-                                "ReduceSumSquare"};
-
-template <size_t N>
-bool is_one_of(const model::Node& node, const std::array<const char*, N>& ops) {
-  return std::any_of(ops.begin(), ops.end(), [&](const char* op) { return node.is(op); });
-}
+constexpr auto kKeepOneNumber = std::to_array<std::string_view>(
+    {"ReduceMean", "ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"});
+constexpr auto kOthers = std::to_array<std::string_view>(
+    {"ReduceL1", "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"});
 
 bool is_reduction(const model::Node& node) {
-  return !node.inputs.empty() && (is_one_of(node, kKeepOneNumber) || is_one_of(node, kOthers));
+  return !node.inputs.empty() && (node.is_one_of(kKeepOneNumber) || node.is_one_of(kOthers));
 }
 
 /// Sorted, counted from the start.
@@ -59,7 +54,7 @@ class ReductionMerger {
     const auto axes = axes_of(graph_, node, static_cast<int64_t>(shape->size()));
     if (!axes) return 0;
     const auto is_one = [&](int64_t axis) { return (*shape)[static_cast<size_t>(axis)] == 1; };
-    if (is_one_of(node, kKeepOneNumber) && std::all_of(axes->begin(), axes->end(), is_one)) {
+    if (node.is_one_of(kKeepOneNumber) && std::all_of(axes->begin(), axes->end(), is_one)) {
       return take_one(node, *axes);
     }
     return keep_axes(node, *axes, static_cast<int64_t>(shape->size()));

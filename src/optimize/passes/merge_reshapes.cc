@@ -23,11 +23,10 @@ namespace {
 using Sizes = std::vector<int64_t>;
 /// First opset whose Reshape takes the shape as an input.
 constexpr int64_t kShapeInput = 5;
-constexpr std::array kOps = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"};
+constexpr auto kOps =
+    std::to_array<std::string_view>({"Reshape", "Flatten", "Squeeze", "Unsqueeze"});
 
-bool only_reshapes(const model::Node& node) {
-  return std::any_of(kOps.begin(), kOps.end(), [&](const char* op) { return node.is(op); });
-}
+bool only_reshapes(const model::Node& node) { return node.is_one_of(kOps); }
 
 /// At most one size that is not known or depends on the input, and none of them 0.
 bool is_definite(const Sizes& sizes) {
@@ -89,9 +88,9 @@ std::vector<int64_t> united_axes(std::vector<int64_t> outer, const std::vector<i
   return all;
 }
 
-class Merger {
+class ReshapeMerger {
  public:
-  Merger(GraphEditor& graph, const ShapeFacts& facts) : graph_(graph), facts_(facts) {}
+  ReshapeMerger(GraphEditor& graph, const ShapeFacts& facts) : graph_(graph), facts_(facts) {}
 
   int64_t merge(model::Node& node) {
     if (node.inputs.empty()) return 0;
@@ -177,7 +176,7 @@ Result<PassOutcome> merge_reshapes(model::Model& model, const PassContext& conte
   if (model.opset("") < kShapeInput || !any_node(model, only_reshapes)) return PassOutcome();
   return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
     const ShapeFacts facts(shapes);
-    Merger merger(graph, facts);
+    ReshapeMerger merger(graph, facts);
     int64_t changed = 0;
     for (model::Node* node : graph.nodes()) {
       if (only_reshapes(*node)) changed += merger.merge(*node);

@@ -18,8 +18,8 @@
 namespace wattwise::optimize {
 namespace {
 
-/// Part of a value along one axis.
-struct Part {
+/// SplitPart of a value along one axis.
+struct SplitPart {
   std::string whole;
   int64_t axis;
   int64_t start;
@@ -30,7 +30,7 @@ std::optional<int64_t> only(const std::optional<std::vector<int64_t>>& values) {
   return values && values->size() == 1 ? std::optional(values->front()) : std::nullopt;
 }
 
-std::optional<Part> as_part(const GraphEditor& graph, const std::string& value) {
+std::optional<SplitPart> as_part(const GraphEditor& graph, const std::string& value) {
   const model::Node* slice = graph.producer_if(value, "Slice");
   if (!slice) return std::nullopt;
   const auto start = only(integers_of(graph, *slice, "starts", 1));
@@ -41,7 +41,7 @@ std::optional<Part> as_part(const GraphEditor& graph, const std::string& value) 
   const auto step =
       has_input(*slice, 4) ? only(integers_at(graph, *slice, 4)) : std::optional(int64_t{1});
   if (!start || !end || !axis || step != 1) return std::nullopt;
-  return Part{slice->inputs[0], *axis, *start, *end};
+  return SplitPart{slice->inputs[0], *axis, *start, *end};
 }
 
 class PartMerger {

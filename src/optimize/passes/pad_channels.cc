@@ -21,6 +21,7 @@
 #include <unordered_set>
 
 #include "model/walk.h"
+#include "optimize/elementwise_parts.h"
 #include "optimize/pad_constants.h"
 #include "optimize/padding_cost.h"
 #include "optimize/passes/passes.h"
@@ -153,17 +154,6 @@ void Padder::widen(const ChannelNode& node) {
 constexpr std::array<std::string_view, 8> kActivations = {
     "Relu", "LeakyRelu", "Tanh", "Sigmoid", "HardSigmoid", "HardSwish", "Elu", "Clip"};
 
-bool is_activation(const model::Node& node) {
-  return std::any_of(kActivations.begin(), kActivations.end(),
-                     [&](std::string_view op) { return node.is(op); });
-}
-
-/// The only node that reads the value, if it is read once.
-model::Node* only_reader(const GraphEditor& graph, const std::string& value) {
-  const auto readers = graph.readers(value);
-  return graph.uses(value) == 1 && readers.size() == 1 ? readers[0] : nullptr;
-}
-
 std::string Padder::add_copy(const model::Node& like, std::vector<std::string> inputs) {
   model::Node node = like;
   std::string output = graph_.unique(like.outputs[0] + "_part");
@@ -189,7 +179,7 @@ bool Padder::split(const ChannelNode& node, int64_t narrow) {
   model::Node* conv = graph_.producer_if(other, "Conv");
   if (!conv || conv->int_or("group", 1) != 1 || graph_.uses(other) != 1) return false;
   model::Node* reader = only_reader(graph_, sum->outputs[0]);
-  model::Node* act = reader && is_activation(*reader) ? reader : nullptr;
+  model::Node* act = reader && reader->is_one_of(kActivations) ? reader : nullptr;
 
   std::string first = add_part(*conv, 0, narrow);
   std::string rest = add_part(*conv, narrow, regions_.padded(node.output()));

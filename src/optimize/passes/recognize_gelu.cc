@@ -23,9 +23,9 @@ struct Gelu {
   bool known = false;               ///< to the runtime, as it is
 };
 
-class Recognition {
+class GeluRecognition {
  public:
-  Recognition(GraphEditor& graph, const model::ShapeTable& shapes)
+  GeluRecognition(GraphEditor& graph, const model::ShapeTable& shapes)
       : graph_(graph), shapes_(shapes) {}
 
   int64_t run() {
@@ -50,12 +50,12 @@ class Recognition {
   const model::ShapeTable& shapes_;
 };
 
-std::optional<Part> Recognition::halved(model::Node* node) const {
+std::optional<Part> GeluRecognition::halved(model::Node* node) const {
   auto part = scaled_part(graph_, shapes_, node);
   return part && is_about(part->number, 0.5) ? part : std::nullopt;
 }
 
-std::optional<Gelu> Recognition::read(model::Node& erf) const {
+std::optional<Gelu> GeluRecognition::read(model::Node& erf) const {
   const std::string& argument = erf.inputs[0];
   model::Node* scaling = graph_.producer(argument);
   const auto scaled = scaled_part(graph_, shapes_, scaling);
@@ -71,7 +71,7 @@ std::optional<Gelu> Recognition::read(model::Node& erf) const {
 }
 
 /// The product of x, 0.5 and the sum, in any order.
-bool Recognition::read_product(const std::string& sum, Gelu& gelu) const {
+bool GeluRecognition::read_product(const std::string& sum, Gelu& gelu) const {
   model::Node* first = only_reader(graph_, sum);
   if (!first) return false;
   model::Node* second = only_reader(graph_, first->outputs[0]);
@@ -95,7 +95,7 @@ bool Recognition::read_product(const std::string& sum, Gelu& gelu) const {
   return true;
 }
 
-void Recognition::write(const Gelu& gelu) {
+void GeluRecognition::write(const Gelu& gelu) {
   const auto named = [&](const char* suffix) { return graph_.unique(gelu.result + suffix); };
   const std::string scaled = named("_scaled");
   const std::string erf = named("_erf");
@@ -114,7 +114,7 @@ void Recognition::write(const Gelu& gelu) {
 
 Result<PassOutcome> recognize_gelu(model::Model& model, const PassContext& context) {
   if (model.opset("") < kFirstBroadcastingOpset) return PassOutcome();
-  return rewrite_graphs_by<Recognition>(model, context);
+  return rewrite_graphs_by<GeluRecognition>(model, context);
 }
 
 }  // namespace wattwise::optimize

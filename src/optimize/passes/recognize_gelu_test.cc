@@ -6,10 +6,10 @@
 namespace wattwise::optimize::testing {
 namespace {
 
-constexpr char kPass[] = "recognize_gelu";
+constexpr char kRecognizeGelu[] = "recognize_gelu";
 
 /// The sum 1 + erf(x / sqrt 2) as "a".
-ModelBuilder start(bool divides) {
+ModelBuilder start_gelu(bool divides) {
   ModelBuilder b(13);
   b.input("x", {2, -1});
   b.floats("root", {}, {1.41421356F});
@@ -25,36 +25,36 @@ ModelBuilder start(bool divides) {
 
 TEST(RecognizeGelu, WritesTheFormOfTheRuntime) {
   for (int form = 0; form < 3; ++form) {
-    ModelBuilder b = start(form == 2);
+    ModelBuilder b = start_gelu(form == 2);
     if (form == 0) b.node("Mul", {"x", "a"}, "m"), b.node("Mul", {"m", "half"}, "y");
     if (form == 1) b.node("Mul", {"half", "x"}, "m"), b.node("Mul", {"m", "a"}, "y");
     if (form == 2) b.node("Mul", {"a", "half"}, "m"), b.node("Mul", {"m", "x"}, "y");
-    const auto result = run_pass(kPass, b.model(), {50});
+    const auto result = run_pass(kRecognizeGelu, b.model(), {50});
     EXPECT_EQ(result.outcome.changed, 5) << form;
     EXPECT_EQ(count_nodes(result.model, "Div"), 1) << form;
     EXPECT_EQ(result.model.graph.nodes.size(), 5U) << form;
-    EXPECT_EQ(run_pass(kPass, result.model).outcome.changed, 0);
+    EXPECT_EQ(run_pass(kRecognizeGelu, result.model).outcome.changed, 0);
   }
 }
 
 TEST(RecognizeGelu, LeavesWhatTheRuntimeKnowsAndOtherFunctions) {
-  ModelBuilder last = start(true);
+  ModelBuilder last = start_gelu(true);
   last.node("Mul", {"x", "a"}, "m");
   last.node("Mul", {"m", "half"}, "y");
-  EXPECT_EQ(run_pass(kPass, last.model()).outcome.changed, 0);
-  ModelBuilder first = start(true);
+  EXPECT_EQ(run_pass(kRecognizeGelu, last.model()).outcome.changed, 0);
+  ModelBuilder first = start_gelu(true);
   first.node("Mul", {"x", "half"}, "m");
   first.node("Mul", {"m", "a"}, "y");
-  EXPECT_EQ(run_pass(kPass, first.model()).outcome.changed, 0);
-  ModelBuilder shared = start(false);
+  EXPECT_EQ(run_pass(kRecognizeGelu, first.model()).outcome.changed, 0);
+  ModelBuilder shared = start_gelu(false);
   shared.node("Mul", {"x", "a"}, "m");
   shared.node("Mul", {"m", "half"}, "y");
   shared.output("e");
-  EXPECT_EQ(run_pass(kPass, shared.model()).outcome.changed, 0);
-  ModelBuilder other = start(false);
+  EXPECT_EQ(run_pass(kRecognizeGelu, shared.model()).outcome.changed, 0);
+  ModelBuilder other = start_gelu(false);
   other.node("Mul", {"s", "a"}, "m");
   other.node("Mul", {"m", "half"}, "y");
-  EXPECT_EQ(run_pass(kPass, other.model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kRecognizeGelu, other.model()).outcome.changed, 0);
 }
 
 }  // namespace

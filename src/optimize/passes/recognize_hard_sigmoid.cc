@@ -17,9 +17,6 @@
 namespace wattwise::optimize {
 namespace {
 
-/// HardSigmoid takes alpha and beta since.
-constexpr int64_t kFirstOpset = 7;
-
 /// a x + b
 struct Line {
   std::string x;
@@ -27,9 +24,9 @@ struct Line {
   std::vector<model::Node*> nodes;
 };
 
-class Recognition {
+class HardSigmoidRecognition {
  public:
-  Recognition(GraphEditor& graph, const model::ShapeTable& shapes, int64_t opset)
+  HardSigmoidRecognition(GraphEditor& graph, const model::ShapeTable& shapes, int64_t opset)
       : graph_(graph), shapes_(shapes), opset_(opset) {}
 
   int64_t run() {
@@ -52,7 +49,7 @@ class Recognition {
 };
 
 /// The line that ends in this value, over values that nothing else reads.
-Line Recognition::line_into(const std::string& value) const {
+Line HardSigmoidRecognition::line_into(const std::string& value) const {
   Line line{value, {}, {}};
   while (graph_.uses(line.x) == 1) {
     model::Node* node = graph_.producer(line.x);
@@ -68,7 +65,8 @@ Line Recognition::line_into(const std::string& value) const {
 }
 
 /// Lets the factor `high` go into a scaling of `before`, a value without that factor from now on.
-void Recognition::meet_scale(model::Node& scaling, const std::string& before, double high) {
+void HardSigmoidRecognition::meet_scale(model::Node& scaling, const std::string& before,
+                                        double high) {
   const double left = scaled(&scaling)->number * high;
   const std::string result = scaling.outputs[0];
   model::Node* maker = graph_.producer(before);
@@ -82,7 +80,8 @@ void Recognition::meet_scale(model::Node& scaling, const std::string& before, do
 }
 
 /// (x / 6) * clip: the division goes.
-bool Recognition::meets_factor(model::Node& product, const std::string& clipped, double high) {
+bool HardSigmoidRecognition::meets_factor(model::Node& product, const std::string& clipped,
+                                          double high) {
   const size_t slot = product.inputs[0] == clipped ? 1 : 0;
   model::Node* scaling = graph_.producer(product.inputs[slot]);
   const auto scale = scaled(scaling);
@@ -95,7 +94,7 @@ bool Recognition::meets_factor(model::Node& product, const std::string& clipped,
 
 /// Takes the factor `high` off what is clipped, to be made up for; false if the factor
 /// finds no place.
-bool Recognition::place(model::Node& clip, double high) {
+bool HardSigmoidRecognition::place(model::Node& clip, double high) {
   const std::string clipped = clip.outputs[0];
   if (is_about(high, 1)) return true;
   model::Node* reader = only_reader(graph_, clipped);
@@ -112,7 +111,7 @@ bool Recognition::place(model::Node& clip, double high) {
   return meets_factor(*reader, clipped, high);
 }
 
-bool Recognition::rewrite(model::Node& clip) {
+bool HardSigmoidRecognition::rewrite(model::Node& clip) {
   const auto step = clip_step(graph_, clip, opset_);
   if (!step || step->limits.low != 0 || !(step->limits.high > 0)) return false;
   if (step->limits.high >= kNoLimit) return false;
@@ -133,10 +132,10 @@ bool Recognition::rewrite(model::Node& clip) {
 
 Result<PassOutcome> recognize_hard_sigmoid(model::Model& model, const PassContext& context) {
   const int64_t opset = model.opset("");
-  if (opset < kFirstOpset) return PassOutcome();
+  if (opset < kBroadcastOpset) return PassOutcome();
   return rewrite_graphs(model, context,
                         [opset](GraphEditor& graph, const model::ShapeTable& shapes) {
-                          return Recognition(graph, shapes, opset).run();
+                          return HardSigmoidRecognition(graph, shapes, opset).run();
                         });
 }
 

@@ -6,9 +6,9 @@
 namespace wattwise::optimize::testing {
 namespace {
 
-constexpr char kPass[] = "recognize_hard_sigmoid";
+constexpr char kRecognizeHardSigmoid[] = "recognize_hard_sigmoid";
 
-ModelBuilder start(int64_t opset) {
+ModelBuilder start_hard_sigmoid(int64_t opset) {
   ModelBuilder b(opset);
   b.input("x0", {2, -1});
   b.floats("ten", {}, {10});
@@ -34,7 +34,7 @@ void clip(ModelBuilder& b, int64_t opset, const std::string& from, const std::st
 TEST(RecognizeHardSigmoid, FindsHardSwishInEveryOrder) {
   for (const int64_t opset : {9, 13}) {
     for (int form = 0; form < 5; ++form) {
-      ModelBuilder b = start(opset);
+      ModelBuilder b = start_hard_sigmoid(opset);
       b.node("Add", {form % 2 ? "x" : "three", form % 2 ? "three" : "x"}, "a");
       clip(b, opset, "a", "c");
       if (form == 0) b.node("Mul", {"x", "c"}, "m"), b.node("Div", {"m", "six"}, "y");
@@ -43,16 +43,16 @@ TEST(RecognizeHardSigmoid, FindsHardSwishInEveryOrder) {
       if (form == 3) b.node("Mul", {"c", "sixth"}, "m"), b.node("Mul", {"x", "m"}, "y");
       if (form == 4) b.node("Div", {"x", "six"}, "m"), b.node("Mul", {"m", "c"}, "y");
       b.output("y");
-      const auto result = run_pass(kPass, b.model(), {50});
+      const auto result = run_pass(kRecognizeHardSigmoid, b.model(), {50});
       EXPECT_EQ(count_nodes(result.model, "HardSigmoid"), 1) << form;
       EXPECT_EQ(result.model.graph.nodes.size(), 3U) << form;
-      EXPECT_EQ(run_pass(kPass, result.model).outcome.changed, 0);
+      EXPECT_EQ(run_pass(kRecognizeHardSigmoid, result.model).outcome.changed, 0);
     }
   }
 }
 
 TEST(RecognizeHardSigmoid, FindsTheLineWithSlopeAndWhatIsLeftOfAScale) {
-  ModelBuilder b = start(13);
+  ModelBuilder b = start_hard_sigmoid(13);
   b.node("Mul", {"x", "fifth"}, "m");
   b.node("Add", {"half", "m"}, "a");
   b.node("Clip", {"a", "zero", "one"}, "y");
@@ -61,13 +61,13 @@ TEST(RecognizeHardSigmoid, FindsTheLineWithSlopeAndWhatIsLeftOfAScale) {
   b.node("Mul", {"c", "half"}, "z");
   b.output("y");
   b.output("z");
-  const auto result = run_pass(kPass, b.model(), {50});
+  const auto result = run_pass(kRecognizeHardSigmoid, b.model(), {50});
   EXPECT_EQ(count_nodes(result.model, "HardSigmoid"), 2);
   EXPECT_EQ(result.model.graph.nodes.size(), 4U);
 }
 
 TEST(RecognizeHardSigmoid, LeavesReluSixAloneAndFactorsWithoutAPlace) {
-  ModelBuilder b = start(13);
+  ModelBuilder b = start_hard_sigmoid(13);
   b.random("row", {3});
   b.input("x3", {2, 3});
   b.node("Clip", {"x", "zero", "six"}, "relu6");
@@ -79,7 +79,7 @@ TEST(RecognizeHardSigmoid, LeavesReluSixAloneAndFactorsWithoutAPlace) {
   b.node("Add", {"x", "three"}, "below");
   b.node("Clip", {"below", "half", "six"}, "low");
   for (const char* name : {"relu6", "c", "d", "c3", "low"}) b.output(name);
-  EXPECT_EQ(run_pass(kPass, b.model(), {50}).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kRecognizeHardSigmoid, b.model(), {50}).outcome.changed, 0);
 }
 
 TEST(RecognizeHardSigmoid, WorksInBranchesOnCapturedConstants) {
@@ -92,7 +92,7 @@ TEST(RecognizeHardSigmoid, WorksInBranchesOnCapturedConstants) {
   ModelBuilder other(13);
   other.node("Relu", {"x"}, "else");
   other.output("else");
-  ModelBuilder b = start(13);
+  ModelBuilder b = start_hard_sigmoid(13);
   b.floats("three", {}, {3});
   std::erase_if(b.model().graph.initializers, [](const model::Constant& constant) {
     return constant.name == "three" && constant.shape.size() == 1;
@@ -102,7 +102,7 @@ TEST(RecognizeHardSigmoid, WorksInBranchesOnCapturedConstants) {
          {{"then_branch", std::make_shared<model::Graph>(inner.model().graph)},
           {"else_branch", std::make_shared<model::Graph>(other.model().graph)}});
   b.output("y");
-  const auto result = run_pass(kPass, b.model(), {50});
+  const auto result = run_pass(kRecognizeHardSigmoid, b.model(), {50});
   EXPECT_EQ(count_nodes(result.model, "HardSigmoid"), 1);
   EXPECT_EQ(count_nodes(result.model, "Clip"), 0);
 }

@@ -14,12 +14,9 @@
 namespace wattwise::optimize {
 namespace {
 
-/// Pow takes exponents of float, and Mul broadcasts, from here on.
-constexpr int64_t kFirstOpset = 7;
-
-class Recognition {
+class LayerNormRecognition {
  public:
-  Recognition(GraphEditor& graph, const model::ShapeTable& shapes)
+  LayerNormRecognition(GraphEditor& graph, const model::ShapeTable& shapes)
       : graph_(graph), shapes_(shapes) {}
 
   int64_t run() {
@@ -41,7 +38,7 @@ class Recognition {
 };
 
 /// The node that squares, if the root is of a mean of squares over one axis, plus a number.
-model::Node* Recognition::square_under(const model::Node& root) const {
+model::Node* LayerNormRecognition::square_under(const model::Node& root) const {
   model::Node* adding = graph_.producer(root.inputs[0]);
   const auto sum = shifted_part(graph_, shapes_, adding);
   if (!sum || graph_.uses(root.inputs[0]) != 1) return nullptr;
@@ -56,8 +53,8 @@ model::Node* Recognition::square_under(const model::Node& root) const {
 }
 
 /// Div(d, root), or Mul(d, 1 / root).
-model::Node* Recognition::quotient_over(const model::Node& root,
-                                        const std::string& centered) const {
+model::Node* LayerNormRecognition::quotient_over(const model::Node& root,
+                                                 const std::string& centered) const {
   model::Node* reader = only_reader(graph_, root.outputs[0]);
   if (!reader) return nullptr;
   if (reader->is("Div") && reader->inputs[0] == centered) return reader;
@@ -70,14 +67,14 @@ model::Node* Recognition::quotient_over(const model::Node& root,
 }
 
 /// The runtime's kernel needs one.
-bool Recognition::is_followed_by_scale(const std::string& normalized) const {
+bool LayerNormRecognition::is_followed_by_scale(const std::string& normalized) const {
   const model::Node* reader = only_reader(graph_, normalized);
   const auto scale = other_factor(reader, normalized);
   const model::Constant* constant = scale ? graph_.constant(*scale) : nullptr;
   return constant && constant->type == DataType::kFloat && constant->shape.size() == 1;
 }
 
-int64_t Recognition::rewrite(model::Node& root) {
+int64_t LayerNormRecognition::rewrite(model::Node& root) {
   model::Node* square = square_under(root);
   if (!square) return 0;
   const std::string centered = square->inputs[0];
@@ -104,8 +101,8 @@ int64_t Recognition::rewrite(model::Node& root) {
 }  // namespace
 
 Result<PassOutcome> recognize_layer_norm(model::Model& model, const PassContext& context) {
-  if (model.opset("") < kFirstOpset) return PassOutcome();
-  return rewrite_graphs_by<Recognition>(model, context);
+  if (model.opset("") < kBroadcastOpset) return PassOutcome();
+  return rewrite_graphs_by<LayerNormRecognition>(model, context);
 }
 
 }  // namespace wattwise::optimize

@@ -6,7 +6,7 @@
 namespace wattwise::optimize::testing {
 namespace {
 
-constexpr char kPass[] = "recognize_layer_norm";
+constexpr char kRecognizeLayerNorm[] = "recognize_layer_norm";
 
 struct Form {
   bool centers = true;
@@ -39,22 +39,24 @@ TEST(RecognizeLayerNorm, WritesPowAndDiv) {
   for (const bool centers : {false, true}) {
     for (const bool multiplies : {false, true}) {
       const auto b = normalization({.centers = centers, .multiplies = multiplies}).model();
-      const auto result = run_pass(kPass, b, {3});
+      const auto result = run_pass(kRecognizeLayerNorm, b, {3});
       EXPECT_EQ(count_nodes(result.model, "Pow"), 1);
       EXPECT_EQ(count_nodes(result.model, "Div"), 1);
       EXPECT_EQ(count_nodes(result.model, "Reciprocal"), 0);
-      EXPECT_EQ(run_pass(kPass, result.model, {3}).outcome.changed, 0);
+      EXPECT_EQ(run_pass(kRecognizeLayerNorm, result.model, {3}).outcome.changed, 0);
     }
   }
 }
 
 TEST(RecognizeLayerNorm, LeavesWhatTheRuntimeKnowsOrCannotFuse) {
   const auto known = normalization({.multiplies = false, .inverts = false});
-  EXPECT_EQ(run_pass(kPass, ModelBuilder(known).model(), {3}).outcome.changed, 0);
-  EXPECT_EQ(run_pass(kPass, normalization({.scales = false}).model(), {3}).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kRecognizeLayerNorm, ModelBuilder(known).model(), {3}).outcome.changed, 0);
+  EXPECT_EQ(
+      run_pass(kRecognizeLayerNorm, normalization({.scales = false}).model(), {3}).outcome.changed,
+      0);
   ModelBuilder shared = normalization({});
   shared.output("root");
-  EXPECT_EQ(run_pass(kPass, shared.model(), {3}).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kRecognizeLayerNorm, shared.model(), {3}).outcome.changed, 0);
 }
 
 }  // namespace

@@ -23,7 +23,6 @@
 namespace wattwise::optimize {
 namespace {
 
-constexpr int64_t kFirstOpset = 7;
 constexpr double kCubeFactor = 0.044715;
 /// Numbers in files are rounded, some to few digits: 0.7978845608 is also written 0.79788.
 constexpr double kRounding = 2e-6;
@@ -51,9 +50,9 @@ struct Gelu {
   bool known = false;  ///< to the runtime, as it is
 };
 
-class Recognition {
+class TanhGeluRecognition {
  public:
-  Recognition(GraphEditor& graph, const model::ShapeTable& shapes)
+  TanhGeluRecognition(GraphEditor& graph, const model::ShapeTable& shapes)
       : graph_(graph), shapes_(shapes) {}
 
   int64_t run() {
@@ -84,8 +83,8 @@ class Recognition {
 };
 
 /// A constant number that adds no axes to x.
-std::optional<double> Recognition::number_beside(const std::string& value,
-                                                 const std::string& x) const {
+std::optional<double> TanhGeluRecognition::number_beside(const std::string& value,
+                                                         const std::string& x) const {
   const model::Constant* constant = graph_.constant(value);
   const auto shape = shapes_.find(x);
   const auto number = scalar_value(constant);
@@ -94,16 +93,16 @@ std::optional<double> Recognition::number_beside(const std::string& value,
   return static_cast<double>(*number);
 }
 
-std::optional<Polynomial> Recognition::polynomial(const std::string& value, const std::string& x,
-                                                  int depth) const {
+std::optional<Polynomial> TanhGeluRecognition::polynomial(const std::string& value,
+                                                          const std::string& x, int depth) const {
   if (value == x) return Polynomial{0, 1, 0, 0};
   if (const auto number = number_beside(value, x)) return Polynomial{*number, 0, 0, 0};
   const model::Node* node = graph_.producer(value);
   return node && depth < kDeepest ? combined(*node, x, depth + 1) : std::nullopt;
 }
 
-std::optional<Polynomial> Recognition::combined(const model::Node& node, const std::string& x,
-                                                int depth) const {
+std::optional<Polynomial> TanhGeluRecognition::combined(const model::Node& node,
+                                                        const std::string& x, int depth) const {
   if (node.inputs.size() != 2) return std::nullopt;
   const auto a = polynomial(node.inputs[0], x, depth);
   const auto b = a ? polynomial(node.inputs[1], x, depth) : std::nullopt;
@@ -124,7 +123,7 @@ std::optional<Polynomial> Recognition::combined(const model::Node& node, const s
 }
 
 /// sqrt(2 / pi) (x + 0.044715 x^3)
-bool Recognition::is_argument(const std::string& value, const std::string& x) const {
+bool TanhGeluRecognition::is_argument(const std::string& value, const std::string& x) const {
   const auto found = polynomial(value, x, 0);
   if (!found) return false;
   const double of_x = std::sqrt(2 / std::numbers::pi);
@@ -134,7 +133,7 @@ bool Recognition::is_argument(const std::string& value, const std::string& x) co
 }
 
 /// The product of x, a half and the sum, in any order.
-bool Recognition::read_product(const std::string& sum, Gelu& gelu) const {
+bool TanhGeluRecognition::read_product(const std::string& sum, Gelu& gelu) const {
   const auto is_half = [&](const std::string& value) { return number_beside(value, sum) == 0.5; };
   const model::Node* first = only_reader(graph_, sum);
   const auto factor = other_factor(first, sum);
@@ -155,7 +154,7 @@ bool Recognition::read_product(const std::string& sum, Gelu& gelu) const {
 }
 
 /// Mul(Add(x, Mul(Pow(x, 3), ..)), ..)
-bool Recognition::has_known_argument(const std::string& value, const std::string& x) const {
+bool TanhGeluRecognition::has_known_argument(const std::string& value, const std::string& x) const {
   const auto has = [&](const std::string& from, const char* op, const auto& next) {
     const model::Node* node = graph_.producer_if(from, op);
     if (!node) return false;
@@ -171,7 +170,7 @@ bool Recognition::has_known_argument(const std::string& value, const std::string
   });
 }
 
-std::optional<Gelu> Recognition::read(const model::Node& tanh) const {
+std::optional<Gelu> TanhGeluRecognition::read(const model::Node& tanh) const {
   model::Node* adding = only_reader(graph_, tanh.outputs[0]);
   const auto sum = shifted_part(graph_, shapes_, adding);
   const std::string& argument = tanh.inputs[0];
@@ -184,7 +183,7 @@ std::optional<Gelu> Recognition::read(const model::Node& tanh) const {
 }
 
 /// The nodes before stay, and go with what nothing reads.
-void Recognition::write(const Gelu& gelu) {
+void TanhGeluRecognition::write(const Gelu& gelu) {
   const auto named = [&](const char* suffix) { return graph_.unique(gelu.result + suffix); };
   const auto number = [&](double value) {
     return add_number(graph_, gelu.result + "_number", value);
@@ -210,8 +209,8 @@ void Recognition::write(const Gelu& gelu) {
 }  // namespace
 
 Result<PassOutcome> recognize_tanh_gelu(model::Model& model, const PassContext& context) {
-  if (model.opset("") < kFirstOpset) return PassOutcome();
-  return rewrite_graphs_by<Recognition>(model, context);
+  if (model.opset("") < kBroadcastOpset) return PassOutcome();
+  return rewrite_graphs_by<TanhGeluRecognition>(model, context);
 }
 
 }  // namespace wattwise::optimize

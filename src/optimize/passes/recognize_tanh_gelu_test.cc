@@ -6,9 +6,9 @@
 namespace wattwise::optimize::testing {
 namespace {
 
-constexpr char kPass[] = "recognize_tanh_gelu";
+constexpr char kRecognizeTanhGelu[] = "recognize_tanh_gelu";
 
-ModelBuilder start() {
+ModelBuilder start_tanh_gelu() {
   ModelBuilder b(13);
   b.input("x", {2, -1});
   b.floats("root", {}, {0.7978845608F});
@@ -58,12 +58,12 @@ void add_product(ModelBuilder& b, int order) {
 TEST(RecognizeTanhGelu, WritesTheFormOfTheRuntime) {
   for (int form = 0; form < 4; ++form) {
     for (int order = 0; order < 3; ++order) {
-      ModelBuilder b = start();
+      ModelBuilder b = start_tanh_gelu();
       add_argument(b, form);
       add_product(b, order);
-      const auto result = run_pass(kPass, b.model(), {50});
+      const auto result = run_pass(kRecognizeTanhGelu, b.model(), {50});
       EXPECT_EQ(result.outcome.changed, form == 3 && order == 2 ? 0 : 1) << form << order;
-      EXPECT_EQ(run_pass(kPass, result.model).outcome.changed, 0) << form << order;
+      EXPECT_EQ(run_pass(kRecognizeTanhGelu, result.model).outcome.changed, 0) << form << order;
       const auto all = run_all_passes(b.model(), {50});
       EXPECT_EQ(count_nodes(all.model, "Pow"), 1);
       EXPECT_EQ(all.model.graph.nodes.size(), 8U) << form << order;
@@ -72,16 +72,16 @@ TEST(RecognizeTanhGelu, WritesTheFormOfTheRuntime) {
 }
 
 TEST(RecognizeTanhGelu, LeavesOtherFunctions) {
-  ModelBuilder other = start();
+  ModelBuilder other = start_tanh_gelu();
   other.floats("seven", {}, {0.7F});
   other.node("Mul", {"x", "seven"}, "a");
   add_product(other, 0);
-  EXPECT_EQ(run_pass(kPass, other.model()).outcome.changed, 0);
-  ModelBuilder shared = start();
+  EXPECT_EQ(run_pass(kRecognizeTanhGelu, other.model()).outcome.changed, 0);
+  ModelBuilder shared = start_tanh_gelu();
   add_argument(shared, 0);
   add_product(shared, 0);
   shared.output("a");
-  EXPECT_EQ(run_pass(kPass, shared.model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kRecognizeTanhGelu, shared.model()).outcome.changed, 0);
 }
 
 }  // namespace

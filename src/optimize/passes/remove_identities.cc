@@ -17,7 +17,7 @@
 namespace wattwise::optimize {
 namespace {
 
-constexpr std::array kOfMany = {"Concat", "Sum", "Max", "Min", "Mean"};
+constexpr auto kOfMany = std::to_array<std::string_view>({"Concat", "Sum", "Max", "Min", "Mean"});
 
 bool passes_through(const model::Node& node, int64_t opset) {
   if (node.is("Identity")) return true;
@@ -26,8 +26,7 @@ bool passes_through(const model::Node& node, int64_t opset) {
   if (node.is("Dropout")) {
     return !has_input(node, 2) && node.int_or("is_test", opset < 7 ? 0 : 1) != 0;
   }
-  return node.inputs.size() == 1 &&
-         std::any_of(kOfMany.begin(), kOfMany.end(), [&](const char* op) { return node.is(op); });
+  return node.inputs.size() == 1 && node.is_one_of(kOfMany);
 }
 
 }  // namespace

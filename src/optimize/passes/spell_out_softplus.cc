@@ -18,7 +18,6 @@
 namespace wattwise::optimize {
 namespace {
 
-constexpr int64_t kFirstOpset = 7;
 /// Where n / (n + 2) is 1 in float, and e^2 far from too large.
 constexpr float kLargestExponent = 20;
 
@@ -98,7 +97,7 @@ int64_t rewrite(GraphEditor& graph, model::Node& node, int64_t opset) {
 
 Result<PassOutcome> spell_out_softplus(model::Model& model, const PassContext& context) {
   const int64_t opset = model.opset("");
-  if (opset < kFirstOpset) return PassOutcome();
+  if (opset < kBroadcastOpset) return PassOutcome();
   return rewrite_graphs(model, context,
                         [opset](GraphEditor& graph, const model::ShapeTable& shapes) {
                           int64_t changed = 0;

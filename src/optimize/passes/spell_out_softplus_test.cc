@@ -6,10 +6,10 @@
 namespace wattwise::optimize::testing {
 namespace {
 
-constexpr char kPass[] = "spell_out_softplus";
+constexpr char kSpellOutSoftplus[] = "spell_out_softplus";
 
 /// "x", from -50 to 50 or beyond what Exp can take.
-ModelBuilder start(int64_t opset, float largest) {
+ModelBuilder start_softplus(int64_t opset, float largest) {
   ModelBuilder b(opset);
   b.input("x0", {2, -1});
   b.floats("factor", {}, {largest});
@@ -19,19 +19,19 @@ ModelBuilder start(int64_t opset, float largest) {
 
 TEST(SpellOutSoftplus, ComputesTheSameFarOutToo) {
   for (const float largest : {1.0F, 20.0F, 1000.0F}) {
-    ModelBuilder b = start(13, largest);
+    ModelBuilder b = start_softplus(13, largest);
     b.node("Softplus", {"x"}, "y");
     b.output("y");
-    const auto result = run_pass(kPass, b.model(), {100});
+    const auto result = run_pass(kSpellOutSoftplus, b.model(), {100});
     EXPECT_EQ(count_nodes(result.model, "Softplus"), 0);
-    EXPECT_EQ(run_pass(kPass, result.model).outcome.changed, 0);
+    EXPECT_EQ(run_pass(kSpellOutSoftplus, result.model).outcome.changed, 0);
   }
 }
 
 TEST(SpellOutSoftplus, ComputesMishWithoutLogarithmAndTanh) {
   for (const int64_t opset : {9, 13, 18}) {
     for (const float largest : {1.0F, 20.0F, 1000.0F}) {
-      ModelBuilder b = start(opset, largest);
+      ModelBuilder b = start_softplus(opset, largest);
       if (opset < 18) {
         b.node("Softplus", {"x"}, "s");
         b.node("Tanh", {"s"}, "t");
@@ -40,7 +40,7 @@ TEST(SpellOutSoftplus, ComputesMishWithoutLogarithmAndTanh) {
         b.node("Mish", {"x"}, "y");
       }
       b.output("y");
-      const auto result = run_pass(kPass, b.model(), {100});
+      const auto result = run_pass(kSpellOutSoftplus, b.model(), {100});
       EXPECT_EQ(count_nodes(result.model, "Log"), 0);
       EXPECT_EQ(count_nodes(result.model, "Exp"), 1);
       EXPECT_EQ(count_nodes(result.model, "Mish") + count_nodes(result.model, "Tanh"), 0);
@@ -55,7 +55,7 @@ TEST(SpellOutSoftplus, LeavesHalfPrecisionAlone) {
   b.node("Softplus", {"h"}, "s");
   b.node("Cast", {"s"}, "y", {{"to", int64_t{1}}});
   b.output("y");
-  EXPECT_EQ(run_pass(kPass, b.model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kSpellOutSoftplus, b.model()).outcome.changed, 0);
 }
 
 }  // namespace

@@ -15,9 +15,6 @@
 namespace wattwise::optimize {
 namespace {
 
-/// Mul broadcasts, and Pow takes its exponent as it is, from here on.
-constexpr int64_t kFirstOpset = 7;
-
 bool is_power(const model::Node& node) { return node.is("Pow") && node.inputs.size() == 2; }
 
 bool is_averaged(const GraphEditor& graph, const std::string& value) {
@@ -38,7 +35,7 @@ bool is_square(const GraphEditor& graph, const model::ShapeTable& shapes, const 
 }  // namespace
 
 Result<PassOutcome> spell_out_squares(model::Model& model, const PassContext& context) {
-  if (model.opset("") < kFirstOpset || !any_node(model, is_power)) return PassOutcome();
+  if (model.opset("") < kBroadcastOpset || !any_node(model, is_power)) return PassOutcome();
   return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
     int64_t changed = 0;
     for (model::Node* node : graph.nodes()) {

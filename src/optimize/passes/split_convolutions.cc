@@ -24,7 +24,7 @@ constexpr int64_t kAlignment = 4;
 /// Fewer blocks at once keep fewer registers busy.
 constexpr int64_t kLeastBlocks = 2;
 
-struct Part {
+struct ConvolutionPart {
   int64_t begin;
   int64_t end;
   std::string value;
@@ -54,18 +54,19 @@ class ConvolutionSplitter {
     const int64_t channels = weight->shape[0];
     const auto parts = parts_of(conv.outputs[0], channels);
     if (!parts || !are_whole(*parts, channels)) return 0;
-    for (const Part& part : *parts) add_part(conv, part);
-    for (const Part& part : *parts) graph_.remove(*part.node);
+    for (const ConvolutionPart& part : *parts) add_part(conv, part);
+    for (const ConvolutionPart& part : *parts) graph_.remove(*part.node);
     graph_.remove(conv);
     return static_cast<int64_t>(parts->size());
   }
 
  private:
   /// In order; absent if the value is read in another way too.
-  std::optional<std::vector<Part>> parts_of(const std::string& value, int64_t channels) const {
+  std::optional<std::vector<ConvolutionPart>> parts_of(const std::string& value,
+                                                       int64_t channels) const {
     const auto readers = graph_.readers(value);
     if (graph_.uses(value) != static_cast<int>(readers.size())) return std::nullopt;
-    std::vector<Part> parts;
+    std::vector<ConvolutionPart> parts;
     for (model::Node* reader : readers) {
       const bool taken = reader->is("Slice")   ? add_slice(*reader, channels, parts)
                          : reader->is("Split") ? add_split(*reader, channels, parts)
@@ -73,11 +74,11 @@ class ConvolutionSplitter {
       if (!taken) return std::nullopt;
     }
     std::sort(parts.begin(), parts.end(),
-              [](const Part& a, const Part& b) { return a.begin < b.begin; });
+              [](const ConvolutionPart& a, const ConvolutionPart& b) { return a.begin < b.begin; });
     return parts;
   }
 
-  bool add_slice(model::Node& slice, int64_t channels, std::vector<Part>& parts) const {
+  bool add_slice(model::Node& slice, int64_t channels, std::vector<ConvolutionPart>& parts) const {
     const auto one = [](const std::optional<std::vector<int64_t>>& values, int64_t wanted) {
       return values && values->size() == 1 && values->front() == wanted;
     };
@@ -93,7 +94,7 @@ class ConvolutionSplitter {
     return true;
   }
 
-  bool add_split(model::Node& split, int64_t channels, std::vector<Part>& parts) const {
+  bool add_split(model::Node& split, int64_t channels, std::vector<ConvolutionPart>& parts) const {
     const int64_t axis = split.int_or("axis", 0);
     if (axis != 1 && axis != -3) return false;
     const auto count = static_cast<int64_t>(split.outputs.size());
@@ -112,16 +113,16 @@ class ConvolutionSplitter {
     return true;
   }
 
-  bool are_whole(const std::vector<Part>& parts, int64_t channels) const {
+  bool are_whole(const std::vector<ConvolutionPart>& parts, int64_t channels) const {
     int64_t position = 0;
-    for (const Part& part : parts) {
+    for (const ConvolutionPart& part : parts) {
       if (part.begin != position || part.end - part.begin < kLeastBlocks * block_) return false;
       position = part.end;
     }
     return parts.size() > 1 && position == channels;
   }
 
-  void add_part(const model::Node& conv, const Part& part) {
+  void add_part(const model::Node& conv, const ConvolutionPart& part) {
     model::Node node = conv;
     node.name = part.value + "_Conv";
     node.outputs = {part.value};

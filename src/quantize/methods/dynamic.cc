@@ -105,7 +105,8 @@ LayerQuantization quantize_lstm(const Weight& input, const Weight& recurrence, M
           decibels(w.signal + r.signal, w.noise + r.noise)};
 }
 
-LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
+LayerQuantization quantize_to_int8(const Weight& weight, ModelEdits& edits,
+                                   MethodOutcome& outcome) {
   if (is_embedding(weight)) {
     count_applied(outcome, "int8_embedding", weight.readers.size());
     return store_int8_rows(weight, edits);
@@ -133,7 +134,8 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
 
 }  // namespace
 
-const WeightMethod kDynamicWeights = {"dynamic", quantize_one, quantize_lstm, nullptr, round_group};
+const WeightMethod kDynamicWeights = {"dynamic", quantize_to_int8, quantize_lstm, nullptr,
+                                      round_group};
 
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
   MethodOutcome smoothed;

@@ -15,7 +15,8 @@
 namespace wattwise::quantize {
 namespace {
 
-LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
+LayerQuantization quantize_to_half(const Weight& weight, ModelEdits& edits,
+                                   MethodOutcome& outcome) {
   if (!fits_half(weight)) {
     outcome.decisions.push_back(
         {"keep_float", weight.name, "it has values beyond 65504, the largest of 16 bits"});
@@ -28,7 +29,7 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
 
 }  // namespace
 
-const WeightMethod kHalfWeights = {"fp16", quantize_one};
+const WeightMethod kHalfWeights = {"fp16", quantize_to_half};
 
 Result<MethodOutcome> run_fp16(model::Model& model, const MethodContext& context) {
   return quantize_weights(model, context, kHalfWeights);

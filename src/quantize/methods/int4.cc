@@ -125,7 +125,8 @@ LayerQuantization store_other(const Weight& weight, ModelEdits& edits, MethodOut
 }
 
 template <bool kIntegers>
-LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
+LayerQuantization quantize_to_int4(const Weight& weight, ModelEdits& edits,
+                                   MethodOutcome& outcome) {
   if (is_embedding(weight)) return quantize_embedding(weight, edits, outcome);
   if (is_matrix(weight)) {
     count_applied(outcome, kInt4MatMul, weight.readers.size());
@@ -185,10 +186,10 @@ Arithmetic choose_arithmetic(model::Model& model, const QuantizationConfig& conf
 
 }  // namespace
 
-const WeightMethod kInt4Weights = {"int4", quantize_one<false>, nullptr, choose_int4,
+const WeightMethod kInt4Weights = {"int4", quantize_to_int4<false>, nullptr, choose_int4,
                                    round_group<false>};
-static const WeightMethod kIntegerInt4Weights = {"int4", quantize_one<true>, nullptr, choose_int4,
-                                                 round_group<true>};
+static const WeightMethod kIntegerInt4Weights = {"int4", quantize_to_int4<true>, nullptr,
+                                                 choose_int4, round_group<true>};
 
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context) {
   auto [in_integers, why] = choose_arithmetic(model, context.config);

@@ -149,7 +149,8 @@ LayerQuantization multiply_nbits(const Weight& weight, ModelEdits& edits) {
 }
 
 template <bool kIntegers>
-LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
+LayerQuantization quantize_to_bytes(const Weight& weight, ModelEdits& edits,
+                                    MethodOutcome& outcome) {
   if (is_embedding(weight)) {
     count_applied(outcome, "int8_embedding", weight.readers.size());
     return store_int8_rows(weight, edits);
@@ -161,8 +162,8 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
   return store_weight(weight, edits, outcome);
 }
 
-constexpr WeightMethod kInIntegers = {"weight_only", quantize_one<true>};
-constexpr WeightMethod kInFloat = {"weight_only", quantize_one<false>};
+constexpr WeightMethod kInIntegers = {"weight_only", quantize_to_bytes<true>};
+constexpr WeightMethod kInFloat = {"weight_only", quantize_to_bytes<false>};
 
 }  // namespace
 

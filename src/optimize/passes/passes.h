@@ -15,6 +15,7 @@ Result<PassOutcome> merge_equal_nodes(model::Model& model, const PassContext& co
 Result<PassOutcome> merge_duplicate_constants(model::Model& model, const PassContext& context);
 Result<PassOutcome> pad_channels(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_affine_chains(model::Model& model, const PassContext& context);
+Result<PassOutcome> keep_blocked_layout(model::Model& model, const PassContext& context);
 Result<PassOutcome> keep_sums_apart(model::Model& model, const PassContext& context);
 Result<PassOutcome> keep_gathered_axis(model::Model& model, const PassContext& context);
 Result<PassOutcome> make_convolutions_2d(model::Model& model, const PassContext& context);

@@ -75,6 +75,8 @@ constexpr std::array kPasses = {
             Shapes::kKept, split_convolutions},
     PassRow{"pad_channels", "channels of convolutions fill whole blocks of the provider's layout",
             1e-5, Shapes::kStale, pad_channels},
+    PassRow{"spell_as_gemm", "a product, its bias and a Softmax behind it begin with one Gemm",
+            1e-5, Shapes::kKept, spell_as_gemm},
     PassRow{"remove_unused", "nodes and constants that nothing reads are removed", 0, Shapes::kKept,
             remove_unused},
 };

@@ -35,6 +35,7 @@ Result<PassOutcome> remove_noop_casts(model::Model& model, const PassContext& co
 Result<PassOutcome> remove_noop_copies(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_unused(model::Model& model, const PassContext& context);
 Result<PassOutcome> split_convolutions(model::Model& model, const PassContext& context);
+Result<PassOutcome> spell_as_gemm(model::Model& model, const PassContext& context);
 Result<PassOutcome> spell_out_squares(model::Model& model, const PassContext& context);
 Result<PassOutcome> spell_out_softplus(model::Model& model, const PassContext& context);
 Result<PassOutcome> resolve_branches(model::Model& model, const PassContext& context);

@@ -128,6 +128,7 @@ Result<PrepareResult> make_preparation(Context& context, const PrepareOptions& o
   const config::Resolved resolved = context.resolved();
   PrepareResult result;
   Source source = WATTWISE_TRY(open_source(context, options, staging.path("")));
+  source.quantizes = requested_method(options, resolved.config.quantization) != "none";
   WATTWISE_TRY(reach_opset(context, source));
   describe_request(options, resolved, source, result);
   auto runtime = WATTWISE_TRY(context.runtime());

@@ -42,14 +42,15 @@ double allowed_error(const optimize::OptimizeReport& report) {
 }
 
 /// Of this machine the runtime is asked, of any other its device file.
-Result<optimize::TargetFacts> target_facts(Context& context) {
+Result<optimize::TargetFacts> target_facts(Context& context, const Source& source) {
   const config::Resolved resolved = context.resolved();
   if (context.is_for_this_machine(resolved)) {
     const auto runtime = WATTWISE_TRY(context.runtime());
-    return optimize::TargetFacts{engine::cpu_channel_block(runtime, context.env())};
+    return optimize::TargetFacts{engine::cpu_channel_block(runtime, context.env()),
+                                 source.quantizes};
   }
   const auto device = WATTWISE_TRY(context.device(resolved));
-  return optimize::TargetFacts{device ? device->channel_block : 0};
+  return optimize::TargetFacts{device ? device->channel_block : 0, source.quantizes};
 }
 
 }  // namespace
@@ -59,7 +60,7 @@ Result<Rewritten> run_passes(Context& context, const Source& source,
   Rewritten out{model::clone(source.model), {}, {}, source.decisions};
   out.max_error = source.max_error;
   optimize::PassContext passes(WATTWISE_TRY(context.runtime()), context.env(),
-                               WATTWISE_TRY(target_facts(context)));
+                               WATTWISE_TRY(target_facts(context, source)));
   out.report = WATTWISE_TRY(optimize::optimize(out.model, passes, disabled));
   for (const auto& pass : out.report.passes) {
     out.decisions.insert(out.decisions.end(), pass.decisions.begin(), pass.decisions.end());

@@ -29,6 +29,7 @@ struct Source {
   std::optional<int64_t> opset = {};              ///< that the result is to have
   bool in_blocks = false;                         ///< too large to be run as a whole
   bool measure = false;                           ///< changes are timed on this machine
+  bool quantizes = false;                         ///< a method may follow the exact passes
   int64_t node_count = 0;                         ///< as read, inner graphs included
   std::vector<AppliedOptimization> applied = {};  ///< passes that an operator set made necessary
   double max_error = 0;  ///< how far `model` may be from what was read, relative

@@ -18,12 +18,14 @@
 
 namespace wattwise::optimize {
 
-/// What rewriting needs to know of where the model will run.
+/// What rewriting needs to know of where the model will run, and of what is done to it before.
 struct TargetFacts {
   /// Channels that the provider's blocked convolution layout holds side by side; 0 without one.
   /// ONNX Runtime's CPU provider: 16 with AVX-512, 8 otherwise on x86; builds for Arm and for
   /// browsers have no such layout unless made so.
   int64_t channel_block = 8;
+  /// Weights will be quantized, by methods that know products as MatMul.
+  bool quantizes = false;
 };
 
 /// What a pass may look at besides the model. Thread rule: one thread.

@@ -55,6 +55,9 @@ constexpr std::array kPasses = {
     PassRow{"fuse_affine_into_weights",
             "what scales and shifts by channel moves into the weights next to it", 1e-5,
             Shapes::kKept, fuse_affine_into_weights},
+    PassRow{"keep_blocked_layout",
+            "what scales and shifts between convolutions stays in the provider's layout", 1e-5,
+            Shapes::kKept, keep_blocked_layout},
     PassRow{"merge_duplicate_constants", "equal initializers are stored once", 0, Shapes::kKept,
             merge_duplicate_constants},
     PassRow{"share_tied_weights", "a matrix that is another one transposed is not stored", 0,
@@ -72,6 +75,8 @@ constexpr std::array kPasses = {
             Shapes::kKept, split_convolutions},
     PassRow{"pad_channels", "channels of convolutions fill whole blocks of the provider's layout",
             1e-5, Shapes::kStale, pad_channels},
+    PassRow{"spell_as_gemm", "a product, its bias and a Softmax behind it begin with one Gemm",
+            1e-5, Shapes::kKept, spell_as_gemm},
     PassRow{"remove_unused", "nodes and constants that nothing reads are removed", 0, Shapes::kKept,
             remove_unused},
 };

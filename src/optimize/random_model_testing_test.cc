@@ -56,11 +56,10 @@ class Maker {
   }
   std::string scalar(float value) {
     const Shape shape = dice_.one_in(3) ? Shape{1} : Shape{};
-    if (dice_.one_in(12)) {
-      value = -value;
-      return node("Neg", {put(model::make_float_constant(dice_.name("s"), shape, {&value, 1}))});
-    }
-    return put(model::make_float_constant(dice_.name("s"), shape, std::span(&value, 1)));
+    const bool negated = dice_.one_in(12);
+    if (negated) value = -value;
+    const auto made = put(model::make_float_constant(dice_.name("s"), shape, {&value, 1}));
+    return negated ? node("Neg", {made}) : made;
   }
   std::string integers(const Shape& values) {
     return put(
@@ -103,9 +102,8 @@ class Maker {
   }
 
   Made pick() {
-    return values_[values_.size() - 1 -
-                   static_cast<size_t>(
-                       dice_.below(std::min<int64_t>(3, static_cast<int64_t>(values_.size()))))];
+    const auto count = std::min<int64_t>(3, static_cast<int64_t>(values_.size()));
+    return values_[values_.size() - 1 - static_cast<size_t>(dice_.below(count))];
   }
   std::optional<Made> pick_like(const Made& x) {
     for (int i = 0; i < 4; ++i) {
@@ -117,10 +115,9 @@ class Maker {
   }
   std::string clip(const std::string& x, float low, float high) {
     if (dice_.opset < 11) return node("Clip", {x}, {{"min", low}, {"max", high}});
-    std::vector<std::string> inputs = {
-        x, put(model::make_float_constant(dice_.name("min"), {}, std::span(&low, 1))),
-        put(model::make_float_constant(dice_.name("max"), {}, std::span(&high, 1)))};
-    return node("Clip", inputs);
+    return node("Clip",
+                {x, put(model::make_float_constant(dice_.name("min"), {}, std::span(&low, 1))),
+                 put(model::make_float_constant(dice_.name("max"), {}, std::span(&high, 1)))});
   }
 
   Made affine(const Made& x);
@@ -186,8 +183,7 @@ Made Maker::activation(const Made& x) {
     const auto axis = static_cast<int64_t>(x.shape.size()) - 1 - (dice_.one_in(3) ? 1 : 0);
     return {node("Softmax", {x.name}, {{"axis", std::max<int64_t>(axis, 0)}}), x.shape};
   }
-  return {node(ops[static_cast<size_t>(dice_.below(static_cast<int64_t>(ops.size())))], {x.name}),
-          x.shape};
+  return {node(ops[static_cast<size_t>(dice_.below(7))], {x.name}), x.shape};
 }
 
 /// x (1 + gate) / 2 in one of three orders.
@@ -225,9 +221,8 @@ Made Maker::spelled_out(const Made& x) {
                                                 : node("Mul", {x.name, scalar(std::sqrt(0.5F))});
       return {gated(x.name, node("Erf", {inner})), x.shape};
     }
-    case 3: {  // hard sigmoid
+    case 3:  // hard sigmoid
       return {node("Div", {clip(node("Add", {x.name, scalar(3)}), 0, 6), scalar(6)}), x.shape};
-    }
     default: {  // layer normalization
       if (x.shape.back() < 2) return activation(x);
       // Behind a Cast the runtime makes a kernel of it that it does not have.
@@ -267,9 +262,8 @@ Made Maker::convolution(const Made& x) {
   const int64_t kernel = dice_.one_in(2) ? 1 : 3;
   const bool depthwise = dice_.one_in(4);
   const bool transposed = !depthwise && dice_.one_in(5);
-  const int64_t out = depthwise         ? channels(x)
-                      : dice_.one_in(4) ? 64 - 4 * dice_.below(3)
-                                        : 1 + dice_.below(12);
+  const int64_t any = dice_.one_in(4) ? 64 - 4 * dice_.below(3) : 1 + dice_.below(12);
+  const int64_t out = depthwise ? channels(x) : any;
   Shape weights = {out, depthwise ? 1 : channels(x)};
   if (transposed) std::swap(weights[0], weights[1]);
   for (size_t i = 0; i < spatial; ++i) weights.push_back(kernel);
@@ -280,7 +274,11 @@ Made Maker::convolution(const Made& x) {
   if (depthwise) attributes.push_back({"group", channels(x)});
   Shape shape = x.shape;
   shape[1] = out;
-  return {node(transposed ? "ConvTranspose" : "Conv", inputs, attributes), shape};
+  const Made y = {node(transposed ? "ConvTranspose" : "Conv", inputs, attributes), shape};
+  if (spatial != 2 || out % 8 != 0 || dice_.one_in(2)) return y;
+  return {node("MaxPool", {affine(affine(activation(y))).name},
+               {{"kernel_shape", Shape{3, 3}}, {"pads", Shape(4, 1)}}),
+          shape};
 }
 
 /// Convolutions whose channels fill most of a few blocks, the last one's taken apart.
@@ -334,7 +332,8 @@ Made Maker::pooling(const Made& x) {
 Made Maker::product(const Made& x) {
   const int64_t inner = x.shape.back();
   if (x.shape.size() < 2 || inner < 1 || inner > 64) return activation(x);
-  const int64_t columns = 1 + dice_.below(12);
+  const bool classifies = x.shape.size() > 2 && dice_.one_in(6);
+  const int64_t columns = (classifies ? 1000 : 1) + dice_.below(12);
   const float scale = 1.0F / std::sqrt(static_cast<float>(inner));
   Shape shape = x.shape;
   shape.back() = columns;
@@ -348,7 +347,9 @@ Made Maker::product(const Made& x) {
             shape};
   }
   std::string made = node("MatMul", {x.name, constant({inner, columns}, -scale, scale)});
-  if (dice_.one_in(2)) made = node("Add", {made, constant({columns}, -1, 1)});
+  if (classifies || dice_.one_in(2)) made = node("Add", {made, constant({columns}, -1, 1)});
+  if (classifies)
+    made = node("Softmax", {made}, {{"axis", static_cast<int64_t>(shape.size()) - 1}});
   return {made, shape};
 }
 
@@ -475,10 +476,9 @@ Made Maker::nothing(const Made& x) {
       return {node("Identity", {x.name}), x.shape};
     case 1:
       return {node("Dropout", {x.name}), x.shape};
-    case 2: {
-      const std::string wide = node("Cast", {x.name}, {{"to", int64_t{11}}});
-      return {node("Cast", {wide}, {{"to", int64_t{1}}}), x.shape};
-    }
+    case 2:
+      return {node("Cast", {node("Cast", {x.name}, {{"to", int64_t{11}}})}, {{"to", int64_t{1}}}),
+              x.shape};
     case 3:
       return {node("Cast", {x.name}, {{"to", int64_t{1}}}), x.shape};
     case 4:

@@ -152,6 +152,25 @@ TEST(Vectors, LongOnesAreStoredIn16BitsShortOnesAndDelicateOnesAreNot) {
   EXPECT_EQ(applied(make(tiny, "weight_only"), "fp16_stored_vectors"), 0);
 }
 
+TEST(Vectors, ThoseOfANormalizationAreStoredIn16BitsToo) {
+  model::Model original = model::dense_like(16, 300);
+  model::Value& output = original.graph.outputs[0];
+  model::Node node;
+  node.op_type = "BatchNormalization";
+  node.inputs = {output.name, "gain", "shift", "mean", "variance"};
+  node.outputs = {"normalized"};
+  original.graph.nodes.push_back(node);
+  output.name = "normalized";
+  for (const char* name : {"gain", "shift", "mean"}) {
+    original.graph.initializers.push_back(make_float_constant(name, {300}, random_floats(300, 5)));
+  }
+  original.graph.initializers.push_back(
+      make_float_constant("variance", {300}, std::vector<float>(300, 0.5F)));
+  const Made made = make(original, "weight_only");
+  EXPECT_EQ(applied(made, "fp16_stored_vectors"), 5);
+  EXPECT_GT(cosine(run(original), run(made.model)), 0.999);
+}
+
 TEST(Lstm, DynamicRunsInIntegersInsideBranchesAndKeepsWhatFeedsItIn16Bits) {
   const model::Model original = model::speech_like();
   const Made made = make(original, "dynamic");

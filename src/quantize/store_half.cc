@@ -21,8 +21,9 @@ constexpr double kFaithfulDb = 60;
 
 /// Operators that take a vector as a plain operand. Those that a runtime looks for with constants
 /// beside them, such as QuantizeLinear, keep theirs.
-constexpr std::array<std::string_view, 8> kVectorReaders = {
-    "Add", "Conv", "ConvTranspose", "Gemm", "GRU", "LayerNormalization", "LSTM", "Mul"};
+constexpr std::array kVectorReaders = {
+    "Add",  "BatchNormalization", "Conv", "ConvTranspose", "Gemm", "GRU",
+    "LSTM", "LayerNormalization", "Mul"};
 
 bool is_read_plainly(const Weight& weight) {
   return std::all_of(weight.readers.begin(), weight.readers.end(), [](const WeightReader& reader) {

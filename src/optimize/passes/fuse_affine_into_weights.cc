@@ -14,6 +14,7 @@
 // goes in.
 #include <algorithm>
 
+#include "optimize/channel_chain.h"
 #include "optimize/linear_operator.h"
 #include "optimize/passes/passes.h"
 #include "optimize/runtime_fusions.h"
@@ -26,36 +27,7 @@ constexpr int64_t kSmallShared = 4096;
 /// Larger weights stay as they are: rewriting them takes five times their bytes for a while.
 constexpr size_t kLargestRewritten = size_t{64} << 20;
 
-using Channels = std::vector<double>;
-
-/// Nodes in a row that are one affine function, by channel.
-struct Chain {
-  std::vector<model::Node*> nodes;  ///< in the order in which they compute
-  std::string input;
-  Channels scale;
-  Channels shift;
-
-  bool shifts() const {
-    return std::any_of(shift.begin(), shift.end(), [](double t) { return t != 0; });
-  }
-};
-
-Chain empty_chain(const std::string& input, const ChannelAxis& axis) {
-  const auto count = static_cast<size_t>(axis.count);
-  return {{}, input, Channels(count, 1), Channels(count, 0)};
-}
-
-/// (x * inner.scale + inner.shift) * outer.scale + outer.shift
-void compose_into(Chain& chain, const Channels& inner_scale, const Channels& inner_shift,
-                  bool chain_is_outer) {
-  for (size_t c = 0; c < chain.scale.size(); ++c) {
-    const double outer_scale = chain_is_outer ? chain.scale[c] : inner_scale[c];
-    const double outer_shift = chain_is_outer ? chain.shift[c] : inner_shift[c];
-    const double first_shift = chain_is_outer ? inner_shift[c] : chain.shift[c];
-    chain.scale[c] *= inner_scale[c];
-    chain.shift[c] = first_shift * outer_scale + outer_shift;
-  }
-}
+using Chain = ChannelChain;
 
 /// Whether some reader adds more to an output in its middle than at its borders.
 bool has_borders(const std::vector<LinearOperator>& takers) {
@@ -90,7 +62,6 @@ class Fusion {
   void add_after(model::Node& node, const Channels& shift);
   std::string add_before(const Chain& chain, const ChannelAxis& axis);
   bool is_blocked(const ChannelAxis& axis) const;
-  void normalize_before(const Chain& chain);
 
   GraphEditor& graph_;
   const model::ShapeTable& shapes_;
@@ -131,10 +102,7 @@ Chain Fusion::following(const LinearOperator& linear) const {
     if (readers.size() != 1) break;
     const auto step = affine_step(graph_, *readers[0], axis.rank);
     if (!step || step->input != value) break;
-    const auto scale = per_channel(step->affine.scale, axis);
-    const auto shift = per_channel(step->affine.shift, axis);
-    if (!scale || !shift) break;
-    compose_into(chain, *scale, *shift, false);
+    if (!compose_into(chain, *step, axis, ChainEnd::kLast)) break;
     chain.nodes.push_back(step->node);
     value = step->node->outputs[0];
   }
@@ -162,10 +130,7 @@ Chain Fusion::preceding(const LinearOperator& linear) const {
     const auto step = affine_step(graph_, *node, axis.rank);
     if (!step || !keeps_shape(step->input, step->affine, axis)) break;
     if (starts_fused_tail(graph_, step->input)) break;
-    const auto scale = per_channel(step->affine.scale, axis);
-    const auto shift = per_channel(step->affine.shift, axis);
-    if (!scale || !shift) break;
-    compose_into(chain, *scale, *shift, true);
+    if (!compose_into(chain, *step, axis, ChainEnd::kFirst)) break;
     chain.nodes.insert(chain.nodes.begin(), node);
     chain.input = step->input;
     node = graph_.producer(chain.input);
@@ -194,7 +159,7 @@ void Fusion::fuse_following(LinearOperator& linear) {
   linear.apply_after(chain.scale, shift);
   if (!linear.fits() || !float_tensor({{linear.output().count}, chain.shift})) return;
   if (!only_shifts || left == 0) linear.write(graph_);
-  const std::string result = chain.nodes.back()->outputs[0];
+  const std::string result = chain.result();
   for (model::Node* node : chain.nodes) graph_.remove(*node);
   graph_.set_outputs(linear.node(), {result});
   if (left == 1) add_after(linear.node(), chain.shift);
@@ -244,28 +209,6 @@ bool Fusion::is_blocked(const ChannelAxis& axis) const {
   return axis.rank == 4 && target_.channel_block > 0 && axis.count % target_.channel_block == 0;
 }
 
-/// The whole chain as one BatchNormalization.
-void Fusion::normalize_before(const Chain& chain) {
-  if (chain.nodes.size() == 1 && chain.nodes[0]->is("BatchNormalization")) return;
-  constexpr double kEpsilon = 1e-5;
-  const std::string result = chain.nodes.back()->outputs[0];
-  const Channels zeros(chain.scale.size(), 0);
-  const Channels ones(chain.scale.size(), 1 - kEpsilon);
-  model::Node node = make_node("BatchNormalization", {chain.input}, result);
-  for (const auto& [name, values] : {std::pair{"_scale", &chain.scale},
-                                     {"_shift", &chain.shift},
-                                     {"_mean", &zeros},
-                                     {"_variance", &ones}}) {
-    const auto tensor = float_tensor({{static_cast<int64_t>(values->size())}, *values});
-    if (!tensor) return;
-    node.inputs.push_back(graph_.add_constant(result + name, *tensor));
-  }
-  node.set_attribute("epsilon", static_cast<float>(kEpsilon));
-  for (model::Node* old : chain.nodes) graph_.remove(*old);
-  graph_.add(std::move(node));
-  outcome_.changed += static_cast<int64_t>(chain.nodes.size());
-}
-
 void Fusion::absorb(std::vector<LinearOperator>& takers, const Chain& chain) {
   const bool keeps_shift = chain.shifts() && has_borders(takers);
   const Channels none(chain.shift.size(), 0);
@@ -293,7 +236,7 @@ void Fusion::fuse_preceding(LinearOperator& first) {
   std::vector<LinearOperator> all = takers(first, chain);
   if (all.empty()) return;
   if (chain.shifts() && has_borders(all) && is_blocked(first.input())) {
-    normalize_before(chain);
+    outcome_.changed += normalize(graph_, chain);
   } else if (nodes_left(all, chain) < chain.nodes.size()) {
     absorb(all, chain);
   }

@@ -18,6 +18,7 @@ Result<PassOutcome> merge_equal_nodes(model::Model& model, const PassContext& co
 Result<PassOutcome> merge_duplicate_constants(model::Model& model, const PassContext& context);
 Result<PassOutcome> pad_channels(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_affine_chains(model::Model& model, const PassContext& context);
+Result<PassOutcome> keep_blocked_layout(model::Model& model, const PassContext& context);
 Result<PassOutcome> keep_sums_apart(model::Model& model, const PassContext& context);
 Result<PassOutcome> keep_gathered_axis(model::Model& model, const PassContext& context);
 Result<PassOutcome> make_convolutions_2d(model::Model& model, const PassContext& context);
@@ -37,6 +38,7 @@ Result<PassOutcome> remove_noop_casts(model::Model& model, const PassContext& co
 Result<PassOutcome> remove_noop_copies(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_unused(model::Model& model, const PassContext& context);
 Result<PassOutcome> split_convolutions(model::Model& model, const PassContext& context);
+Result<PassOutcome> spell_as_gemm(model::Model& model, const PassContext& context);
 Result<PassOutcome> spell_out_squares(model::Model& model, const PassContext& context);
 Result<PassOutcome> spell_out_softplus(model::Model& model, const PassContext& context);
 Result<PassOutcome> resolve_branches(model::Model& model, const PassContext& context);

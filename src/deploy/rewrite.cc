@@ -76,6 +76,7 @@ Result<double> rounding_noise(Context& context, const Source& source, double eno
   auto runtime = WATTWISE_TRY(context.runtime());
   engine::SessionOptions options;
   options.prepack = false;
+  options.map_weights = true;
   options.optimization = engine::GraphOptimization::kDisabled;
   const auto session = WATTWISE_TRY(
       source.in_blocks
@@ -118,6 +119,7 @@ Result<std::optional<std::string>> objection(Context& context, const Source& sou
   auto runtime = WATTWISE_TRY(context.runtime());
   engine::SessionOptions options;
   options.prepack = false;
+  options.map_weights = true;
   const auto session =
       source.in_blocks
           ? engine::open_block_session(runtime, context.env(), rewritten.model, options)

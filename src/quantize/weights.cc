@@ -2,10 +2,9 @@
 #include "quantize/weights.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
 #include <functional>
 
+#include "core/finite.h"
 #include "model/walk.h"
 
 namespace wattwise::quantize {
@@ -83,23 +82,14 @@ std::vector<Weight> collect(const model::ConstantIndex& index, model::Model& mod
 
 bool is_output(const Weight& weight) { return is_output(*weight.graph, weight.name); }
 
-/// Sets bit 31 for infinity and NaN, whose exponents have all bits set.
-uint32_t carry_of(FileFloat x) {
-  return (std::bit_cast<uint32_t>(x.value) & 0x7fffffffU) + 0x00800000U;
-}
-
-/// Whether no value is infinite or NaN. Loops of a fixed length are what compilers vectorize.
 bool is_finite(const Floats& values) {
-  constexpr size_t kStep = size_t{1} << 12;
-  uint32_t carries = 0;
-  size_t at = 0;
-  for (; at + kStep <= values.size(); at += kStep) {
-    const FileFloat* const step = values.data() + at;
-    for (size_t i = 0; i < kStep; ++i) carries |= carry_of(step[i]);
-    values.passed(at + kStep);
+  constexpr size_t kStep = size_t{1} << 16;
+  for (size_t from = 0; from < values.size(); from += kStep) {
+    const size_t to = std::min(values.size(), from + kStep);
+    if (!all_finite(values.data() + from, to - from)) return false;
+    values.passed(to);
   }
-  for (; at < values.size(); ++at) carries |= carry_of(values.data()[at]);
-  return carries >> 31 == 0;
+  return true;
 }
 
 /// Why a weight cannot lose precision; empty if it can.

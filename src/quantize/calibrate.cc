@@ -52,6 +52,7 @@ class Observer {
     }
     engine::SessionOptions options;
     options.memory_pattern = false;  // samples differ in shape
+    options.map_weights = true;
     observer.session_ = WATTWISE_TRY(engine::open_session(
         data.runtime, data.env, expose(model, computed), "the model", options));
     return observer;

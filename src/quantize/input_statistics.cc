@@ -164,6 +164,7 @@ class ValueReader {
     if (computed.empty()) return reader;
     engine::SessionOptions options;
     options.memory_pattern = false;  // samples differ in shape
+    options.map_weights = true;
     reader.session_ = WATTWISE_TRY(engine::open_session(
         data.runtime, data.env, expose(model, computed), "the model", options));
     return reader;

@@ -116,7 +116,7 @@ Result<Candidate> make_candidate(Context& context, const CandidateSource& source
   if (method != "none") shorten_names(candidate);
   WATTWISE_TRY(model::verify(candidate.model));
   WATTWISE_TRY(model::save(context.env(), candidate.model, staged_path));
-  for (const Bytes& mapped : candidate.model.sources) context.env().release_pages(mapped);
+  for (const auto& file : candidate.model.sources) context.env().release_pages(file.bytes);
   candidate.size_bytes = static_cast<int64_t>(model::saved_size(context.env(), staged_path));
   const auto session = WATTWISE_TRY(open_file(context, staged_path, source.in_blocks, {}));
   const auto& told = session->decisions();

@@ -39,7 +39,7 @@ Result<std::unique_ptr<engine::Session>> open_file(Context& context, const std::
   if (!in_blocks) return engine::open_session(runtime, env, path, options);
   model::Model model = WATTWISE_TRY(model::load(env, path));
   model.store = std::make_shared<model::ConstantStore>(env, parent_path(path));
-  for (const Bytes& mapped : model.sources) model.store->add_source(mapped);
+  for (const auto& file : model.sources) model.store->add_source(file.bytes);
   return engine::open_block_session(runtime, env, model, options);
 }
 

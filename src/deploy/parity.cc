@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
 
 namespace wattwise::deploy {
 namespace {
@@ -11,6 +12,14 @@ constexpr size_t kManySamples = 10;
 constexpr double kNoiseRatioOfFew = 30;
 
 }  // namespace
+
+std::vector<size_t> worst_first(std::span<const double> errors) {
+  std::vector<size_t> order(errors.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return errors[a] > errors[b]; });
+  return order;
+}
 
 double worst_of(std::span<const double> errors) {
   return errors.empty() ? 0 : *std::max_element(errors.begin(), errors.end());

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <span>
+#include <vector>
 
 namespace wattwise::deploy {
 
 /// A rewritten model may differ from the original by so many times what the original differs from
 /// itself in another order of computation: deep models amplify the last bits.
 inline constexpr double kNoiseRatio = 2;
+
+/// Indices of the errors, the largest first; equal ones in their order.
+std::vector<size_t> worst_first(std::span<const double> errors);
 
 /// The largest error; 0 of none.
 double worst_of(std::span<const double> errors);

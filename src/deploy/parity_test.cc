@@ -36,5 +36,10 @@ TEST(Parity, WhatIsNoNumberIsNotEqual) {
   EXPECT_FALSE(is_equal_enough(errors(2, nan), 1, 1));
 }
 
+TEST(Parity, TheWorstErrorsComeFirst) {
+  EXPECT_EQ(worst_first(std::vector<double>{0.1, 3, 0.1, 7}), (std::vector<size_t>{3, 1, 0, 2}));
+  EXPECT_TRUE(worst_first({}).empty());
+}
+
 }  // namespace
 }  // namespace wattwise::deploy

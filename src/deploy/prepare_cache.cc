@@ -32,7 +32,7 @@ void add_file(const Env& env, std::string_view name, const Bytes& content, Hash&
 /// The model file and the files beside it that hold its constants.
 Result<void> add_model(Env& env, const std::string& path, Hash& hash) {
   const auto model = WATTWISE_TRY(model::load(env, path));
-  for (const Bytes& mapped : model.sources) add_file(env, "model", mapped, hash);
+  for (const auto& file : model.sources) add_file(env, "model", file.bytes, hash);
   return {};
 }
 

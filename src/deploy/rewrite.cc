@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <span>
 
 #include "deploy/ablation.h"
 #include "deploy/agreement.h"
@@ -27,7 +27,7 @@ namespace {
 /// Float arithmetic in another order differs in the last bits even where the algebra is exact.
 constexpr double kRounding = 1e-6;
 
-/// Samples that usually show enough of it.
+/// Samples that usually show enough of what the model amplifies.
 constexpr size_t kFewSamples = 4;
 
 double allowed_error(const optimize::OptimizeReport& report) {
@@ -70,35 +70,6 @@ Result<Rewritten> run_passes(Context& context, const Source& source,
 
 namespace {
 
-/// How far the model itself is from its answers when the runtime computes them in another order,
-/// without its own optimizations: the largest error relative to an output's largest value. Looks at
-/// a few samples first, and at all only if the error of those is not `enough`.
-Result<double> rounding_noise(Context& context, const Source& source, double enough) {
-  auto runtime = WATTWISE_TRY(context.runtime());
-  engine::SessionOptions options;
-  options.prepack = false;
-  options.optimization = engine::GraphOptimization::kDisabled;
-  const auto session = WATTWISE_TRY(
-      source.in_blocks
-          ? engine::open_block_session(runtime, context.env(), source.model, options)
-          : engine::open_session(runtime, context.env(), source.model, source.path, options));
-  const Samples& all = source.samples;
-  Samples few;
-  few.probabilities = all.probabilities;
-  const size_t count = std::min(kFewSamples, all.inputs.size());
-  few.inputs.assign(all.inputs.begin(), all.inputs.begin() + static_cast<std::ptrdiff_t>(count));
-  few.outputs.assign(all.outputs.begin(), all.outputs.begin() + static_cast<std::ptrdiff_t>(count));
-  const double noise = worst_of(WATTWISE_TRY(compare_with_float(*session, few)).errors);
-  if (noise >= enough || count == all.inputs.size()) return noise;
-  return worst_of(WATTWISE_TRY(compare_with_float(*session, all)).errors);
-}
-
-/// The noise that would allow what the rewritten model is off; all there is where trials follow.
-double enough_noise(const Source& source, const Rewritten& rewritten) {
-  if (source.measure) return std::numeric_limits<double>::infinity();
-  return worst_of(rewritten.errors) / kNoiseRatio;
-}
-
 /// Which output is too far off; absent if none is.
 std::optional<std::string> difference(const Rewritten& rewritten) {
   const double allowed = std::max(
@@ -112,6 +83,46 @@ std::optional<std::string> difference(const Rewritten& rewritten) {
   return std::nullopt;
 }
 
+/// These of the samples.
+Samples pick(const Samples& all, std::span<const size_t> indices) {
+  Samples some;
+  some.source = all.source;
+  some.probabilities = all.probabilities;
+  for (const size_t i : indices) {
+    some.inputs.push_back(all.inputs[i]);
+    some.outputs.push_back(all.outputs[i]);
+  }
+  return some;
+}
+
+/// Finds how far the model itself is from its answers when the runtime computes them in another
+/// order, without its own optimizations: the largest error relative to an output's largest value.
+/// Looks at samples, first where the rewritten model is furthest off, until the noise excuses that;
+/// more noise would excuse it as well. Where trials follow it looks at all of them.
+Result<void> find_rounding_noise(Context& context, const Source& source, Rewritten& rewritten) {
+  auto runtime = WATTWISE_TRY(context.runtime());
+  engine::SessionOptions options;
+  options.prepack = false;
+  options.map_weights = true;
+  options.optimization = engine::GraphOptimization::kDisabled;
+  const auto session = WATTWISE_TRY(
+      source.in_blocks
+          ? engine::open_block_session(runtime, context.env(), source.model, options)
+          : engine::open_session(runtime, context.env(), source.model, source.path, options));
+  rewritten.noise = 0;
+  const std::vector<size_t> order = worst_first(rewritten.errors);
+  for (size_t from = 0, count = 0; from < order.size(); from += count) {
+    // Blocks are loaded anew each time.
+    const bool all = source.measure || (source.in_blocks && from > 0);
+    count = std::min(all ? order.size() : kFewSamples, order.size() - from);
+    const Samples some = pick(source.samples, std::span(order).subspan(from, count));
+    const Agreement found = WATTWISE_TRY(compare_with_float(*session, some));
+    rewritten.noise = std::max(rewritten.noise, worst_of(found.errors));
+    if (!source.measure && !difference(rewritten)) break;
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> objection(Context& context, const Source& source,
@@ -119,6 +130,7 @@ Result<std::optional<std::string>> objection(Context& context, const Source& sou
   auto runtime = WATTWISE_TRY(context.runtime());
   engine::SessionOptions options;
   options.prepack = false;
+  options.map_weights = true;
   const auto session =
       source.in_blocks
           ? engine::open_block_session(runtime, context.env(), rewritten.model, options)
@@ -136,7 +148,7 @@ Result<std::optional<std::string>> lasting_objection(Context& context, const Sou
   auto why = WATTWISE_TRY(objection(context, source, rewritten));
   // Where it runs, it may be off by what the original is off in another order.
   if (!why || rewritten.accuracy.outputs.empty()) return why;
-  rewritten.noise = WATTWISE_TRY(rounding_noise(context, source, enough_noise(source, rewritten)));
+  WATTWISE_TRY(find_rounding_noise(context, source, rewritten));
   return difference(rewritten);
 }
 

@@ -93,7 +93,17 @@ void choose_execution(Context& context, bool measure, const std::string& folder,
         {"skip", "trials", "blocks that are run one by one do not tell how fast the whole is"});
   }
   source.model.store = std::make_shared<model::ConstantStore>(context.env(), folder);
-  for (const Bytes& mapped : source.model.sources) source.model.store->add_source(mapped);
+  for (const auto& file : source.model.sources) source.model.store->add_source(file.bytes);
+}
+
+/// The model as it is.
+Result<std::unique_ptr<engine::Session>> open_float(Context& context, const Source& source,
+                                                    const model::Model& as_read) {
+  engine::SessionOptions options;
+  options.prepack = false;  // few runs: a second copy of the weights would not pay
+  if (source.in_blocks) return open_file(context, source.path, true, options);
+  auto runtime = WATTWISE_TRY(context.runtime());
+  return engine::open_as_read(runtime, context.env(), as_read, source.path, options);
 }
 
 }  // namespace
@@ -111,14 +121,12 @@ Result<Source> open_source(Context& context, const PrepareOptions& options,
   source.opset = options.opset ? options.opset : context.resolved().config.optimization.opset;
   source.size_bytes = stored_size(source.model, env, source.path);
   choose_execution(context, options.measure, folder, source);
+  const model::Model as_read = model::clone(source.model);
   source.fixed = WATTWISE_TRY(fix(source, options.fixed_inputs));
   drop_defaults(context.resolved().config.optimization, source);
   source.preprocessor = WATTWISE_TRY(input::load_preprocessor(env, source.path));
   WATTWISE_TRY(report_progress(context.progress(), "running the float model", 0.1));
-  engine::SessionOptions float_options;
-  float_options.prepack = false;  // few runs: a second copy of the weights would not pay
-  const auto session =
-      WATTWISE_TRY(open_file(context, source.path, source.in_blocks, float_options));
+  const auto session = WATTWISE_TRY(open_float(context, source, as_read));
   const auto& told = session->decisions();
   source.decisions.insert(source.decisions.end(), told.begin(), told.end());
   if (options.calibration_data.is_given()) {
@@ -132,7 +140,7 @@ Result<Source> open_source(Context& context, const PrepareOptions& options,
   source.samples.probabilities = model::probability_outputs(source.model);
   WATTWISE_TRY(evaluate_float(context, options.evaluation, {*session, source.fixed, 0.15}, source));
   source.inputs = inputs_of(session->inputs(), source.samples.inputs.front());
-  for (const Bytes& mapped : source.model.sources) env.release_pages(mapped);
+  for (const auto& file : source.model.sources) env.release_pages(file.bytes);
   return source;
 }
 

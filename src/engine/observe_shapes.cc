@@ -4,7 +4,7 @@
 #include <map>
 
 #include "core/json.h"
-#include "model/graph_edit.h"
+#include "engine/hollow.h"
 #include "model/walk.h"
 
 namespace wattwise::engine {
@@ -52,15 +52,18 @@ void read_event(const Json& event, const std::map<std::string, std::vector<std::
 
 Result<model::ShapeTable> observe_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
                                          const model::Model& model, const Observation& options) {
-  model::Model named = model::clone(model);
-  const auto nodes = name_nodes(named.graph);
+  FedModel fed = WATTWISE_TRY(feed_zeros(model));
+  const auto nodes = name_nodes(fed.model.graph);
   SessionOptions session_options;
   session_options.optimization = GraphOptimization::kDisabled;
   session_options.prepack = false;
   session_options.profile_prefix = join_path(options.folder, "profile");
   const auto session =
-      WATTWISE_TRY(open_session(runtime, env, named, "the model", session_options));
-  const auto inputs = WATTWISE_TRY(make_random_inputs(session->inputs(), options.guess, 1));
+      WATTWISE_TRY(open_session(runtime, env, fed.model, "the model", session_options));
+  std::vector<PortInfo> ports = session->inputs();
+  std::erase_if(ports, [&](const PortInfo& port) { return fed.zeros.contains(port.name); });
+  TensorMap inputs = WATTWISE_TRY(make_random_inputs(ports, options.guess, 1));
+  inputs.merge(fed.zeros);
   WATTWISE_TRY(session->run(inputs));
   const std::string path = WATTWISE_TRY(session->end_profiling());
   const std::string text = WATTWISE_TRY(env.read_file(path));

@@ -8,6 +8,7 @@
 
 #include "core/text.h"
 #include "engine/append_provider.h"
+#include "engine/hand_over.h"
 #include "engine/ort.h"
 #include "engine/values.h"
 #include "model/graph_edit.h"
@@ -17,15 +18,10 @@
 namespace wattwise::engine {
 namespace {
 
-/// Below this a model is handed over as one buffer; above, large constants stay where they are.
-constexpr uint64_t kLargeModelBytes = 16'000'000;
-constexpr size_t kLargeConstantBytes = 16'384;
-
 /// What a session needs to stay alive besides itself.
 struct Holdings {
   std::shared_ptr<Runtime> runtime;  // shared: the environment must outlive every session
-  std::vector<Bytes> weights;
-  std::vector<ValuePtr> values;
+  HandedWeights weights;
 };
 
 Result<PortInfo> read_port(std::string name, TypeInfoPtr type) {
@@ -227,43 +223,6 @@ Result<SessionOptionsPtr> make_options(const OrtRuntime& runtime, const SessionO
   return owned;
 }
 
-/// Moves large `Constant` nodes of the main graph to its initializers, which the runtime can take
-/// from memory as they are.
-void lift_large_constants(model::Graph& graph) {
-  std::erase_if(graph.nodes, [&](model::Node& node) {
-    if (!node.is("Constant") || node.attributes.empty()) return false;
-    auto* value = std::get_if<std::shared_ptr<model::Constant>>(&node.attributes[0].value);
-    if (!value || (*value)->data.size() < kLargeConstantBytes) return false;
-    model::Constant constant = **value;
-    constant.name = node.outputs[0];
-    graph.initializers.push_back(std::move(constant));
-    return true;
-  });
-}
-
-/// Replaces the data of large initializers by values over the same memory. What is left of each in
-/// the model is a name, a type and a shape with external data that is never read.
-Result<std::string> hand_over_weights(model::Model& model, OrtSessionOptions* options,
-                                      Holdings& holdings) {
-  lift_large_constants(model.graph);
-  std::vector<std::string> names;
-  std::vector<const OrtValue*> values;
-  for (model::Constant& constant : model.graph.initializers) {
-    if (constant.data.size() < kLargeConstantBytes) continue;
-    holdings.weights.push_back(constant.data);
-    holdings.values.push_back(
-        WATTWISE_TRY(wrap_tensor(constant.tensor_as_stored(), constant.name)));
-    values.push_back(holdings.values.back().get());
-    names.push_back(constant.name);
-  }
-  std::vector<const char*> raw_names;
-  for (const std::string& name : names) raw_names.push_back(name.c_str());
-  WATTWISE_TRY(check(
-      ort_api().AddExternalInitializers(options, raw_names.data(), values.data(), values.size()),
-      "take the weights of", "the model"));
-  return model::serialize_without_weights(model, kLargeConstantBytes);
-}
-
 Result<std::unique_ptr<Session>> finish(std::unique_ptr<OrtModelSession> session,
                                         std::string provider, std::vector<Decision> decisions) {
   WATTWISE_TRY(session->describe(std::move(provider), std::move(decisions)));
@@ -289,28 +248,33 @@ Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& ru
   OrtSession* raw = nullptr;
   WATTWISE_TRY(check(ort_api().CreateSession(owner->env(), path.c_str(), raw_options.get(), &raw),
                      "load", path));
-  auto session =
-      std::make_unique<OrtModelSession>(Holdings{runtime, {}, {}}, SessionPtr(raw), path);
+  auto session = std::make_unique<OrtModelSession>(Holdings{runtime, {}}, SessionPtr(raw), path);
   return finish(std::move(session), std::move(provider), std::move(decisions));
 }
 
-Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& runtime, Env&,
-                                              const model::Model& model,
-                                              const std::string& source_name,
-                                              const SessionOptions& options) {
+namespace {
+
+struct Opening {
+  const std::string& source_name;
+  const SessionOptions& options;
+};
+
+/// Large constants that lie in the files are read from there.
+Result<std::unique_ptr<Session>> open_in_memory(const std::shared_ptr<Runtime>& runtime,
+                                                const model::Model& model,
+                                                const std::vector<model::SourceFile>& files,
+                                                const Opening& opening) {
+  const auto& [source_name, options] = opening;
   const auto* owner = static_cast<const OrtRuntime*>(runtime.get());
   SessionOptionsPtr raw_options = WATTWISE_TRY(make_options(*owner, options));
   std::vector<Decision> decisions;
   std::string provider =
       WATTWISE_TRY(append_providers(*runtime, raw_options.get(), options.providers, decisions));
-  Holdings holdings{runtime, {}, {}};
-  std::string bytes;
-  if (model::weight_bytes(model) < kLargeModelBytes) {
-    bytes = WATTWISE_TRY(model::serialize(model));
-  } else {
-    model::Model skeleton = model::clone(model);
-    bytes = WATTWISE_TRY(hand_over_weights(skeleton, raw_options.get(), holdings));
-  }
+  Holdings holdings{runtime, {}};
+  const std::string bytes =
+      has_large_weights(model)
+          ? WATTWISE_TRY(hand_over(model, files, raw_options.get(), holdings.weights))
+          : WATTWISE_TRY(model::serialize(model));
   OrtSession* raw = nullptr;
   WATTWISE_TRY(check(ort_api().CreateSessionFromArray(owner->env(), bytes.data(), bytes.size(),
                                                       raw_options.get(), &raw),
@@ -318,6 +282,31 @@ Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& ru
   auto session =
       std::make_unique<OrtModelSession>(std::move(holdings), SessionPtr(raw), source_name);
   return finish(std::move(session), std::move(provider), std::move(decisions));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                              const model::Model& model,
+                                              const std::string& source_name,
+                                              const SessionOptions& options) {
+  if (options.map_weights && has_large_weights(model)) {
+    // Where the runtime does not take the files, it may take what is in memory.
+    const auto files = reachable_files(env, model);
+    auto mapped = open_in_memory(runtime, model, files, {source_name, options});
+    if (mapped || files.empty()) return mapped;
+  }
+  return open_in_memory(runtime, model, {}, {source_name, options});
+}
+
+Result<std::unique_ptr<Session>> open_as_read(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                              const model::Model& model, const std::string& path,
+                                              const SessionOptions& options) {
+  const auto files = reachable_files(env, model);
+  if (has_large_weights(model) && !files.empty()) {
+    if (auto mapped = open_in_memory(runtime, model, files, {path, options})) return mapped;
+  }
+  return open_session(runtime, env, path, options);
 }
 
 }  // namespace wattwise::engine

@@ -28,6 +28,9 @@ struct SessionOptions {
   /// Memory is taken in regions that double in size and kept: fast, but up to twice what is needed.
   bool arena = true;
   bool prepack = true;
+  /// Large constants of a model in memory that lie in the file it was read from are used there,
+  /// without a copy: cheap to open, for few runs.
+  bool map_weights = false;
   std::map<std::string, std::string> config_entries;  ///< passed through as they are
   std::map<std::string, int64_t> free_dimensions;     ///< by dimension name
   std::optional<std::string> optimized_model_path;    ///< also write the optimized graph
@@ -68,6 +71,12 @@ Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& ru
 Result<std::unique_ptr<Session>> open_session(const std::shared_ptr<Runtime>& runtime, Env& env,
                                               const model::Model& model,
                                               const std::string& source_name,
+                                              const SessionOptions& options);
+
+/// Opens a model file of which `model` is what was read. Large constants are used where they lie in
+/// it, as with SessionOptions::map_weights.
+Result<std::unique_ptr<Session>> open_as_read(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                              const model::Model& model, const std::string& path,
                                               const SessionOptions& options);
 
 /// What to feed a model when nobody says: sizes of free dimensions ("input:axis" or name -> size;

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "core/temporary_folder.h"
+#include "engine/hollow.h"
 #include "engine/observe_shapes.h"
 #include "engine/session.h"
 #include "model/graph_edit.h"
@@ -13,75 +14,6 @@
 
 namespace wattwise::engine {
 namespace {
-
-/// Constants of this size cannot be shapes, axes or scales: inference needs only their type and
-/// shape.
-constexpr size_t kWeightBytes = 4096;
-/// First operator set with ConstantOfShape.
-constexpr int64_t kConstantOfShapeOpset = 9;
-
-bool is_weight(const model::Constant& constant) {
-  switch (constant.type) {
-    case DataType::kFloat:
-    case DataType::kDouble:
-    case DataType::kFloat16:
-    case DataType::kInt8:
-    case DataType::kUint8:
-      return constant.data.size() >= kWeightBytes;
-    default:
-      return false;
-  }
-}
-
-/// `Constant(shape) -> ConstantOfShape`: a value of the same type and shape without any weights.
-void append_hollow(const model::Constant& constant, const std::string& name, int index,
-                   std::vector<model::Node>& nodes) {
-  const std::string shape_name = fmt::format("wattwise_shape_{}_{}", index, name);
-  const auto rank = static_cast<int64_t>(constant.shape.size());
-  model::Node shape;
-  shape.op_type = "Constant";
-  shape.outputs = {shape_name};
-  shape.set_attribute("value", std::make_shared<model::Constant>(
-                                   model::make_int64_constant("", {rank}, constant.shape)));
-  model::Constant zero;
-  zero.type = constant.type;
-  zero.shape = {1};
-  zero.data = Bytes::own(
-      std::vector<std::byte>(static_cast<size_t>(data_type_bits(constant.type).value_or(8)) / 8));
-  model::Node hollow;
-  hollow.op_type = "ConstantOfShape";
-  hollow.inputs = {shape_name};
-  hollow.outputs = {name};
-  hollow.set_attribute("value", std::make_shared<model::Constant>(std::move(zero)));
-  nodes.push_back(std::move(shape));
-  nodes.push_back(std::move(hollow));
-}
-
-bool is_fed(const model::Graph& graph, const model::Constant& constant) {
-  return std::any_of(graph.inputs.begin(), graph.inputs.end(),
-                     [&](const auto& input) { return input.name == constant.name; });
-}
-
-void hollow_out(model::Graph& graph, int& index) {
-  std::vector<model::Node> nodes;
-  std::erase_if(graph.initializers, [&](const model::Constant& constant) {
-    if (is_fed(graph, constant) || !is_weight(constant)) return false;
-    append_hollow(constant, constant.name, index++, nodes);
-    return true;
-  });
-  for (model::Node& node : graph.nodes) {
-    const auto* value =
-        node.is("Constant") && !node.attributes.empty()
-            ? std::get_if<std::shared_ptr<model::Constant>>(&node.attributes[0].value)
-            : nullptr;
-    if (value && is_weight(**value)) {
-      append_hollow(**value, node.outputs[0], index++, nodes);
-    } else {
-      nodes.push_back(std::move(node));
-    }
-  }
-  graph.nodes = std::move(nodes);
-}
 
 /// What a file says of shapes besides its inputs may be wrong; only the runtime's word counts.
 void drop_claims(model::Graph& graph) {
@@ -193,16 +125,6 @@ void ask_for_values(model::Graph& graph, int index) {
   graph.nodes.push_back(std::move(user));
 }
 
-/// The model with its weights replaced by zeros that take no room.
-model::Model make_hollow(const model::Model& model) {
-  model::Model hollow = model::clone(model);
-  if (model.opset("") < kConstantOfShapeOpset) return hollow;
-  int index = 0;
-  model::for_each_graph(hollow.graph,
-                        [&](model::Graph& graph, const std::string&) { hollow_out(graph, index); });
-  return hollow;
-}
-
 struct Hollowed {
   const model::Model& hollow;
   const model::Model& whole;
@@ -243,19 +165,19 @@ Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, 
       ask_for_values(graph, index++);
     });
   }
-  model::Model hollow = make_hollow(bound);
-  auto table = infer_either(runtime, env, {hollow, bound}, folder->path());
+  const model::Model* run = &bound;
+  auto table = infer_either(runtime, env, {make_hollow(bound), bound}, folder->path());
   if (!table) {
     // Branches that are not taken may not fit sizes for which the model runs all the same.
     auto free = infer_free_shapes(runtime, env, model);
     if (!free) return table;
     table = std::move(free);
-    hollow = make_hollow(model);
+    run = &model;
   }
   if (leaves_open(model.graph, *table) && !model.store) {
-    // Inference stops at shapes that are computed from values; one run on the hollow model shows
+    // Inference stops at shapes that are computed from values; one run with zeros for weights shows
     // them. A model that does not run on made-up inputs keeps its open shapes.
-    if (auto observed = observe_shapes(runtime, env, hollow, {folder->path(), guess})) {
+    if (auto observed = observe_shapes(runtime, env, *run, {folder->path(), guess})) {
       for (auto& [name, value] : *observed) (*table)[name] = std::move(value);
     }
   }

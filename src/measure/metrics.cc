@@ -4,10 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
+#include "core/finite.h"
 #include "core/half.h"
 
 namespace wattwise::measure {
@@ -16,9 +18,9 @@ namespace {
 template <typename T>
 std::vector<float> widen(const Tensor& tensor) {
   const auto values = tensor.values<T>();
-  std::vector<float> out;
-  out.reserve(values.size());
-  for (const T value : values) out.push_back(static_cast<float>(value));
+  std::vector<float> out(values.size());
+  std::transform(values.begin(), values.end(), out.begin(),
+                 [](T value) { return static_cast<float>(value); });
   return out;
 }
 
@@ -72,23 +74,63 @@ void count_agreement(const Tensor& reference, const Tensor& other, Agreement& ag
   }
 }
 
-/// Whether values lie further apart than that; those of a constant lie 0 apart.
+/// Whether values, all finite, lie further apart than that; those of a constant lie 0 apart.
 bool varies(std::span<const float> values, double tolerance) {
   if (values.empty()) return false;
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  return static_cast<double>(*high) - *low > tolerance;
+  constexpr size_t kLanes = 16;  // loops of a fixed length are what compilers vectorize
+  std::array<float, kLanes> low;
+  std::array<float, kLanes> high;
+  low.fill(values[0]);
+  high.fill(values[0]);
+  const auto take = [&](size_t lane, float x) {
+    low[lane] = x < low[lane] ? x : low[lane];
+    high[lane] = x > high[lane] ? x : high[lane];
+  };
+  size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) take(lane, values[i + lane]);
+  }
+  for (; i < values.size(); ++i) take(0, values[i]);
+  const float lowest = *std::min_element(low.begin(), low.end());
+  const float highest = *std::max_element(high.begin(), high.end());
+  return static_cast<double>(highest) - lowest > tolerance;
 }
 
-/// Drops what the reference has no finite value for: there is nothing to hold it against.
-void keep_finite(std::vector<float>& reference, std::vector<float>& other) {
-  size_t kept = 0;
-  for (size_t i = 0; i < reference.size(); ++i) {
-    if (!std::isfinite(reference[i])) continue;
-    reference[kept] = reference[i];
-    other[kept++] = other[i];
+/// Two outputs as floats, without what the reference has no finite value for: there is nothing to
+/// hold it against. Read where they lie if nothing has to be changed.
+struct ComparedFloats {
+  std::vector<float> own_reference, own_other;
+  std::span<const float> reference, other;
+};
+
+/// Drops what the reference has no finite value for.
+void keep_finite(ComparedFloats& floats) {
+  if (all_finite(floats.reference)) return;
+  std::vector<float> reference;
+  std::vector<float> other;
+  for (size_t i = 0; i < floats.reference.size(); ++i) {
+    if (!std::isfinite(floats.reference[i])) continue;
+    reference.push_back(floats.reference[i]);
+    other.push_back(floats.other[i]);
   }
-  reference.resize(kept);
-  other.resize(kept);
+  floats = {std::move(reference), std::move(other), {}, {}};
+  floats.reference = floats.own_reference;
+  floats.other = floats.own_other;
+}
+
+Result<std::span<const float>> look_at(const Tensor& tensor, std::vector<float>& own) {
+  if (tensor.type == DataType::kFloat) return tensor.values<float>();
+  own = WATTWISE_TRY(as_floats(tensor));
+  return std::span<const float>(own);
+}
+
+/// Precondition: tensors of one shape.
+Result<ComparedFloats> finite_floats(const Tensor& reference, const Tensor& other) {
+  ComparedFloats floats;
+  floats.reference = WATTWISE_TRY(look_at(reference, floats.own_reference));
+  floats.other = WATTWISE_TRY(look_at(other, floats.own_other));
+  keep_finite(floats);
+  return floats;
 }
 
 double cosine_of(double dot, double aa, double bb) {
@@ -96,34 +138,45 @@ double cosine_of(double dot, double aa, double bb) {
   return aa == 0 || bb == 0 ? 0 : dot / std::sqrt(aa * bb);
 }
 
-bool is_finite(std::span<const float> values) {
-  return std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+double sqnr_of(double signal, double noise) {
+  if (noise == 0) return std::numeric_limits<double>::infinity();
+  return 10 * std::log10(signal / noise);
+}
+
+/// Sums over two lists of one length.
+struct PairSums {
+  double dot = 0, aa = 0, bb = 0;
+  double noise = 0;      ///< of the squared differences
+  double largest = 0;    ///< difference
+  double magnitude = 0;  ///< of the first
+};
+
+PairSums sum_up(std::span<const float> a, std::span<const float> b) {
+  PairSums sums;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const double x = a[i];
+    const double y = b[i];
+    const double difference = x - y;
+    sums.dot += x * y;
+    sums.aa += x * x;
+    sums.bb += y * y;
+    sums.noise += difference * difference;
+    sums.largest = std::max(sums.largest, std::abs(difference));
+    sums.magnitude = std::max(sums.magnitude, std::abs(x));
+  }
+  return sums;
 }
 
 }  // namespace
 
 double sqnr_db(std::span<const float> reference, std::span<const float> other) {
-  double signal = 0;
-  double noise = 0;
-  for (size_t i = 0; i < reference.size(); ++i) {
-    const double difference = static_cast<double>(reference[i]) - other[i];
-    signal += static_cast<double>(reference[i]) * reference[i];
-    noise += difference * difference;
-  }
-  if (noise == 0) return std::numeric_limits<double>::infinity();
-  return 10 * std::log10(signal / noise);
+  const PairSums sums = sum_up(reference, other);
+  return sqnr_of(sums.aa, sums.noise);
 }
 
 double cosine(std::span<const float> a, std::span<const float> b) {
-  double dot = 0;
-  double aa = 0;
-  double bb = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    dot += static_cast<double>(a[i]) * b[i];
-    aa += static_cast<double>(a[i]) * a[i];
-    bb += static_cast<double>(b[i]) * b[i];
-  }
-  return cosine_of(dot, aa, bb);
+  const PairSums sums = sum_up(a, b);
+  return cosine_of(sums.dot, sums.aa, sums.bb);
 }
 
 Result<std::vector<float>> as_floats(const Tensor& tensor) {
@@ -165,22 +218,17 @@ Result<std::vector<OutputAccuracy>> compare_outputs(const TensorMap& reference,
       return Error(ErrorCode::kInvalidArgument,
                    fmt::format("the output {} has another shape", name));
     }
-    auto a = WATTWISE_TRY(as_floats(expected));
-    auto b = WATTWISE_TRY(as_floats(it->second));
-    keep_finite(a, b);
-    double largest = 0;
-    double magnitude = probabilities.contains(name) ? kProbabilityFloor : 0;
-    for (size_t i = 0; i < a.size(); ++i) {
-      largest = std::max(largest, std::abs(static_cast<double>(a[i]) - b[i]));
-      magnitude = std::max<double>(magnitude, std::abs(a[i]));
-    }
-    const double relative = largest == 0 ? 0 : largest / magnitude;
-    if (a.empty() && expected.element_count() > 0) {
+    const auto floats = WATTWISE_TRY(finite_floats(expected, it->second));
+    if (floats.reference.empty() && expected.element_count() > 0) {
       constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
       out.push_back({name, kNone, kNone, kNone, kNone});
       continue;
     }
-    out.push_back({name, sqnr_db(a, b), cosine(a, b), largest, relative});
+    const PairSums sums = sum_up(floats.reference, floats.other);
+    const double floor = probabilities.contains(name) ? kProbabilityFloor : 0;
+    const double relative = sums.largest == 0 ? 0 : sums.largest / std::max(floor, sums.magnitude);
+    out.push_back({name, sqnr_of(sums.aa, sums.noise), cosine_of(sums.dot, sums.aa, sums.bb),
+                   sums.largest, relative});
   }
   return out;
 }
@@ -203,7 +251,8 @@ void keep_worst(const std::vector<OutputAccuracy>& sample, std::vector<OutputAcc
 
 bool has_finite_value(const TensorMap& outputs) {
   return std::any_of(outputs.begin(), outputs.end(), [](const auto& output) {
-    const auto values = as_floats(output.second);
+    std::vector<float> own;
+    const auto values = look_at(output.second, own);
     return !values || values->empty() ||
            std::any_of(values->begin(), values->end(), [](float v) { return std::isfinite(v); });
   });
@@ -232,17 +281,17 @@ void DropSums::add(const TensorMap& reference, const TensorMap& other) {
       sums.equal += agreement.equal;
       sums.decisions += agreement.total;
     }
-    auto a = as_floats(expected);
-    auto b = as_floats(got);
-    if (!a || !b) continue;
-    keep_finite(*a, *b);
-    for (size_t i = 0; i < a->size(); ++i) {
-      sums.dot += static_cast<double>((*a)[i]) * (*b)[i];
-      sums.aa += static_cast<double>((*a)[i]) * (*a)[i];
-      sums.bb += static_cast<double>((*b)[i]) * (*b)[i];
+    const auto floats = finite_floats(expected, got);
+    if (!floats) continue;
+    const auto a = floats->reference;
+    const auto b = floats->other;
+    for (size_t i = 0; i < a.size(); ++i) {
+      sums.dot += static_cast<double>(a[i]) * b[i];
+      sums.aa += static_cast<double>(a[i]) * a[i];
+      sums.bb += static_cast<double>(b[i]) * b[i];
     }
     if (!probabilities_.contains(name)) continue;
-    const double floor = kProbabilityFloor * kProbabilityFloor * static_cast<double>(a->size());
+    const double floor = kProbabilityFloor * kProbabilityFloor * static_cast<double>(a.size());
     for (double* sum : {&sums.dot, &sums.aa, &sums.bb}) *sum += floor;
   }
 }
@@ -275,16 +324,16 @@ std::optional<std::string> insane(const TensorMap& reference, const TensorMap& o
   for (const auto& [name, expected] : reference) {
     const auto it = other.find(name);
     if (it == other.end()) return fmt::format("the output {} is missing", name);
-    auto a = as_floats(expected);
-    auto b = as_floats(it->second);
-    if (!a || !b) continue;
-    keep_finite(*a, *b);
-    if (!is_finite(*b)) {
+    // compare_outputs() tells of another shape.
+    if (it->second.shape != expected.shape) continue;
+    const auto floats = finite_floats(expected, it->second);
+    if (!floats) continue;
+    if (!all_finite(floats->other)) {
       return fmt::format("the output {} holds NaN or infinity where the float model has none",
                          name);
     }
     const double tolerance = probabilities.contains(name) ? kProbabilityFloor : 0;
-    if (varies(*a, tolerance) && !varies(*b, 0)) {
+    if (varies(floats->reference, tolerance) && !varies(floats->other, 0)) {
       return fmt::format("the output {} is constant where the float model's varies", name);
     }
   }

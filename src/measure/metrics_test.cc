@@ -79,6 +79,28 @@ TEST(Metrics, ComparingAnotherShapeIsAnError) {
   EXPECT_EQ(result.error().code(), ErrorCode::kInvalidArgument);
 }
 
+TEST(Metrics, WhereTheReferenceIsNotFiniteNothingIsCompared) {
+  const std::vector<double> expected = {1, std::numeric_limits<double>::infinity(), 2};
+  const std::vector<double> got = {1, 7, 2.5};
+  const std::vector<float> narrow(expected.begin(), expected.end());
+  const std::vector<float> narrow_got(got.begin(), got.end());
+  const auto wide = [](const std::vector<double>& values) {
+    return Tensor{DataType::kDouble, {3}, Bytes::copy_of(std::span(values)), {}};
+  };
+  const std::vector<std::pair<Tensor, Tensor>> pairs = {
+      {make_float_tensor({3}, narrow), make_float_tensor({3}, narrow_got)},
+      {wide(expected), wide(got)}};
+  for (const auto& [reference, other] : pairs) {
+    const auto compared = compare_outputs({{"y", reference}}, {{"y", other}});
+    ASSERT_TRUE(compared.has_value());
+    EXPECT_DOUBLE_EQ(compared->at(0).max_abs_error, 0.5);
+    EXPECT_DOUBLE_EQ(compared->at(0).max_relative_error, 0.25);
+    EXPECT_NEAR(compared->at(0).sqnr_db, 10 * std::log10(5 / 0.25), 1e-9);
+    EXPECT_FALSE(insane({{"y", reference}}, {{"y", other}}));
+    EXPECT_TRUE(insane({{"y", other}}, {{"y", reference}})) << "infinite where the model is not";
+  }
+}
+
 TEST(Metrics, MedianIntervalHoldsTheMedianAndNarrows) {
   std::vector<double> few = {1, 2, 3, 4, 5};
   EXPECT_EQ(median_interval(few).median, 3);

@@ -155,6 +155,13 @@ struct Function {
   std::vector<std::string> op_types = {};  ///< of its nodes, in their order
 };
 
+/// A file that is mapped: its real path, and the time of its last change when it was.
+struct SourceFile {
+  std::string path;
+  Bytes bytes;
+  int64_t modified_ns = 0;
+};
+
 /// A whole model. Copies share constant bytes but not the structure of nodes' subgraphs: see
 /// graph_edit.h, clone().
 struct Model {
@@ -170,7 +177,7 @@ struct Model {
   std::vector<Function> functions;
   UnknownFields unknown;
   /// The mapped files that constants point into, the model's own first; none for one in memory.
-  std::vector<Bytes> sources;
+  std::vector<SourceFile> sources;
   /// Where large constants that are made go; null: they stay in memory. Shared by copies of the
   /// model, whose constants point into it.
   std::shared_ptr<ConstantStore> store = nullptr;

@@ -36,7 +36,7 @@ class ExternalFiles {
   }
 
   /// Every file that was mapped.
-  const std::vector<Bytes>& mapped() const { return mapped_; }
+  const std::vector<SourceFile>& mapped() const { return mapped_; }
 
  private:
   const Bytes& map(const std::string& location) {
@@ -48,7 +48,8 @@ class ExternalFiles {
     if (known != by_path_.end()) return by_location_[location] = known->second;
     auto file = env_.map_file(path);
     if (!file) throw Damage(file.error().message());
-    mapped_.push_back(*file);
+    const auto info = env_.stat(path);
+    mapped_.push_back({path, *file, info ? info->modified_ns : 0});
     return by_location_[location] = by_path_[path] = *file;
   }
 
@@ -78,7 +79,7 @@ class ExternalFiles {
   std::string folder_;
   std::map<std::string, Bytes> by_location_;
   std::map<std::string, Bytes> by_path_;
-  std::vector<Bytes> mapped_;
+  std::vector<SourceFile> mapped_;
 };
 
 Result<Model> read(const Bytes& content, const std::string& source, const ExternalData& external) {
@@ -115,7 +116,8 @@ Result<Model> load(Env& env, const std::string& path) {
              return files.read(location, offset, length);
            });
   if (!model) return model;
-  model->sources = {content};
+  const auto real_path = env.canonical_path(path);
+  model->sources = {{real_path ? *real_path : path, content, info->modified_ns}};
   model->sources.insert(model->sources.end(), files.mapped().begin(), files.mapped().end());
   return model;
 }

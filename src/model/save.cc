@@ -50,7 +50,7 @@ Result<void> commit_rope(const Rope& rope, const ConstantStore* store, AtomicFil
 
 /// Writes the large initializers to the data file and returns where each lies.
 Result<ExternalLayout> write_data(const Model& model, const std::string& name, AtomicFile& file) {
-  ExternalLayout layout{name, {}};
+  ExternalLayout layout;
   std::vector<const Constant*> constants;
   for_each_graph(model.graph, [&](const Graph& graph, const std::string&) {
     for (const Constant& constant : graph.initializers) {
@@ -63,7 +63,7 @@ Result<ExternalLayout> write_data(const Model& model, const std::string& name, A
     const uint64_t offset = aligned(position, constant->data.size());
     WATTWISE_TRY(file.append(std::span(zeros).first(offset - position)));
     WATTWISE_TRY(append(constant->data.view(), model.store.get(), file));
-    layout.offsets[constant] = offset;
+    layout[constant] = {name, offset};
     position = offset + constant->data.size();
   }
   return layout;
@@ -94,12 +94,8 @@ Result<std::string> to_text(const Rope& rope) {
 
 Result<std::string> serialize(const Model& model) { return to_text(write_model(model, nullptr)); }
 
-Result<std::string> serialize_without_weights(const Model& model, size_t min_bytes) {
-  ExternalLayout layout{"weights-in-memory", {}};
-  for (const Constant& constant : model.graph.initializers) {
-    if (constant.data.size() >= min_bytes) layout.offsets[&constant] = 0;
-  }
-  return to_text(write_model(model, &layout));
+Result<std::string> serialize(const Model& model, const ExternalLayout& external) {
+  return to_text(write_model(model, &external));
 }
 
 std::string data_file_of(const std::string& path) { return path + ".data"; }

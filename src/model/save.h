@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <unordered_map>
 
 #include "core/env.h"
 #include "model/graph.h"
@@ -13,6 +14,15 @@ namespace wattwise::model {
 
 /// Receives a file in order, piece by piece. Big pieces point straight at the weights.
 using ByteSink = std::function<Result<void>(std::span<const std::byte>)>;
+
+/// A place in a data file.
+struct ExternalPlace {
+  std::string file;
+  uint64_t offset = 0;
+};
+
+/// Where constants lie outside of the model file.
+using ExternalLayout = std::unordered_map<const Constant*, ExternalPlace>;
 
 /// Size of the file that write() would make.
 uint64_t serialized_size(const Model& model);
@@ -24,9 +34,9 @@ Result<void> write(const Model& model, const ByteSink& sink);
 /// The file as bytes; for small models and for handing to a runtime.
 Result<std::string> serialize(const Model& model);
 
-/// The same without the data of initializers of the main graph of `min_bytes` and more: only names,
-/// types and shapes of those, marked as external. For a runtime that is given the data otherwise.
-Result<std::string> serialize_without_weights(const Model& model, size_t min_bytes);
+/// The same without the data of these constants: only names, types and shapes of those, and where
+/// the data lies. For a runtime that finds it there or is given it otherwise.
+Result<std::string> serialize(const Model& model, const ExternalLayout& external);
 
 /// The data file beside a model file that save() names by itself: the name and ".data".
 std::string data_file_of(const std::string& path);

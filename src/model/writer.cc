@@ -164,7 +164,7 @@ class ModelWriter {
   }
 
   void write_elements(Rope& rope, const Constant& constant) const {
-    const bool outside = external_ && external_->offsets.contains(&constant);
+    const bool outside = external_ && external_->contains(&constant);
     if (!outside) {
       if (!constant.data.empty()) {
         rope.add_borrowed(wire::TensorField::kRawData, constant.data.view());
@@ -173,12 +173,12 @@ class ModelWriter {
       }
       return;
     }
-    const uint64_t offset = external_->offsets.at(&constant);
+    const ExternalPlace& place = external_->at(&constant);
     const auto add = [&](const std::string& key, const std::string& value) {
       rope.add_message(wire::TensorField::kExternalData, write_pair(key, value));
     };
-    add("location", external_->file);
-    add("offset", std::to_string(offset));
+    add("location", place.file);
+    add("offset", std::to_string(place.offset));
     add("length", std::to_string(constant.data.size()));
     rope.add_varint(wire::TensorField::kDataLocation, 1);
   }

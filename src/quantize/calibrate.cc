@@ -40,6 +40,7 @@ class Observer {
     model::compute_only(exposed.graph, computed);
     engine::SessionOptions options;
     options.memory_pattern = false;  // samples differ in shape
+    options.map_weights = true;
     observer.session_ =
         WATTWISE_TRY(engine::open_session(data.runtime, data.env, exposed, "the model", options));
     return observer;

@@ -152,6 +152,7 @@ class ValueReader {
     model::compute_only(exposed.graph, computed);
     engine::SessionOptions options;
     options.memory_pattern = false;  // samples differ in shape
+    options.map_weights = true;
     reader.session_ =
         WATTWISE_TRY(engine::open_session(data.runtime, data.env, exposed, "the model", options));
     return reader;

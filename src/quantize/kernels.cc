@@ -36,8 +36,9 @@ std::vector<float> channel_maxima(Floats weights, const ChannelLayout& layout) {
   return maxima;
 }
 
-bool breaks_rule(int a, int b) {
-  return (a < 0) == (b < 0) && std::abs(a) + std::abs(b) > static_cast<int>(kPairLimit);
+int breaks_rule(int a, int b) {
+  const int same_sign = static_cast<int>((a ^ b) >= 0);
+  return same_sign & static_cast<int>(std::abs(a) + std::abs(b) > static_cast<int>(kPairLimit));
 }
 
 /// Scales of the columns of [rows, columns]: `exact` keeps the largest weight, `safe` keeps the
@@ -167,11 +168,18 @@ Int8Weights round_int8_pairs(Floats weights, size_t rows, std::vector<float> sca
 }
 
 int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t columns) {
+  constexpr size_t kStep = 64;  // loops of a fixed length are what compilers vectorize
   int64_t count = 0;
   for (size_t row = 0; row + 1 < rows; row += 2) {
-    for (size_t column = 0; column < columns; ++column) {
-      count += breaks_rule(values[row * columns + column], values[(row + 1) * columns + column]);
+    const int8_t* const a = values.data() + row * columns;
+    const int8_t* const b = a + columns;
+    size_t column = 0;
+    for (; column + kStep <= columns; column += kStep) {
+      int broken = 0;
+      for (size_t i = column; i < column + kStep; ++i) broken += breaks_rule(a[i], b[i]);
+      count += broken;
     }
+    for (; column < columns; ++column) count += breaks_rule(a[column], b[column]);
   }
   return count;
 }

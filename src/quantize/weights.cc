@@ -2,10 +2,9 @@
 #include "quantize/weights.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstdint>
 #include <functional>
 
+#include "core/finite.h"
 #include "model/walk.h"
 
 namespace wattwise::quantize {
@@ -83,17 +82,11 @@ std::vector<Weight> collect(const model::ConstantIndex& index, model::Model& mod
 
 bool is_output(const Weight& weight) { return is_output(*weight.graph, weight.name); }
 
-/// Whether no value is infinite or NaN, whose exponents have all bits set.
 bool is_finite(const Floats& values) {
-  constexpr uint32_t kExponent = 0x7f800000;
   constexpr size_t kValuesAtOnce = size_t{1} << 16;
   for (size_t from = 0; from < values.size(); from += kValuesAtOnce) {
-    uint32_t largest = 0;
     const size_t to = std::min(values.size(), from + kValuesAtOnce);
-    for (size_t i = from; i < to; ++i) {
-      largest = std::max(largest, std::bit_cast<uint32_t>(values[i]) & kExponent);
-    }
-    if (largest == kExponent) return false;
+    if (!all_finite(values.data() + from, to - from)) return false;
     values.passed(to);
   }
   return true;

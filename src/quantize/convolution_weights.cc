@@ -30,7 +30,7 @@ std::vector<float> scales_of(const std::vector<float>& columns, const Convolutio
                              const std::vector<float>& bias, double input_scale) {
   const size_t rows = shape.inputs * shape.taps;
   std::vector<float> scales = shape.paired
-                                  ? pair_scales(columns, rows, shape.outputs)
+                                  ? pair_scales(columns, rows, shape.outputs, shape.choice)
                                   : quantize_int8(columns, {rows, shape.outputs, 1}).scales;
   for (size_t c = 0; c < bias.size(); ++c) {
     const double magnitude = std::fabs(bias[c]);

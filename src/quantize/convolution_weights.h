@@ -20,6 +20,7 @@ struct ConvolutionShape {
   /// group has one input and one output channel, which are multiplied one by one, and for the full
   /// range.
   bool paired = true;
+  ScaleChoice choice = ScaleChoice::kLeastError;
 };
 ConvolutionShape convolution_shape(const model::Constant& weights, int64_t groups);
 

@@ -87,7 +87,7 @@ TEST(Int4Columns, AreProductsOfSmallIntegersWithinThePairLimit) {
   for (const size_t rows : {16u, 96u, 100u}) {
     auto weights = random_floats(rows * 70, 5);
     for (size_t i = 0; i < weights.size(); i += 7) weights[i] *= 3;
-    const Int4Columns fitted = fit_int4_columns(weights, 70, int4_column_block(rows));
+    const Int4Columns fitted = fit_int4_columns(weights, {70, int4_column_block(rows)});
     const auto values = round_to_nearest(weights, fitted.grid);
     std::vector<int8_t> unpacked(values.size());
     for (size_t i = 0; i < values.size(); ++i) {
@@ -118,8 +118,8 @@ TEST(Int4Columns, ImportantRowsErrLess) {
     }
     return sum;
   };
-  EXPECT_LT(error(fit_int4_columns(weights, 20, 16, importance)),
-            0.9 * error(fit_int4_columns(weights, 20, 16)));
+  EXPECT_LT(error(fit_int4_columns(weights, {20, 16}, importance)),
+            0.9 * error(fit_int4_columns(weights, {20, 16})));
 }
 
 TEST(Int4Columns, BlocksDivideTheRowsAndHoldWholePairs) {

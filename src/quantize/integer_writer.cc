@@ -66,8 +66,8 @@ std::map<std::string, GridNeeds> needs_of(const IntegerPlan& plan,
 
 class Writer {
  public:
-  Writer(optimize::GraphEditor& graph, const IntegerPlan& plan, WeightRange weight_range)
-      : graph_(graph), weight_range_(weight_range) {
+  Writer(optimize::GraphEditor& graph, const IntegerPlan& plan, const ConvolutionRounding& rounding)
+      : graph_(graph), rounding_(rounding) {
     for (const IntegerStep& step : plan.steps) {
       made_.insert(step.output);
       for (const std::string& input : step.inputs) ++reads_[input];
@@ -134,7 +134,7 @@ class Writer {
 
   const Grid& grid(const std::string& value) const { return grids_.at(value); }
 
-  WeightRange weight_range() const { return weight_range_; }
+  const ConvolutionRounding& rounding() const { return rounding_; }
 
   std::string constant(const std::string& base, const Tensor& tensor) {
     return graph_.add_constant(base, tensor);
@@ -195,7 +195,7 @@ class Writer {
   }
 
   optimize::GraphEditor& graph_;
-  WeightRange weight_range_;
+  const ConvolutionRounding& rounding_;
   std::set<std::string> made_;
   std::map<std::string, int> reads_;  ///< by steps of the plan
   std::map<std::string, bool> shared_;
@@ -213,7 +213,8 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
   const bool biased = node.inputs.size() > 2 && !node.inputs[2].empty();
   const Grid& input = writer.grid(step.inputs[0]);
   ConvolutionShape shape = convolution_shape(weights, node.int_or("group", 1));
-  if (writer.weight_range() == WeightRange::kFull) shape.paired = false;
+  if (writer.rounding().range == WeightRange::kFull) shape.paired = false;
+  shape.choice = writer.rounding().choice;
   IntegerConvolution made = quantize_convolution(
       Floats(weights.data.view()), shape,
       biased ? optimize::float_values(*graph.constant(node.inputs[2])) : std::vector<float>(),
@@ -252,13 +253,14 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
 }  // namespace
 
 std::vector<LayerQuantization> write_integers(optimize::GraphEditor& graph, const IntegerPlan& plan,
-                                              const RangeTable& ranges, WeightRange weight_range) {
+                                              const RangeTable& ranges,
+                                              const ConvolutionRounding& rounding) {
   const auto readings = read_through(plan);
   std::map<std::string, Grid> stored;
   for (const auto& [name, need] : needs_of(plan, readings, ranges)) {
     stored[name] = make_grid(need);
   }
-  Writer writer(graph, plan, weight_range);
+  Writer writer(graph, plan, rounding);
   for (const auto& [name, reading] : readings) {
     writer.set_grid(name, read_as(stored.at(reading.stored), reading.scale, reading.shift));
   }

@@ -27,20 +27,24 @@ float step_of(const Int4Blocks& blocks, size_t index, size_t block) {
 
 }  // namespace
 
+MatrixShape matrix_shape(const Weight& weight) {
+  return {weight.dim(0), weight.dim(1), weight.range, weight.scale_choice()};
+}
+
 Int8Weights quantize_matrix(Floats weights, const MatrixShape& shape) {
   if (shape.range == WeightRange::kFull) {
-    return fit_int8(weights, {1, {shape.rows, shape.columns, 1}}).quantized;
+    return fit_int8(weights, {1, {shape.rows, shape.columns, 1}, shape.choice}).quantized;
   }
-  return quantize_int8_pairs(weights, shape.rows, shape.columns);
+  return quantize_int8_pairs(weights, shape.rows, shape.columns, shape.choice);
 }
 
 RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape) {
   const size_t columns = shape.columns;
   const bool is_full = shape.range == WeightRange::kFull;
-  RoundingGrid grid{
-      shape.rows, columns,
-      is_full ? quantize_matrix(weights, shape).scales : pair_scales(weights, shape.rows, columns),
-      std::vector<float>(columns, -kInt8Max), std::vector<float>(columns, kInt8Max)};
+  RoundingGrid grid{shape.rows, columns,
+                    is_full ? quantize_matrix(weights, shape).scales
+                            : pair_scales(weights, shape.rows, columns, shape.choice),
+                    std::vector<float>(columns, -kInt8Max), std::vector<float>(columns, kInt8Max)};
   if (!is_full) grid.pair_limits.assign(columns, kPairLimit);
   return grid;
 }

@@ -4,6 +4,7 @@
 #include "quantize/gptq.h"
 #include "quantize/input_statistics.h"
 #include "quantize/kernels.h"
+#include "quantize/weights.h"
 
 namespace wattwise::quantize {
 
@@ -12,7 +13,9 @@ struct MatrixShape {
   size_t rows;
   size_t columns;
   WeightRange range = WeightRange::kPairAware;
+  ScaleChoice choice = ScaleChoice::kLeastError;
 };
+MatrixShape matrix_shape(const Weight& weight);
 Int8Weights quantize_matrix(Floats weights, const MatrixShape& shape);
 /// The grid of it.
 RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape);

@@ -12,6 +12,7 @@
 #include "quantize/matrix_groups.h"
 #include "quantize/smoothing.h"
 #include "quantize/store_int8.h"
+#include "quantize/techniques.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -120,6 +121,10 @@ Result<std::vector<SmoothedInput>> choose(model::Model& model, const MethodConte
 }
 
 }  // namespace
+
+bool smooths_inputs(const MethodContext& context) {
+  return context.calibration && Techniques(context.config).has(Technique::kSmoothQuant);
+}
 
 Result<MethodOutcome> smooth_inputs(model::Model& model, const MethodContext& context) {
   MethodOutcome outcome;

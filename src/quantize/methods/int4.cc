@@ -90,7 +90,8 @@ size_t unpacked_block(const Weight& weight) {
 template <bool kIntegers>
 LayerQuantization quantize_matrix(const Weight& weight, ModelEdits& edits) {
   if (const size_t block = unpacked_block<kIntegers>(weight); block > 0) {
-    const Int4Columns fitted = fit_int4_columns(weight.values(), weight.dim(1), block);
+    const Int4Columns fitted =
+        fit_int4_columns(weight.values(), {weight.dim(1), block, weight.scale_choice()});
     return multiply_unpacked(weight, fitted, round_to_nearest(weight.values(), fitted.grid), edits);
   }
   const Int4Grid fitted = int4_grid(weight.values(), weight.dim(0), weight.dim(1), kBlock);
@@ -143,7 +144,8 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
     const size_t columns = weight->dim(1);
     RoundedMatrix rounded;
     if (const size_t block = unpacked_block<kIntegers>(*weight); block > 0) {
-      const Int4Columns fitted = fit_int4_columns(values, columns, block, statistics.power);
+      const Int4Columns fitted =
+          fit_int4_columns(values, {columns, block, weight->scale_choice()}, statistics.power);
       rounded = round_matrix(values, fitted.grid, statistics);
       outcome.layers.push_back(multiply_unpacked(*weight, fitted, rounded.values, edits));
     } else {
@@ -204,7 +206,7 @@ Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context
   if (const auto reached = raise_opset(model, storage, context, before); !reached) {
     before.decisions.push_back({"leave", "weights of convolutions", reached.error().message()});
   }
-  if (in_integers && context.calibration) {
+  if (in_integers && smooths_inputs(context)) {
     append(before, WATTWISE_TRY(smooth_inputs(model, context)));
   }
   auto outcome = WATTWISE_TRY(

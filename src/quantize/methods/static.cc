@@ -116,7 +116,9 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
     plan = weigh_noise(graph, context.shapes, steps, noise);
     add_ranges_of_views(steps, ranges);
     tell_noise(noise, outcome.decisions);
-    outcome.layers = write_integers(graph, plan, ranges, weight_range(context.config));
+    outcome.layers =
+        write_integers(graph, plan, ranges,
+                       {weight_range(context.config), Techniques(context.config).scale_choice()});
     count_applied(outcome, kStaticConvolution, outcome.layers.size());
     count_applied(outcome, "static_int8_operators", plan.steps.size() - outcome.layers.size());
   }

@@ -37,9 +37,10 @@ constexpr int64_t kWorthFilling = 512;
 FittedInt8 fit_matrix(const Weight& weight) {
   const size_t rows = weight.dim(0);
   const size_t columns = weight.dim(1);
-  FittedInt8 whole = fit_int8(weight.values(), {1, {rows, columns, 1}});
+  const ScaleChoice choice = weight.scale_choice();
+  FittedInt8 whole = fit_int8(weight.values(), {1, {rows, columns, 1}, choice});
   if (rows % kPart != 0 || rows == kPart) return whole;
-  FittedInt8 parts = fit_int8(weight.values(), {rows / kPart, {kPart, columns, 1}});
+  FittedInt8 parts = fit_int8(weight.values(), {rows / kPart, {kPart, columns, 1}, choice});
   return parts.sqnr_db() >= whole.sqnr_db() + kHalfNoiseDb ? parts : whole;
 }
 

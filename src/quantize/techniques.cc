@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/techniques.h"
+
+#include <array>
+
+namespace wattwise::quantize {
+namespace {
+
+constexpr std::array kTechniques = {
+    TechniqueRow{Technique::kClippingSearch, "clipping_search", true,
+                 "of several scales the one with the least squared error of the weights"},
+    TechniqueRow{Technique::kSmoothQuant, "smooth_quant", true,
+                 "what integers multiply is made even by what stands before (calibration data)"},
+    TechniqueRow{Technique::kGptq, "gptq", true,
+                 "each row of a matrix makes up for the rounding of those before (calibration "
+                 "data)"},
+};
+
+}  // namespace
+
+std::span<const TechniqueRow> technique_table() { return kTechniques; }
+
+std::vector<std::string> technique_words() {
+  std::vector<std::string> words;
+  for (const TechniqueRow& row : kTechniques) {
+    words.emplace_back(row.name);
+    words.push_back("-" + words.back());
+  }
+  return words;
+}
+
+Techniques::Techniques(const QuantizationConfig& config) {
+  for (const TechniqueRow& row : kTechniques) {
+    bool is_used = row.is_usual;
+    for (const std::string_view word : config.techniques) {
+      if (word == row.name) is_used = true;
+      if (word.starts_with('-') && word.substr(1) == row.name) is_used = false;
+    }
+    if (is_used) bits_ |= bit(row.technique);
+  }
+}
+
+}  // namespace wattwise::quantize

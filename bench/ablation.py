@@ -17,15 +17,16 @@ import tempfile
 from running import MODELS, ROOT, cpu_features, python_with, run, wattwise
 
 TOOLS = ["numpy", "onnxruntime==1.32.0", "pillow", "tokenizers"]
-ON_MATRICES = ("clipping_search", "smooth_quant", "gptq")
-ON_CONVOLUTIONS = ("clipping_search",)
+ON_MATRICES = ("clipping_search", "smooth_quant", "gptq", "bias_correction")
+ON_CONVOLUTIONS = ("clipping_search", "bias_correction")
 
 # Name -> model, task, method, settings beside the techniques, techniques that have something to do.
 CASES = {
     "minilm_int4": ("minilm/model.onnx", "texts", "int4", {}, ON_MATRICES),
     "minilm_int4_float": ("minilm/model.onnx", "texts", "int4", {"int4_arithmetic": "float"},
-                          ("gptq",)),
-    "minilm_dynamic": ("minilm/model.onnx", "texts", "dynamic", {}, ON_MATRICES),
+                          ("gptq", "bias_correction")),
+    "minilm_dynamic": ("minilm/model.onnx", "texts", "dynamic", {},
+                       ON_MATRICES),
     "ocr_static": ("ocr_reader.onnx", "lines", "static", {},
                    (*ON_CONVOLUTIONS, "smooth_quant", "gptq")),
     "blazeface_static": ("blazeface.onnx", "faces", "static", {}, ON_CONVOLUTIONS),
@@ -67,8 +68,11 @@ class Ablation:
         usual = self.make([])
         print(f"\n{self.name}: {show(usual)}", flush=True)
         for technique in self.techniques:
-            without, within = self.make(["-" + technique]), self.make([technique])
-            is_usual = within["content"] == usual["content"]
+            # Where leaving it out changes the file, it is usual.
+            without, within = self.make(["-" + technique]), usual
+            is_usual = without["content"] != usual["content"]
+            if not is_usual:
+                within = self.make([technique])
             same = " (same file)" if within["content"] == without["content"] else ""
             print(f"  {technique + ('*' if is_usual else ''):<26}"
                   f"{show(without)}  ->  {show(within)}{same}", flush=True)

@@ -151,7 +151,7 @@ TEST(InputStatistics, AreThoseOfAllRowsOfAllSamples) {
                                                 Detail::kGram, {shapes, kNoProgress, {}, &data});
   ASSERT_TRUE(gathered.has_value()) << gathered.error().to_string();
   const InputStatistics& x = gathered->front();
-  std::vector<double> gram(kWidth * kWidth), largest(kWidth);
+  std::vector<double> gram(kWidth * kWidth), largest(kWidth), sums(kWidth);
   int64_t rows = 0;
   const SampleReader next = data.open();
   // It stops at 64 samples: by then each column has been seen more than twice as often as needed.
@@ -160,6 +160,7 @@ TEST(InputStatistics, AreThoseOfAllRowsOfAllSamples) {
     const auto values = inputs.at("x").values<float>();
     for (size_t at = 0; at < values.size(); at += kWidth, ++rows) {
       for (size_t a = 0; a < kWidth; ++a) {
+        sums[a] += values[at + a];
         largest[a] = std::max<double>(largest[a], std::fabs(values[at + a]));
         for (size_t b = 0; b < kWidth; ++b) gram[a * kWidth + b] += values[at + a] * values[at + b];
       }
@@ -170,6 +171,7 @@ TEST(InputStatistics, AreThoseOfAllRowsOfAllSamples) {
   for (size_t k = 0; k < kWidth; ++k) {
     EXPECT_FLOAT_EQ(x.largest[k], static_cast<float>(largest[k]));
     EXPECT_NEAR(x.power[k], gram[k * kWidth + k], 1e-3);
+    EXPECT_NEAR(x.means[k], sums[k] / static_cast<double>(rows), 1e-5);
   }
   EXPECT_EQ(x.excerpts.size(), InputStatistics::kMostExcerpts);
   const InputStatistics& r = gathered->back();
@@ -200,7 +202,7 @@ TEST(InputStatistics, RefuseDataThatTellsNothing) {
 TEST(Smoothing, HelpsWhereColumnsDifferAndLeavesEvenOnesAlone) {
   InputStatistics statistics;
   const auto fill = [&](const std::vector<float>& rows) {
-    statistics = {4, std::vector<float>(kWidth), std::vector<float>(kWidth), {}, {}};
+    statistics = {4, {}, std::vector<float>(kWidth), std::vector<float>(kWidth), {}, {}};
     InputStatistics::Excerpt excerpt{rows, std::vector<float>(kWidth), std::vector<float>(kWidth)};
     for (size_t i = 0; i < rows.size(); ++i) {
       const size_t k = i % kWidth;
@@ -263,7 +265,7 @@ TEST_P(CalibratedMethod, ErrsLessThanWithoutDataAndSaysWhy) {
     auto outcome = row->run(model, {shapes, kNoProgress, {}, calibration});
     EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
     EXPECT_TRUE(model::verify(model).has_value());
-    EXPECT_EQ(count_decisions(*outcome, "round_by_gptq"), calibration ? 5 : 0);
+    EXPECT_EQ(count_decisions(*outcome, "round_by_inputs"), calibration ? 5 : 0);
     EXPECT_EQ(outcome->layers.size(), 5u);
     return model;
   };

@@ -182,7 +182,8 @@ std::vector<int8_t> round_to_nearest(Floats weights, const RoundingGrid& grid) {
 }
 
 ProductError product_error(std::span<const float> inputs, Floats weights,
-                           std::span<const int8_t> rounded, const RoundingGrid& grid) {
+                           const Rounding& rounding) {
+  const auto& [rounded, grid, bias_change] = rounding;
   const Matrix given = to_matrix(weights, grid.columns);
   Matrix errors = given;
   for (Index row = 0; row < given.rows(); ++row) {
@@ -194,7 +195,10 @@ ProductError product_error(std::span<const float> inputs, Floats weights,
   }
   const Gram x(inputs.data(), to_index(inputs.size()) / given.rows(), given.rows());
   const Matrix signal = x * given;
-  const Matrix noise = x * errors;
+  Matrix noise = x * errors;
+  if (!bias_change.empty()) {
+    noise.rowwise() -= Eigen::Map<const Row>(bias_change.data(), given.cols()).matrix();
+  }
   return {signal.cast<double>().squaredNorm(), noise.cast<double>().squaredNorm()};
 }
 

@@ -19,6 +19,7 @@ struct ProductInput {
 /// What it looks like over many samples.
 struct InputStatistics {
   int64_t rows = 0;            ///< of all samples
+  std::vector<float> means;    ///< of each column
   std::vector<float> power;    ///< sum of squares of each column
   std::vector<float> largest;  ///< max |x| of each column
   std::vector<float> gram;     ///< X^T X, [width, width]; empty unless asked for

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "quantize/activation_grid.h"
+#include "quantize/bias_correction.h"
 #include "quantize/convolution_weights.h"
 
 namespace wattwise::quantize {
@@ -135,6 +136,11 @@ class Writer {
   const Grid& grid(const std::string& value) const { return grids_.at(value); }
 
   const ConvolutionRounding& rounding() const { return rounding_; }
+  /// Of the channels of a value; null if they are not known.
+  const ChannelMean* means(const std::string& value) const {
+    const auto it = rounding_.means.find(value);
+    return it == rounding_.means.end() ? nullptr : &it->second;
+  }
 
   std::string constant(const std::string& base, const Tensor& tensor) {
     return graph_.add_constant(base, tensor);
@@ -206,6 +212,12 @@ class Writer {
   std::map<float, std::string> scale_names_;
 };
 
+ConvolutionMeans convolution_means(const ChannelMean* mean, const model::Node& node,
+                                   const model::Constant& weights) {
+  if (!mean) return {};
+  return {mean->means, tap_shares(node, std::span(weights.shape).subspan(2), mean->sizes)};
+}
+
 LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor& graph,
                                     const IntegerStep& step, model::Node node) {
   const std::string weights_name = node.inputs[1];
@@ -215,10 +227,11 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
   ConvolutionShape shape = convolution_shape(weights, node.int_or("group", 1));
   if (writer.rounding().range == WeightRange::kFull) shape.paired = false;
   shape.choice = writer.rounding().choice;
+  const ChannelMean* means = writer.means(step.inputs[0]);
   IntegerConvolution made = quantize_convolution(
       Floats(weights.data.view()), shape,
       biased ? optimize::float_values(*graph.constant(node.inputs[2])) : std::vector<float>(),
-      {input.scale, input.offset});
+      {input.scale, input.offset, convolution_means(means, node, weights)});
   std::vector<float> bias_scales = made.weights.scales;
   for (float& scale : bias_scales) scale *= input.scale;
   node.inputs = {writer.real(step.inputs[0]),
@@ -228,7 +241,7 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
                                      Bytes::copy_of(std::span<const int8_t>(made.weights.values)),
                                      {}},
                                     made.weights.scales)};
-  if (biased || input.offset != 0) {
+  if (biased || input.offset != 0 || means) {
     node.inputs.push_back(writer.channelwise(weights_name + "_bias",
                                              {DataType::kInt32,
                                               {static_cast<int64_t>(made.bias.size())},

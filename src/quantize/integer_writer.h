@@ -19,6 +19,8 @@ using RangeTable = std::map<std::string, Range>;
 struct ConvolutionRounding {
   WeightRange range = WeightRange::kPairAware;
   ScaleChoice choice = ScaleChoice::kLeastError;
+  /// Of what convolutions read; biases are corrected by those that are here.
+  ChannelMeans means = {};
 };
 
 /// Replaces the steps by operators on uint8: DequantizeLinear, operator and QuantizeLinear where

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/bias_correction.h"
 #include "quantize/fit_int8.h"
 
 namespace wattwise::quantize {
@@ -15,6 +16,8 @@ constexpr int kInt4Max = 15;
 constexpr float kMostFactor = 15;
 /// A block may lose this share of a factor at the ends of its range for a finer step.
 constexpr float kMostCut = 0.6F;
+/// What counts at least of a row that multiplies nearly the same always: means are not known well.
+constexpr double kLeastImportance = 0.01;
 
 /// The scale of a block; 0 of one that is all zeros, which any scale keeps.
 float step_of(const Int4Blocks& blocks, size_t index, size_t block) {
@@ -23,6 +26,18 @@ float step_of(const Int4Blocks& blocks, size_t index, size_t block) {
   return std::all_of(first, first + static_cast<ptrdiff_t>(block / 2), is_zero)
              ? 0
              : blocks.scales[index];
+}
+
+bool corrects_bias(const RoundingData& data) {
+  return data.has_bias && data.techniques.has(Technique::kBiasCorrection);
+}
+
+std::vector<float> excerpts_of(const InputStatistics& statistics) {
+  std::vector<float> inputs;
+  for (const auto& excerpt : statistics.excerpts) {
+    inputs.insert(inputs.end(), excerpt.rows.begin(), excerpt.rows.end());
+  }
+  return inputs;
 }
 
 }  // namespace
@@ -117,25 +132,46 @@ double weight_sqnr_db(Floats weights, const std::vector<int8_t>& values, const R
   return decibels(signal, noise);
 }
 
-RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid,
-                           const InputStatistics& statistics) {
-  std::vector<float> inputs;
-  for (const auto& excerpt : statistics.excerpts) {
-    inputs.insert(inputs.end(), excerpt.rows.begin(), excerpt.rows.end());
+std::vector<float> row_importance(const RoundingData& data) {
+  const InputStatistics& statistics = data.statistics;
+  std::vector<float> importance = statistics.power;
+  if (!corrects_bias(data)) return importance;
+  for (size_t i = 0; i < importance.size(); ++i) {
+    const double mean = statistics.means[i];
+    const double rest = importance[i] - static_cast<double>(statistics.rows) * mean * mean;
+    importance[i] = static_cast<float>(std::max(rest, kLeastImportance * importance[i]));
   }
+  return importance;
+}
+
+RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid, const RoundingData& data) {
+  const InputStatistics& statistics = data.statistics;
+  const std::vector<float> inputs = excerpts_of(statistics);
+  const std::vector<int8_t> nearest = round_to_nearest(weights, grid);
   RoundedMatrix out;
-  GptqOptions options;
-  options.by_activation = true;
-  out.values = round_gptq(weights, statistics.gram, grid, options);
-  out.gptq = product_error(inputs, weights, out.values, grid);
-  out.nearest = product_error(inputs, weights, round_to_nearest(weights, grid), grid);
+  out.nearest = product_error(inputs, weights, {nearest, grid});
+  if (data.techniques.has(Technique::kGptq)) {
+    GptqOptions options;
+    options.by_activation = true;
+    out.values =
+        corrects_bias(data)
+            ? round_gptq(weights, centred_gram(statistics.gram, statistics.means, statistics.rows),
+                         grid, options)
+            : round_gptq(weights, statistics.gram, grid, options);
+  } else {
+    out.values = nearest;
+  }
+  if (corrects_bias(data)) {
+    out.bias_change = bias_change(statistics.means, weights, out.values, grid);
+  }
+  out.error = product_error(inputs, weights, {out.values, grid, out.bias_change});
   return out;
 }
 
 std::string describe_gain(const RoundedMatrix& rounded) {
   const auto sqnr = [](const ProductError& error) { return decibels(error.signal, error.noise); };
-  return fmt::format("products keep {:.1f} dB, {:.1f} dB if rounded to nearest", sqnr(rounded.gptq),
-                     sqnr(rounded.nearest));
+  return fmt::format("products keep {:.1f} dB, {:.1f} dB if rounded to nearest",
+                     sqnr(rounded.error), sqnr(rounded.nearest));
 }
 
 }  // namespace wattwise::quantize

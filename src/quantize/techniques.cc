@@ -14,6 +14,8 @@ constexpr std::array kTechniques = {
     TechniqueRow{Technique::kGptq, "gptq", true,
                  "each row of a matrix makes up for the rounding of those before (calibration "
                  "data)"},
+    TechniqueRow{Technique::kBiasCorrection, "bias_correction", false,
+                 "biases take back what rounded weights add to the mean (calibration data)"},
 };
 
 }  // namespace

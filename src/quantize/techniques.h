@@ -18,6 +18,7 @@ enum class Technique : uint8_t {
   kClippingSearch,
   kSmoothQuant,
   kGptq,
+  kBiasCorrection,
 };
 
 struct TechniqueRow {
@@ -42,6 +43,8 @@ class Techniques {
   explicit Techniques(const QuantizationConfig& config);
 
   bool has(Technique technique) const { return (bits_ & bit(technique)) != 0; }
+  /// Whether one is among them that needs what matrices multiply.
+  bool need_inputs() const { return has(Technique::kGptq) || has(Technique::kBiasCorrection); }
   /// How the scales of weights are chosen.
   ScaleChoice scale_choice() const {
     return has(Technique::kClippingSearch) ? ScaleChoice::kLeastError : ScaleChoice::kKeepLargest;

@@ -9,8 +9,8 @@
 //   any other         keeps float arithmetic and reads W through Cast x scale: integer convolution
 //                     with run-time ranges is slower than float on every processor measured.
 //
-// With calibration data and the techniques for it, x is smoothed first where that pays, and W is
-// rounded by GPTQ. Weights
+// With calibration data and the techniques for it, x is smoothed first where that pays, W is
+// rounded by GPTQ, and the bias takes back what that adds to the mean. Weights
 // obey the pair rule of kernels.h, so that processors without VNNI give the same answer, unless
 // the caller wants the full range.
 #include "quantize/integer_matmul.h"
@@ -26,12 +26,12 @@ namespace {
 constexpr std::string_view kDynamicMatMul = "dynamic_int8_matmul";
 
 LayerQuantization multiply_int8(const Weight& weight, const Int8Weights& quantized,
-                                ModelEdits& edits) {
+                                const std::vector<float>& bias_change, ModelEdits& edits) {
   const ChannelLayout layout{weight.dim(0), weight.dim(1), 1};
   const std::string values = edits.add_constant(weight, "_int8", int8_tensor(weight, quantized));
   const std::string scale =
       add_floats(weight, {"_scale", {weight.constant.shape[1]}, quantized.scales}, edits);
-  multiply_in_integers(weight, {values, scale}, edits);
+  multiply_in_integers(weight, {values, scale, bias_change}, edits);
   return {layer_name(weight), weight.name, "int8 per column, dynamic activations",
           static_cast<int64_t>(weight.values().size()),
           weight_sqnr_db(weight.values(), quantized, layout)};
@@ -114,7 +114,7 @@ LayerQuantization quantize_one(const Weight& weight, ModelEdits& edits, MethodOu
   }
   if (is_matrix(weight)) {
     count_applied(outcome, kDynamicMatMul, weight.readers.size());
-    return multiply_int8(weight, quantize_matrix(weight.values(), matrix_shape(weight)), edits);
+    return multiply_int8(weight, quantize_matrix(weight.values(), matrix_shape(weight)), {}, edits);
   }
   return store_weight(weight, edits, outcome);
 }
@@ -124,9 +124,11 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
                  MethodOutcome& outcome) {
   for (const Weight* weight : group.weights) {
     const RoundingGrid grid = matrix_grid(weight->values(), matrix_shape(*weight));
-    const RoundedMatrix rounded = round_matrix(weight->values(), grid, statistics);
-    outcome.layers.push_back(multiply_int8(*weight, {rounded.values, grid.steps}, edits));
-    outcome.decisions.push_back({"round_by_gptq", weight->name, describe_gain(rounded)});
+    const RoundedMatrix rounded =
+        round_matrix(weight->values(), grid, {statistics, weight->techniques});
+    outcome.layers.push_back(
+        multiply_int8(*weight, {rounded.values, grid.steps}, rounded.bias_change, edits));
+    outcome.decisions.push_back({"round_by_inputs", weight->name, describe_gain(rounded)});
     count_applied(outcome, kDynamicMatMul, weight->readers.size());
   }
 }

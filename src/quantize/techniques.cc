@@ -16,6 +16,8 @@ constexpr std::array kTechniques = {
                  "data)"},
     TechniqueRow{Technique::kBiasCorrection, "bias_correction", false,
                  "biases take back what rounded weights add to the mean (calibration data)"},
+    TechniqueRow{Technique::kCrossLayerEqualization, "cross_layer_equalization", false,
+                 "convolutions in a row get equal ranges of weights, exactly"},
 };
 
 }  // namespace

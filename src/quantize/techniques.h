@@ -19,6 +19,7 @@ enum class Technique : uint8_t {
   kSmoothQuant,
   kGptq,
   kBiasCorrection,
+  kCrossLayerEqualization,
 };
 
 struct TechniqueRow {

@@ -14,6 +14,7 @@
 
 #include "model/graph_edit.h"
 #include "quantize/effective_range.h"
+#include "quantize/equalize_layers.h"
 #include "quantize/integer_plan.h"
 #include "quantize/integer_writer.h"
 #include "quantize/methods/methods.h"
@@ -151,6 +152,9 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
 Result<MethodOutcome> quantize_operators(model::Model& model, const MethodContext& context) {
   MethodOutcome outcome;
   WATTWISE_TRY(raise_opset(model, {kOpset, "scales per channel"}, context, outcome));
+  if (Techniques(context.config).has(Technique::kCrossLayerEqualization)) {
+    append(outcome, WATTWISE_TRY(equalize_layers(model)));
+  }
   WATTWISE_TRY(quantize_activations(model, context, outcome));
   return outcome;
 }

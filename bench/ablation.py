@@ -24,7 +24,7 @@ ON_CONVOLUTIONS = ("clipping_search", "bias_correction", "cross_layer_equalizati
 CASES = {
     "minilm_int4": ("minilm/model.onnx", "texts", "int4", {}, ON_MATRICES),
     "minilm_int4_float": ("minilm/model.onnx", "texts", "int4", {"int4_arithmetic": "float"},
-                          ("gptq", "bias_correction")),
+                          ("gptq", "bias_correction", "awq")),
     "minilm_dynamic": ("minilm/model.onnx", "texts", "dynamic", {}, ON_MATRICES),
     "ocr_static": ("ocr_reader.onnx", "lines", "static", {},
                    (*ON_CONVOLUTIONS, "smooth_quant", "gptq")),

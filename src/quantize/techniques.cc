@@ -18,6 +18,9 @@ constexpr std::array kTechniques = {
                  "biases take back what rounded weights add to the mean (calibration data)"},
     TechniqueRow{Technique::kCrossLayerEqualization, "cross_layer_equalization", false,
                  "convolutions in a row get equal ranges of weights, exactly"},
+    TechniqueRow{Technique::kAwq, "awq", false,
+                 "rows that multiply much are made larger before 4 bits round them (calibration "
+                 "data)"},
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ enum class Technique : uint8_t {
   kGptq,
   kBiasCorrection,
   kCrossLayerEqualization,
+  kAwq,
 };
 
 struct TechniqueRow {

@@ -7,11 +7,13 @@
 //                    when it loads the model: blocks of 16, int8 speed. x is smoothed first where
 //                    that pays.
 //                  "float": MatMulNBits(x, W4, scales, zeros): blocks of 32, packed in memory too;
+//                    x may be scaled by what it makes of rounding errors;
 //   Gather(W, i)   becomes GatherBlockQuantized(W4, i, scales, zeros): blocks of 32;
 //   any other      is stored in blocks of 16 where choose_int4.h lets it, else as int8, and
 //                  unpacked at load.
 #include <fmt/format.h>
 
+#include "quantize/awq.h"
 #include "quantize/choose_int4.h"
 #include "quantize/cut_zeros.h"
 #include "quantize/integer_matmul.h"
@@ -87,6 +89,11 @@ LayerQuantization multiply_unpacked(const Weight& weight, const Int4Columns& fit
 template <bool kIntegers>
 size_t unpacked_block(const Weight& weight) {
   return kIntegers ? int4_column_block(weight.dim(0)) : 0;
+}
+
+/// The grid of a matrix that stays packed.
+RoundingGrid packed_grid(Floats weights, size_t rows) {
+  return int4_grid(weights, rows, weights.size() / rows, kBlock).grid;
 }
 
 RoundedMatrix nearest(const Weight& weight, const RoundingGrid& grid) {
@@ -216,6 +223,9 @@ Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context
   }
   if (in_integers && smooths_inputs(context)) {
     append(before, WATTWISE_TRY(smooth_inputs(model, context)));
+  }
+  if (!in_integers && scales_by_awq(context)) {
+    append(before, WATTWISE_TRY(scale_by_awq(model, context, packed_grid)));
   }
   auto outcome = WATTWISE_TRY(
       quantize_weights(model, context, in_integers ? kIntegerInt4Weights : kInt4Weights));

@@ -17,17 +17,17 @@ import tempfile
 from running import MODELS, ROOT, cpu_features, python_with, run, wattwise
 
 TOOLS = ["numpy", "onnxruntime==1.32.0", "pillow", "tokenizers"]
-ON_MATRICES = ("clipping_search", "smooth_quant", "gptq", "bias_correction")
+ON_MATRICES = ("clipping_search", "smooth_quant", "gptq", "bias_correction", "adaround")
 ON_CONVOLUTIONS = ("clipping_search", "bias_correction", "cross_layer_equalization")
 
 # Name -> model, task, method, settings beside the techniques, techniques that have something to do.
 CASES = {
     "minilm_int4": ("minilm/model.onnx", "texts", "int4", {}, ON_MATRICES),
     "minilm_int4_float": ("minilm/model.onnx", "texts", "int4", {"int4_arithmetic": "float"},
-                          ("gptq", "bias_correction", "awq")),
+                          ("gptq", "bias_correction", "awq", "adaround")),
     "minilm_dynamic": ("minilm/model.onnx", "texts", "dynamic", {}, ON_MATRICES),
     "ocr_static": ("ocr_reader.onnx", "lines", "static", {},
-                   (*ON_CONVOLUTIONS, "smooth_quant", "gptq")),
+                   (*ON_CONVOLUTIONS, "smooth_quant", "gptq", "adaround")),
     "blazeface_static": ("blazeface.onnx", "faces", "static", {}, ON_CONVOLUTIONS),
 }
 

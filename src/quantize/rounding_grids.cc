@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/adaround.h"
 #include "quantize/bias_correction.h"
 #include "quantize/fit_int8.h"
 
@@ -144,23 +145,36 @@ std::vector<float> row_importance(const RoundingData& data) {
   return importance;
 }
 
+namespace {
+
+/// Rounds as the techniques say, from what is rounded to nearest.
+std::vector<int8_t> round_by_gram(std::vector<int8_t> nearest, Floats weights,
+                                  const RoundingGrid& grid, const RoundingData& data) {
+  const bool by_gptq = data.techniques.has(Technique::kGptq);
+  const bool by_adaround = data.techniques.has(Technique::kAdaRound);
+  if (!by_gptq && !by_adaround) return nearest;
+  const InputStatistics& statistics = data.statistics;
+  std::vector<float> centred;
+  if (corrects_bias(data)) {
+    centred = centred_gram(statistics.gram, statistics.means, statistics.rows);
+  }
+  const std::vector<float>& gram = centred.empty() ? statistics.gram : centred;
+  GptqOptions options;
+  options.by_activation = true;
+  std::vector<int8_t> values =
+      by_gptq ? round_gptq(weights, gram, grid, options) : std::move(nearest);
+  return by_adaround ? round_adaptively({values, grid}, weights, gram) : values;
+}
+
+}  // namespace
+
 RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid, const RoundingData& data) {
   const InputStatistics& statistics = data.statistics;
   const std::vector<float> inputs = excerpts_of(statistics);
-  const std::vector<int8_t> nearest = round_to_nearest(weights, grid);
+  std::vector<int8_t> nearest = round_to_nearest(weights, grid);
   RoundedMatrix out;
   out.nearest = product_error(inputs, weights, {nearest, grid});
-  if (data.techniques.has(Technique::kGptq)) {
-    GptqOptions options;
-    options.by_activation = true;
-    out.values =
-        corrects_bias(data)
-            ? round_gptq(weights, centred_gram(statistics.gram, statistics.means, statistics.rows),
-                         grid, options)
-            : round_gptq(weights, statistics.gram, grid, options);
-  } else {
-    out.values = nearest;
-  }
+  out.values = round_by_gram(std::move(nearest), weights, grid, data);
   if (corrects_bias(data)) {
     out.bias_change = bias_change(statistics.means, weights, out.values, grid);
   }

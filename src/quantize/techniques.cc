@@ -21,6 +21,9 @@ constexpr std::array kTechniques = {
     TechniqueRow{Technique::kAwq, "awq", false,
                  "rows that multiply much are made larger before 4 bits round them (calibration "
                  "data)"},
+    TechniqueRow{Technique::kAdaRound, "adaround", false,
+                 "each weight of a matrix goes up or down by what its products lose (calibration "
+                 "data)"},
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ enum class Technique : uint8_t {
   kBiasCorrection,
   kCrossLayerEqualization,
   kAwq,
+  kAdaRound,
 };
 
 struct TechniqueRow {
@@ -46,7 +47,9 @@ class Techniques {
 
   bool has(Technique technique) const { return (bits_ & bit(technique)) != 0; }
   /// Whether one is among them that needs what matrices multiply.
-  bool need_inputs() const { return has(Technique::kGptq) || has(Technique::kBiasCorrection); }
+  bool need_inputs() const {
+    return has(Technique::kGptq) || has(Technique::kBiasCorrection) || has(Technique::kAdaRound);
+  }
   /// How the scales of weights are chosen.
   ScaleChoice scale_choice() const {
     return has(Technique::kClippingSearch) ? ScaleChoice::kLeastError : ScaleChoice::kKeepLargest;

@@ -136,10 +136,11 @@ class Writer {
   const Grid& grid(const std::string& value) const { return grids_.at(value); }
 
   const ConvolutionRounding& rounding() const { return rounding_; }
-  /// Of the channels of a value; null if they are not known.
+  /// Of the channels of a value; null if they are not known, or tell little: what lies in one
+  /// channel alone, as colours do that are read where they lie, may differ from tap to tap.
   const ChannelMean* means(const std::string& value) const {
     const auto it = rounding_.means.find(value);
-    return it == rounding_.means.end() ? nullptr : &it->second;
+    return it == rounding_.means.end() || it->second.means.size() == 1 ? nullptr : &it->second;
   }
 
   std::string constant(const std::string& base, const Tensor& tensor) {

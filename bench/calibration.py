@@ -86,7 +86,7 @@ def agreement(reference, other):
 def layers(decisions):
     """Medians of what the decisions tell of single products."""
     rounded = [re.findall(r"([\d.]+) dB", told["reason"]) for told in decisions
-               if told["action"] == "round_by_gptq"]
+               if told["action"] == "round_by_inputs"]
     smoothed = [float(re.search(r"([\d.]+) dB", told["reason"])[1]) for told in decisions
                 if told["action"] == "smooth"]
     if rounded:

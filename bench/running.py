@@ -10,7 +10,7 @@ import typing
 import venv
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-WATTWISE = ROOT / "build/release/wattwise"
+WATTWISE = pathlib.Path(os.environ.get("WATTWISE", ROOT / "build/release/wattwise"))
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
 MODELS = CACHE / "wattwise/models"
 FEATURES = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd",

@@ -4,8 +4,11 @@
 
     .venv/bin/python bench/task_metrics.py lines|faces|speech|texts MODEL FLOAT_MODEL
     .venv/bin/python bench/task_metrics.py lines|faces|speech|texts --data FOLDER FLOAT_MODEL
+    .venv/bin/python bench/task_metrics.py lines|faces|texts --sqnr MODEL FLOAT_MODEL
 
-The second form writes inputs to calibrate on, none of which is scored, and one to time by. Models
+The second form writes inputs to calibrate on, none of which is scored, and one to time by. The
+third prints the outputs' SQNR in dB on every fourth of the inputs that are scored: the errors'
+squares as shares of the values', the mean over the outputs. Models
 may be ONNX files, OpenVINO's (.xml) or LiteRT's (.tflite). lines: error rate of characters of
 lines of text, drawn here. faces: accuracy and AUROC of crops with and without a face. speech: share
 of frames whose decision is not the float model's, over sound made here (voices of two resonances,
@@ -311,6 +314,34 @@ def write_data(task, to, float_model):
     return f"{len(items)} samples"
 
 
+def scored_inputs(task, float_model):
+    """What is scored, as models are fed."""
+    folder = float_model.parent
+    if task == "texts":
+        kept = sentences()
+        return [text_inputs(ids) for ids in tokenize(folder, kept[len(kept) // 2:])]
+    name = open_session(float_model).get_inputs()[0].name
+    images = ([image for _, image in draw_lines(120, SEED, folder)] if task == "lines"
+              else list(face_images(folder))[::2])
+    return [{name: image} for image in images]
+
+
+def output_sqnr(task, path, float_path):
+    """In dB, of all float outputs."""
+    ours, theirs = open_session(path), open_session(float_path)
+    signal, noise = {}, {}
+    for feeds in scored_inputs(task, float_path)[::4]:
+        answers = zip(theirs.run(None, feeds), ours.run(None, feeds))
+        for at, (expected, found) in enumerate(answers):
+            if expected.dtype != numpy.float32:
+                continue
+            error = found.astype(numpy.float64) - expected
+            signal[at] = signal.get(at, 0) + (expected.astype(numpy.float64) ** 2).sum()
+            noise[at] = noise.get(at, 0) + (error ** 2).sum()
+    shares = [noise[at] / signal[at] for at in signal]
+    return f"{-10 * numpy.log10(numpy.mean(shares)):.2f}"
+
+
 TASKS = {"lines": lines, "faces": faces, "speech": speech, "texts": texts}
 
 
@@ -319,6 +350,8 @@ def main(words):
     task, what, float_model = words[0], words[1], pathlib.Path(words[-1])
     if what == "--data":
         print(write_data(task, pathlib.Path(words[2]), float_model))
+    elif what == "--sqnr":
+        print(output_sqnr(task, pathlib.Path(words[2]), float_model))
     else:
         print(TASKS[task](pathlib.Path(what), float_model, float_model.parent))
 

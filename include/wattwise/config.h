@@ -21,6 +21,7 @@ struct QuantizationConfig {
   std::string weight_only_arithmetic = "integer";
   std::string weight_range = "pair_aware";
   std::string int4_arithmetic = "auto";
+  std::vector<std::string> techniques;
 };
 
 struct HardwareAccelerationConfig {

@@ -42,6 +42,7 @@ constexpr std::array kBindings = {
     bind<&Config::quantization, &QuantizationConfig::weight_range>("quantization", "weight_range"),
     bind<&Config::quantization, &QuantizationConfig::int4_arithmetic>("quantization",
                                                                       "int4_arithmetic"),
+    bind<&Config::quantization, &QuantizationConfig::techniques>("quantization", "techniques"),
     bind<&Config::hardware_acceleration, &HardwareAccelerationConfig::enabled>(
         "hardware_acceleration", "enabled"),
     bind<&Config::hardware_acceleration, &HardwareAccelerationConfig::prefer_dedicated_accelerator>(

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "device/host_profile.h"
 #include "optimize/optimize.h"
+#include "quantize/techniques.h"
 
 namespace wattwise::deploy {
 namespace {
@@ -66,6 +67,10 @@ Result<void> check_names(const config::Tables& tables, const config::Resolved& r
   for (const auto& row : optimize::pass_table()) passes.emplace_back(row.name);
   for (const std::string& name : resolved.config.optimization.disabled_passes) {
     WATTWISE_TRY(check_name(resolved, "optimization.disabled_passes", name, passes));
+  }
+  const std::vector<std::string> techniques = quantize::technique_words();
+  for (const std::string& name : resolved.config.quantization.techniques) {
+    WATTWISE_TRY(check_name(resolved, "quantization.techniques", name, techniques));
   }
   return {};
 }

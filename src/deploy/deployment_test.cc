@@ -180,11 +180,12 @@ TEST_F(Deployment, LookingAtADatabaseThatIsNotThereCreatesNothing) {
   EXPECT_FALSE(system_env().stat(at("no")).has_value());
 }
 
-TEST_F(Deployment, NamesOfDevicesAndPassesAreCheckedWhereTheyAreSet) {
+TEST_F(Deployment, NamesOfDevicesPassesAndTechniquesAreCheckedWhereTheyAreSet) {
   auto deployment = create(options());
   const std::string before = deployment.explain_config();
   for (const char* patch : {R"({"device": {"profile": "desktop_x87"}})",
-                            R"({"optimization": {"disabled_passes": ["fuse_clap"]}})"}) {
+                            R"({"optimization": {"disabled_passes": ["fuse_clap"]}})",
+                            R"({"quantization": {"techniques": ["gpdq"]}})"}) {
     const auto refused = deployment.update_config(patch);
     ASSERT_FALSE(refused.has_value()) << patch;
     EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);

@@ -81,7 +81,7 @@ std::optional<int64_t> fixed(int64_t dim) {
   return dim == kFree ? std::nullopt : std::optional(dim);
 }
 
-bool is_channel_count(int64_t dim) { return dim == 1 || dim == 3; }
+bool is_grey_or_rgb(int64_t dim) { return dim == 1 || dim == 3; }
 
 bool names_channels(const PortInfo& port, size_t axis) {
   return axis < port.dim_names.size() && contains(to_lower(port.dim_names[axis]), "channel");
@@ -152,10 +152,10 @@ std::optional<ImageLayout> image_layout(const PortInfo& port) {
   const auto& shape = port.shape;
   const bool takes_pixels = is_float(port) || port.type == DataType::kUint8;
   if (!takes_pixels || shape.size() != 4 || is_past_cache(port)) return std::nullopt;
-  if (is_channel_count(shape[1]) && !names_channels(port, 3)) {
+  if (is_grey_or_rgb(shape[1]) && !names_channels(port, 3)) {
     return ImageLayout{false, shape[1], fixed(shape[2]), fixed(shape[3])};
   }
-  if (is_channel_count(shape[3])) {
+  if (is_grey_or_rgb(shape[3])) {
     return ImageLayout{true, shape[3], fixed(shape[1]), fixed(shape[2])};
   }
   if (shape[3] == kFree && names_channels(port, 3)) {

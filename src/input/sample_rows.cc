@@ -54,7 +54,7 @@ std::optional<FirstAxis> first_axis(const Tensor& array, const PortInfo& port) {
   return shape_fits(shape, port) ? std::optional(FirstAxis::kOwn) : std::nullopt;
 }
 
-struct Column {
+struct NamedColumn {
   std::string name;
   Tensor array;
   FirstAxis axis;
@@ -63,7 +63,7 @@ struct Column {
   }
 };
 
-Tensor row_of(const Column& column, size_t index) {
+Tensor row_of(const NamedColumn& column, size_t index) {
   if (column.axis == FirstAxis::kOwn || column.rows() == 0) return column.array;
   if (column.axis == FirstAxis::kBatch && column.rows() == 1) return column.array;
   Tensor row = column.array;
@@ -84,8 +84,8 @@ Error fits_nothing(const std::string& path, const std::string& name, const Tenso
 }
 
 /// The column of an array; one without a name goes to the only input that can take it.
-Result<Column> make_column(const std::string& path, const std::vector<PortInfo>& ports,
-                           const std::string& name, const Tensor& array) {
+Result<NamedColumn> make_column(const std::string& path, const std::vector<PortInfo>& ports,
+                                const std::string& name, const Tensor& array) {
   const PortInfo* port = find_port(ports, name);
   std::optional<FirstAxis> axis;
   if (port) {
@@ -103,12 +103,12 @@ Result<Column> make_column(const std::string& path, const std::vector<PortInfo>&
     }
   }
   if (!axis) return fits_nothing(path, name, array, ports);
-  return Column{name, array, *axis};
+  return NamedColumn{name, array, *axis};
 }
 
 /// The arrays of the file, those of labels left out.
 struct Table {
-  std::vector<Column> columns;
+  std::vector<NamedColumn> columns;
   std::optional<Tensor> labels;
   size_t rows = 1;
 };
@@ -130,7 +130,7 @@ Result<Table> read_table(const Env& env, const std::string& path,
     table.columns.push_back(WATTWISE_TRY(make_column(path, ports, key, array)));
     table.rows = table.columns.back().rows() == 1 ? table.rows : table.columns.back().rows();
   }
-  for (const Column& column : table.columns) {
+  for (const NamedColumn& column : table.columns) {
     if (column.rows() == 1 || column.rows() == table.rows) continue;
     return Error(ErrorCode::kInvalidArgument,
                  fmt::format("{}: {} holds {} samples and another array {}: give every input as "
@@ -169,7 +169,7 @@ Result<Dataset> open_sample_rows(const Env& env, const std::string& path,
   const auto read = [path, columns = std::move(table.columns), rows,
                      values = std::move(labels.values)](size_t index) -> Result<RawSample> {
     RawSample sample;
-    for (const Column& column : columns) {
+    for (const NamedColumn& column : columns) {
       sample.inputs.values.emplace_back(column.name, row_of(column, index));
     }
     const auto each = static_cast<ptrdiff_t>(values.size() / rows);

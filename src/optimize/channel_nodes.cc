@@ -14,15 +14,15 @@ constexpr std::array<std::string_view, 2> kOtherMaps = {"Sigmoid", "HardSigmoid"
 constexpr std::array<std::string_view, 4> kPools = {"MaxPool", "AveragePool", "GlobalAveragePool",
                                                     "GlobalMaxPool"};
 
-bool is_float(const model::Constant* constant) {
+bool is_float_constant(const model::Constant* constant) {
   return constant && constant->type == DataType::kFloat;
 }
 
 std::optional<ChannelNode> conv_node(const GraphEditor& graph, model::Node& node) {
   const model::Constant* weight = graph.constant(node.inputs[1]);
-  if (!is_float(weight) || weight->shape.size() != 4) return std::nullopt;
+  if (!is_float_constant(weight) || weight->shape.size() != 4) return std::nullopt;
   const bool has_bias = node.inputs.size() > 2 && !node.inputs[2].empty();
-  if (has_bias && !is_float(graph.constant(node.inputs[2]))) return std::nullopt;
+  if (has_bias && !is_float_constant(graph.constant(node.inputs[2]))) return std::nullopt;
   const int64_t group = node.int_or("group", 1);
   const bool depthwise = group > 1 && weight->shape[0] == group && weight->shape[1] == 1;
   if (group != 1 && !depthwise) return std::nullopt;
@@ -57,7 +57,7 @@ std::optional<ChannelNode> join_node(const GraphEditor& graph, const model::Shap
       if (channels_of(shapes, node.inputs[slot]) != channels) return std::nullopt;
       continue;
     }
-    if (!is_float(constant)) return std::nullopt;
+    if (!is_float_constant(constant)) return std::nullopt;
     const size_t rank = constant->shape.size();
     if (rank >= 3 && rank <= 4 && constant->shape[rank - 3] == channels && channels > 1) {
       made.per_channel.push_back(slot);
@@ -72,7 +72,7 @@ std::optional<ChannelNode> join_node(const GraphEditor& graph, const model::Shap
 
 bool is_zero(const GraphEditor& graph, const std::string& value) {
   if (const model::Constant* constant = graph.constant(value)) {
-    if (!is_float(constant)) return false;
+    if (!is_float_constant(constant)) return false;
     const std::vector<float> values = float_values(*constant);
     return std::all_of(values.begin(), values.end(), [](float v) { return v == 0; });
   }
@@ -112,8 +112,8 @@ bool appends_zeros(const GraphEditor& graph, const model::Node& node) {
          !graph.constant(node.inputs[0]) && is_zero(graph, node.inputs[1]);
 }
 
-std::optional<ChannelNode> any_node(const GraphEditor& graph, const model::ShapeTable& shapes,
-                                    model::Node& node) {
+std::optional<ChannelNode> read_any_node(const GraphEditor& graph, const model::ShapeTable& shapes,
+                                         model::Node& node) {
   ChannelNode made{&node, ChannelRole::kMap, {node.inputs[0]}, {}};
   if (node.is("Conv")) return conv_node(graph, node);
   if (node.is_one_of(kZeroKeepingMaps)) return made;
@@ -151,7 +151,7 @@ std::optional<ChannelNode> channel_node(const GraphEditor& graph, const model::S
     return std::nullopt;
   }
   if (!channels_of(shapes, node.outputs[0])) return std::nullopt;
-  auto made = any_node(graph, shapes, node);
+  auto made = read_any_node(graph, shapes, node);
   if (!made) return std::nullopt;
   const auto unknown = [&](const std::string& value) { return !channels_of(shapes, value); };
   if (std::any_of(made->data.begin(), made->data.end(), unknown)) return std::nullopt;

@@ -44,9 +44,9 @@ std::vector<std::string> captured(const model::Graph& graph) {
 }
 
 /// Tries one graph of the model as if it were a model.
-class Trial {
+class BranchTrial {
  public:
-  Trial(model::Model& model, const Place& place, const PassContext& context)
+  BranchTrial(model::Model& model, const Place& place, const PassContext& context)
       : model_(model), place_(place), context_(context), constants_(model.graph) {}
 
   /// What the runtime objects to if the condition is this; "" if nothing. Absent if it cannot be
@@ -141,7 +141,7 @@ class Trial {
 Result<std::optional<DeadBranch>> find_dead_branch(model::Model& model, const Place& place,
                                                    const PassContext& context) {
   const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
-  Trial trial(model, place, context);
+  BranchTrial trial(model, place, context);
   const auto if_true = WATTWISE_TRY(trial.objection(*shapes, true));
   const auto if_false = WATTWISE_TRY(trial.objection(*shapes, false));
   if (!if_true || !if_false || if_true->empty() == if_false->empty()) {

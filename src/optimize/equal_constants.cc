@@ -33,6 +33,13 @@ bool is_equal(const Bytes& a, const Bytes& b, const model::ConstantStore* store)
 
 }  // namespace
 
+std::unordered_set<std::string> port_names(const model::Graph& graph) {
+  std::unordered_set<std::string> names;
+  for (const model::Value& input : graph.inputs) names.insert(input.name);
+  for (const model::Value& output : graph.outputs) names.insert(output.name);
+  return names;
+}
+
 bool is_equal(const model::Constant& a, const model::Constant& b,
               const model::ConstantStore* store) {
   return a.type == b.type && a.shape == b.shape && a.strings == b.strings &&

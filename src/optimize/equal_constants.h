@@ -2,11 +2,16 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "model/graph.h"
 
 namespace wattwise::optimize {
+
+/// Names of the graph's inputs and outputs, whose constants must stay as they are.
+std::unordered_set<std::string> port_names(const model::Graph& graph);
 
 /// True for equal type, shape and bytes. Pages that were read go back to `store` (may be null).
 bool is_equal(const model::Constant& a, const model::Constant& b,

@@ -12,54 +12,54 @@ namespace {
 
 constexpr int64_t kLineRank = 3;
 
-enum class Kind { kConv, kPool, kGlobalPool, kMap, kJoin, kConcat, kSlice };
+enum class LineKind { kConv, kPool, kGlobalPool, kMap, kJoin, kConcat, kSlice };
 
-struct Row {
+struct LineRow {
   std::string_view op;
-  Kind kind;
+  LineKind kind;
   bool stays_blocked;
 };
 
-constexpr std::array kRows = {
-    Row{"Conv", Kind::kConv, true},
-    Row{"MaxPool", Kind::kPool, true},
-    Row{"AveragePool", Kind::kPool, true},
-    Row{"GlobalMaxPool", Kind::kGlobalPool, true},
-    Row{"GlobalAveragePool", Kind::kGlobalPool, true},
-    Row{"Relu", Kind::kMap, true},
-    Row{"Sigmoid", Kind::kMap, true},
-    Row{"Tanh", Kind::kMap, true},
-    Row{"HardSigmoid", Kind::kMap, true},
-    Row{"LeakyRelu", Kind::kMap, true},
-    Row{"Clip", Kind::kMap, true},
-    Row{"Add", Kind::kJoin, true},
-    Row{"Sum", Kind::kJoin, true},
-    Row{"Mul", Kind::kJoin, true},
-    Row{"Concat", Kind::kConcat, true},
-    Row{"Slice", Kind::kSlice, false},
-    Row{"Elu", Kind::kMap, false},
-    Row{"Selu", Kind::kMap, false},
-    Row{"HardSwish", Kind::kMap, false},
-    Row{"Gelu", Kind::kMap, false},
-    Row{"Erf", Kind::kMap, false},
-    Row{"Exp", Kind::kMap, false},
-    Row{"Log", Kind::kMap, false},
-    Row{"Sqrt", Kind::kMap, false},
-    Row{"Sin", Kind::kMap, false},
-    Row{"Abs", Kind::kMap, false},
-    Row{"Neg", Kind::kMap, false},
-    Row{"Sub", Kind::kJoin, false},
-    Row{"Div", Kind::kJoin, false},
-    Row{"Pow", Kind::kJoin, false},
-    Row{"Max", Kind::kJoin, false},
-    Row{"Min", Kind::kJoin, false},
-    Row{"PRelu", Kind::kJoin, false},
+constexpr std::array kLineRows = {
+    LineRow{"Conv", LineKind::kConv, true},
+    LineRow{"MaxPool", LineKind::kPool, true},
+    LineRow{"AveragePool", LineKind::kPool, true},
+    LineRow{"GlobalMaxPool", LineKind::kGlobalPool, true},
+    LineRow{"GlobalAveragePool", LineKind::kGlobalPool, true},
+    LineRow{"Relu", LineKind::kMap, true},
+    LineRow{"Sigmoid", LineKind::kMap, true},
+    LineRow{"Tanh", LineKind::kMap, true},
+    LineRow{"HardSigmoid", LineKind::kMap, true},
+    LineRow{"LeakyRelu", LineKind::kMap, true},
+    LineRow{"Clip", LineKind::kMap, true},
+    LineRow{"Add", LineKind::kJoin, true},
+    LineRow{"Sum", LineKind::kJoin, true},
+    LineRow{"Mul", LineKind::kJoin, true},
+    LineRow{"Concat", LineKind::kConcat, true},
+    LineRow{"Slice", LineKind::kSlice, false},
+    LineRow{"Elu", LineKind::kMap, false},
+    LineRow{"Selu", LineKind::kMap, false},
+    LineRow{"HardSwish", LineKind::kMap, false},
+    LineRow{"Gelu", LineKind::kMap, false},
+    LineRow{"Erf", LineKind::kMap, false},
+    LineRow{"Exp", LineKind::kMap, false},
+    LineRow{"Log", LineKind::kMap, false},
+    LineRow{"Sqrt", LineKind::kMap, false},
+    LineRow{"Sin", LineKind::kMap, false},
+    LineRow{"Abs", LineKind::kMap, false},
+    LineRow{"Neg", LineKind::kMap, false},
+    LineRow{"Sub", LineKind::kJoin, false},
+    LineRow{"Div", LineKind::kJoin, false},
+    LineRow{"Pow", LineKind::kJoin, false},
+    LineRow{"Max", LineKind::kJoin, false},
+    LineRow{"Min", LineKind::kJoin, false},
+    LineRow{"PRelu", LineKind::kJoin, false},
 };
 
-const Row* find_row(const model::Node& node) {
-  const auto it =
-      std::find_if(kRows.begin(), kRows.end(), [&](const Row& row) { return node.is(row.op); });
-  return it == kRows.end() ? nullptr : &*it;
+const LineRow* find_row(const model::Node& node) {
+  const auto it = std::find_if(kLineRows.begin(), kLineRows.end(),
+                               [&](const LineRow& row) { return node.is(row.op); });
+  return it == kLineRows.end() ? nullptr : &*it;
 }
 
 /// What the blocked layout saves, measured with single convolutions and chains of 16 to 256
@@ -67,12 +67,13 @@ const Row* find_row(const model::Node& node) {
 /// one place the matrix product is as fast; a depthwise channel saves what kDepthwise weights do.
 int64_t conv_gain(const model::Node& conv, const model::Constant& weight, int64_t block) {
   constexpr int64_t kDepthwise = 1000;
-  constexpr int64_t kAlignment = 4;  // of channels that the layout reads
+  constexpr int64_t kChannelAlignment = 4;  // of channels that the layout reads
   const int64_t out = weight.shape[0];
   const int64_t in = weight.shape[1];
   const int64_t group = conv.int_or("group", 1);
-  if (group > 1) return in == 1 && out == group && out % kAlignment == 0 ? out * kDepthwise : 0;
-  const bool blocked = in >= block && in % kAlignment == 0 && out >= block;
+  if (group > 1)
+    return in == 1 && out == group && out % kChannelAlignment == 0 ? out * kDepthwise : 0;
+  const bool blocked = in >= block && in % kChannelAlignment == 0 && out >= block;
   return blocked && weight.shape[2] > 1 ? in * out * weight.shape[2] : 0;
 }
 
@@ -165,21 +166,21 @@ bool is_line(const model::ShapeTable& shapes, const std::string& value) {
 
 std::optional<LineNode> line_node(const GraphEditor& graph, const model::ShapeTable& shapes,
                                   model::Node& node, int64_t block) {
-  const Row* row = find_row(node);
+  const LineRow* row = find_row(node);
   if (!row || node.inputs.empty() || node.outputs.size() != 1) return std::nullopt;
   if (!is_line(shapes, node.outputs[0])) return std::nullopt;
   LineNode made{&node, {}, row->stays_blocked, 0};
   switch (row->kind) {
-    case Kind::kJoin:
+    case LineKind::kJoin:
       return join_node(graph, shapes, std::move(made));
-    case Kind::kConcat:
+    case LineKind::kConcat:
       return concat_node(shapes, std::move(made));
     default:
       break;
   }
   if (!is_line(shapes, node.inputs[0])) return std::nullopt;
-  if (row->kind == Kind::kSlice && !spares_places(graph, node)) return std::nullopt;
-  if (row->kind == Kind::kConv) return conv_node(graph, std::move(made), block);
+  if (row->kind == LineKind::kSlice && !spares_places(graph, node)) return std::nullopt;
+  if (row->kind == LineKind::kConv) return conv_node(graph, std::move(made), block);
   made.data = {0};
   return made;
 }
@@ -187,26 +188,26 @@ std::optional<LineNode> line_node(const GraphEditor& graph, const model::ShapeTa
 void add_row_axis(GraphEditor& graph, const LineNode& line) {
   model::Node& node = *line.node;
   switch (find_row(node)->kind) {
-    case Kind::kConv:
+    case LineKind::kConv:
       add_row_to_window(node);
       add_row_to_constant(graph, node, 1);
       break;
-    case Kind::kPool:
+    case LineKind::kPool:
       add_row_to_window(node);
       break;
-    case Kind::kJoin:
+    case LineKind::kJoin:
       for (size_t slot = 0; slot < node.inputs.size(); ++slot) {
         add_row_to_constant(graph, node, slot);
       }
       break;
-    case Kind::kConcat:
+    case LineKind::kConcat:
       if (from_start(node.int_or("axis", 1), kLineRank) == kLineRank - 1) {
         node.set_attribute("axis", kLineRank);
       }
       break;
-    case Kind::kGlobalPool:
-    case Kind::kMap:
-    case Kind::kSlice:
+    case LineKind::kGlobalPool:
+    case LineKind::kMap:
+    case LineKind::kSlice:
       break;
   }
 }

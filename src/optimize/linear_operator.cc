@@ -6,7 +6,7 @@
 namespace wattwise::optimize {
 namespace {
 
-bool is_zero(double value) { return value == 0; }
+bool is_no_shift(double value) { return value == 0; }
 
 bool pads_nothing(const model::Node& node) {
   const std::string auto_pad = node.string_or("auto_pad", "NOTSET");
@@ -133,7 +133,7 @@ bool LinearOperator::fits() const {
 
 void LinearOperator::write_bias(GraphEditor& graph) const {
   const bool had_one = node_->inputs.size() > 2 && !node_->inputs[2].empty();
-  if (!takes_bias_ || (!had_one && std::all_of(bias_.begin(), bias_.end(), is_zero))) return;
+  if (!takes_bias_ || (!had_one && std::all_of(bias_.begin(), bias_.end(), is_no_shift))) return;
   std::vector<std::string> inputs = node_->inputs;
   inputs.resize(3);
   const std::string base = had_one ? inputs[2] : node_->outputs[0] + "_bias";

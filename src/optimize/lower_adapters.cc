@@ -221,7 +221,7 @@ Result<void> dft_20(const AdapterContext& context, model::Node& node) {
   return {};
 }
 
-constexpr std::array kAdapters = {
+constexpr std::array kLowering = {
     AdapterRow{"Max", 8, same_shapes_8},
     AdapterRow{"MaxPool", 8, max_pool_8},
     AdapterRow{"Mean", 8, same_shapes_8},
@@ -281,6 +281,6 @@ constexpr std::array kAdapters = {
 
 }  // namespace
 
-std::span<const AdapterRow> lowering_adapters() { return kAdapters; }
+std::span<const AdapterRow> lowering_adapters() { return kLowering; }
 
 }  // namespace wattwise::optimize

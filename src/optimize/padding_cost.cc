@@ -7,7 +7,7 @@ namespace wattwise::optimize {
 namespace {
 
 /// What ONNX Runtime's reordering routines ask of a number of channels.
-constexpr int64_t kAlignment = 4;
+constexpr int64_t kPaddedAlignment = 4;
 
 // Measured with chains of 1x1, 3x3 and depthwise convolutions of 4 to 50 channels on planes of 16
 // and 64 (ONNX Runtime 1.32, one thread, AVX-512 and AVX2), against the time of a multiply-add in
@@ -35,7 +35,7 @@ bool is_convolution(const ChannelNode& node) {
   return node.role == ChannelRole::kConv || node.role == ChannelRole::kDepthwise;
 }
 
-struct Channels {
+struct PaddedChannels {
   int64_t in;
   int64_t out;
 };
@@ -68,16 +68,16 @@ class NodeCost {
   int64_t added_weights() const { return filters(padded_) - filters(real_); }
 
  private:
-  bool reads_in_place(const Channels& channels) const {
+  bool reads_in_place(const PaddedChannels& channels) const {
     return role_ == ChannelRole::kConv && channels.in < block_;
   }
-  bool breaks(const Channels& channels, bool input_blocked) const {
+  bool breaks(const PaddedChannels& channels, bool input_blocked) const {
     if (role_ == ChannelRole::kWiden) return true;
     if (role_ == ChannelRole::kMap) return false;
     if (reads_in_place(channels)) return input_blocked;
-    return channels.in % kAlignment != 0;
+    return channels.in % kPaddedAlignment != 0;
   }
-  double work(const Channels& channels, double kernel, bool broken) const {
+  double work(const PaddedChannels& channels, double kernel, bool broken) const {
     const auto in = static_cast<double>(channels.in);
     const auto out = static_cast<double>(channels.out);
     const auto filled_out = static_cast<double>(filled(channels.out));
@@ -107,7 +107,7 @@ class NodeCost {
   double move(double cost, int64_t channels) const {
     return cost * static_cast<double>(channels * block_) / static_cast<double>(kWide);
   }
-  int64_t filters(const Channels& channels) const {
+  int64_t filters(const PaddedChannels& channels) const {
     return role_ == ChannelRole::kDepthwise ? channels.out : channels.in * channels.out;
   }
   int64_t filled(int64_t channels) const { return (channels + block_ - 1) / block_ * block_; }
@@ -115,8 +115,8 @@ class NodeCost {
   int64_t block_;
   int64_t places_;
   ChannelRole role_;
-  Channels real_;
-  Channels padded_;
+  PaddedChannels real_;
+  PaddedChannels padded_;
 };
 
 /// Places of the output's plane; who leaves a size free feeds more than one place.

@@ -6,14 +6,12 @@
 namespace wattwise::optimize {
 namespace {
 
-using Result = std::optional<PartialValue>;
-
 /// First operator sets with these as inputs instead of attributes.
 constexpr int64_t kSliceInputsOpset = 10;
 constexpr int64_t kReshapeInputOpset = 5;
 constexpr int64_t kAxesInputOpset = 13;
 
-int64_t product(const std::vector<int64_t>& shape) {
+int64_t element_count(const std::vector<int64_t>& shape) {
   int64_t count = 1;
   for (const int64_t dim : shape) count *= dim;
   return count;
@@ -112,14 +110,14 @@ std::optional<std::vector<int64_t>> broadcast_shape(const std::vector<int64_t>& 
     }
     return true;
   };
-  if (!lay(a) || !lay(b) || product(shape) > kMaxPartialElements) return std::nullopt;
+  if (!lay(a) || !lay(b) || element_count(shape) > kMaxPartialElements) return std::nullopt;
   return shape;
 }
 
 std::vector<size_t> broadcast_positions(const std::vector<int64_t>& from,
                                         const std::vector<int64_t>& to) {
   std::vector<size_t> positions;
-  const int64_t count = product(to);
+  const int64_t count = element_count(to);
   for (int64_t i = 0; i < count; ++i) {
     int64_t rest = i;
     int64_t stride = 1;
@@ -136,12 +134,12 @@ std::vector<size_t> broadcast_positions(const std::vector<int64_t>& from,
   return positions;
 }
 
-Result same_values(const Operands& operands) {
+MaybeValue same_values(const Operands& operands) {
   const PartialValue* given = operands.value(0);
-  return given ? Result(*given) : std::nullopt;
+  return given ? MaybeValue(*given) : std::nullopt;
 }
 
-Result shape_of(const Operands& operands) {
+MaybeValue shape_of(const Operands& operands) {
   const std::vector<int64_t>* known = shape_known(operands);
   if (!known) return std::nullopt;
   const std::vector<int64_t>& shape = *known;
@@ -160,19 +158,19 @@ Result shape_of(const Operands& operands) {
   return result;
 }
 
-Result size_of(const Operands& operands) {
+MaybeValue size_of(const Operands& operands) {
   const std::vector<int64_t>* shape = shape_known(operands);
   if (!shape) return std::nullopt;
   Element size = 1;
   for (const int64_t dim : *shape) {
-    int64_t product = 0;
-    const bool known = size && dim >= 0 && !__builtin_mul_overflow(*size, dim, &product);
-    size = known ? Element(product) : std::nullopt;
+    int64_t element_count = 0;
+    const bool known = size && dim >= 0 && !__builtin_mul_overflow(*size, dim, &element_count);
+    size = known ? Element(element_count) : std::nullopt;
   }
   return PartialValue{DataType::kInt64, {}, {size}};
 }
 
-Result gather_values(const Operands& operands) {
+MaybeValue gather_values(const Operands& operands) {
   const PartialValue* given = operands.value(0);
   const PartialValue* indices = operands.value(1);
   if (!given || !indices) return std::nullopt;
@@ -190,7 +188,7 @@ Result gather_values(const Operands& operands) {
   return result;
 }
 
-Result slice_values(const Operands& operands) {
+MaybeValue slice_values(const Operands& operands) {
   const PartialValue* given = operands.value(0);
   const auto starts = list(operands, 1, "starts", kSliceInputsOpset);
   const auto ends = list(operands, 2, "ends", kSliceInputsOpset);
@@ -215,7 +213,7 @@ Result slice_values(const Operands& operands) {
   return result;
 }
 
-Result concat_values(const Operands& operands) {
+MaybeValue concat_values(const Operands& operands) {
   const PartialValue* first = operands.value(0);
   const model::Attribute* attribute = operands.node.attribute("axis");
   if (!first || !attribute) return std::nullopt;
@@ -240,11 +238,12 @@ Result concat_values(const Operands& operands) {
   for (const auto& row : rows) {
     result.elements.insert(result.elements.end(), row.begin(), row.end());
   }
-  if (product(result.shape) != static_cast<int64_t>(result.elements.size())) return std::nullopt;
+  if (element_count(result.shape) != static_cast<int64_t>(result.elements.size()))
+    return std::nullopt;
   return result;
 }
 
-Result squeeze_values(const Operands& operands) {
+MaybeValue squeeze_values(const Operands& operands) {
   const PartialValue* given = operands.value(0);
   const auto axes = list(operands, 1, "axes", kAxesInputOpset);
   if (!given || !axes) return std::nullopt;
@@ -262,7 +261,7 @@ Result squeeze_values(const Operands& operands) {
   return result;
 }
 
-Result unsqueeze_values(const Operands& operands) {
+MaybeValue unsqueeze_values(const Operands& operands) {
   const PartialValue* given = operands.value(0);
   auto axes = list(operands, 1, "axes", kAxesInputOpset);
   if (!given || !axes) return std::nullopt;
@@ -278,7 +277,7 @@ Result unsqueeze_values(const Operands& operands) {
   return result;
 }
 
-Result reshape_values(const Operands& operands) {
+MaybeValue reshape_values(const Operands& operands) {
   const PartialValue* given = operands.value(0);
   auto shape = list(operands, 1, "shape", kReshapeInputOpset);
   if (!given || !shape) return std::nullopt;
@@ -304,7 +303,7 @@ Result reshape_values(const Operands& operands) {
   return PartialValue{given->type, std::move(*shape), given->elements};
 }
 
-Result fill_shape(const Operands& operands) {
+MaybeValue fill_shape(const Operands& operands) {
   const auto shape = known_elements(operands.value(0));
   const model::Attribute* attribute = operands.node.attribute("value");
   const auto* held =

@@ -11,7 +11,6 @@
 namespace wattwise::optimize {
 namespace {
 
-using Result = std::optional<PartialValue>;
 using Binary = Element (*)(const Element& a, const Element& b);
 
 /// The element as the type holds it; unknown if it does not fit.
@@ -87,7 +86,7 @@ Element either(const Element& a, const Element& b) {
 }
 
 /// Element by element with broadcasting; the result is of `type`.
-Result combine(const PartialValue& a, const PartialValue& b, DataType type, Binary function) {
+MaybeValue combine(const PartialValue& a, const PartialValue& b, DataType type, Binary function) {
   const auto shape = broadcast_shape(a.shape, b.shape);
   if (!shape) return std::nullopt;
   const auto from_a = broadcast_positions(a.shape, *shape);
@@ -105,7 +104,7 @@ bool broadcasts_otherwise(const Operands& operands) {
 }
 
 template <Binary function>
-Result arithmetic(const Operands& operands) {
+MaybeValue arithmetic(const Operands& operands) {
   const PartialValue* result = operands.value(0);
   if (!result || broadcasts_otherwise(operands)) return std::nullopt;
   PartialValue sum = *result;
@@ -120,19 +119,19 @@ Result arithmetic(const Operands& operands) {
 }
 
 template <Binary function>
-Result comparison(const Operands& operands) {
+MaybeValue comparison(const Operands& operands) {
   const PartialValue* a = operands.value(0);
   const PartialValue* b = operands.value(1);
   if (!a || !b || a->type != b->type || broadcasts_otherwise(operands)) return std::nullopt;
   return combine(*a, *b, DataType::kBool, function);
 }
 
-Result mod(const Operands& operands) {
+MaybeValue mod(const Operands& operands) {
   return operands.node.int_or("fmod", 0) == 0 ? arithmetic<modulo>(operands)
                                               : arithmetic<remainder>(operands);
 }
 
-Result invert(const Operands& operands) {
+MaybeValue invert(const Operands& operands) {
   const PartialValue* given = operands.value(0);
   if (!given) return std::nullopt;
   PartialValue result = *given;
@@ -142,7 +141,7 @@ Result invert(const Operands& operands) {
   return result;
 }
 
-Result cast(const Operands& operands) {
+MaybeValue cast(const Operands& operands) {
   const PartialValue* given = operands.value(0);
   // Before operator set 6 the type was spelled out.
   const auto type = static_cast<DataType>(operands.node.int_or("to", 0));
@@ -154,7 +153,7 @@ Result cast(const Operands& operands) {
   return result;
 }
 
-Result where(const Operands& operands) {
+MaybeValue where(const Operands& operands) {
   const PartialValue* condition = operands.value(0);
   const PartialValue* a = operands.value(1);
   const PartialValue* b = operands.value(2);
@@ -179,7 +178,7 @@ Result where(const Operands& operands) {
   return result;
 }
 
-Result range(const Operands& operands) {
+MaybeValue range(const Operands& operands) {
   const auto start = known_elements(operands.value(0));
   const auto limit = known_elements(operands.value(1));
   const auto step = known_elements(operands.value(2));
@@ -201,7 +200,7 @@ Result range(const Operands& operands) {
 
 /// Of a whole list; other axes than the only one do not come up in shapes.
 template <Binary function>
-Result reduce(const Operands& operands) {
+MaybeValue reduce(const Operands& operands) {
   const PartialValue* given = operands.value(0);
   if (!given || given->shape.size() != 1 || given->elements.empty()) return std::nullopt;
   if (operands.node.int_or("noop_with_empty_axes", 0) != 0) return std::nullopt;

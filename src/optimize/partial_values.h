@@ -28,6 +28,8 @@ struct PartialValue {
   bool is_known() const;
 };
 
+using MaybeValue = std::optional<PartialValue>;
+
 /// A node's inputs as far as they are known.
 struct Operands {
   const model::Node& node;

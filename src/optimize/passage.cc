@@ -9,7 +9,7 @@
 namespace wattwise::optimize {
 namespace {
 
-enum class Kind {
+enum class PassageKind {
   kNone,
   kUnary,
   kElementwise,
@@ -22,79 +22,79 @@ enum class Kind {
   kSplit
 };
 
-struct Row {
+struct PassageRow {
   std::string_view op;
-  Kind kind;
+  PassageKind kind;
 };
 
-constexpr std::array kRows = {
-    Row{"Relu", Kind::kUnary},
-    Row{"LeakyRelu", Kind::kUnary},
-    Row{"Sigmoid", Kind::kUnary},
-    Row{"HardSigmoid", Kind::kUnary},
-    Row{"HardSwish", Kind::kUnary},
-    Row{"Tanh", Kind::kUnary},
-    Row{"Elu", Kind::kUnary},
-    Row{"Selu", Kind::kUnary},
-    Row{"Celu", Kind::kUnary},
-    Row{"Softplus", Kind::kUnary},
-    Row{"Softsign", Kind::kUnary},
-    Row{"Gelu", Kind::kUnary},
-    Row{"Mish", Kind::kUnary},
-    Row{"Erf", Kind::kUnary},
-    Row{"Exp", Kind::kUnary},
-    Row{"Log", Kind::kUnary},
-    Row{"Sqrt", Kind::kUnary},
-    Row{"Reciprocal", Kind::kUnary},
-    Row{"Abs", Kind::kUnary},
-    Row{"Neg", Kind::kUnary},
-    Row{"Floor", Kind::kUnary},
-    Row{"Ceil", Kind::kUnary},
-    Row{"Round", Kind::kUnary},
-    Row{"Sign", Kind::kUnary},
-    Row{"Not", Kind::kUnary},
-    Row{"Clip", Kind::kUnary},
-    Row{"Cast", Kind::kUnary},
-    Row{"Identity", Kind::kUnary},
-    Row{"QuantizeLinear", Kind::kUnary},
-    Row{"DequantizeLinear", Kind::kUnary},
-    Row{"Add", Kind::kElementwise},
-    Row{"Sub", Kind::kElementwise},
-    Row{"Mul", Kind::kElementwise},
-    Row{"Div", Kind::kElementwise},
-    Row{"Pow", Kind::kElementwise},
-    Row{"Min", Kind::kElementwise},
-    Row{"Max", Kind::kElementwise},
-    Row{"Sum", Kind::kElementwise},
-    Row{"Mean", Kind::kElementwise},
-    Row{"PRelu", Kind::kElementwise},
-    Row{"Equal", Kind::kElementwise},
-    Row{"Less", Kind::kElementwise},
-    Row{"Greater", Kind::kElementwise},
-    Row{"LessOrEqual", Kind::kElementwise},
-    Row{"GreaterOrEqual", Kind::kElementwise},
-    Row{"And", Kind::kElementwise},
-    Row{"Or", Kind::kElementwise},
-    Row{"Xor", Kind::kElementwise},
-    Row{"Where", Kind::kElementwise},
-    Row{"Concat", Kind::kConcat},
-    Row{"Softmax", Kind::kSoftmax},
-    Row{"LogSoftmax", Kind::kSoftmax},
-    Row{"ReduceMean", Kind::kReduce},
-    Row{"ReduceSum", Kind::kReduce},
-    Row{"ReduceMax", Kind::kReduce},
-    Row{"ReduceMin", Kind::kReduce},
-    Row{"ReduceL2", Kind::kReduce},
-    Row{"Squeeze", Kind::kSqueeze},
-    Row{"Slice", Kind::kSlice},
-    Row{"Pad", Kind::kPad},
-    Row{"Split", Kind::kSplit},
+constexpr std::array kPassageRows = {
+    PassageRow{"Relu", PassageKind::kUnary},
+    PassageRow{"LeakyRelu", PassageKind::kUnary},
+    PassageRow{"Sigmoid", PassageKind::kUnary},
+    PassageRow{"HardSigmoid", PassageKind::kUnary},
+    PassageRow{"HardSwish", PassageKind::kUnary},
+    PassageRow{"Tanh", PassageKind::kUnary},
+    PassageRow{"Elu", PassageKind::kUnary},
+    PassageRow{"Selu", PassageKind::kUnary},
+    PassageRow{"Celu", PassageKind::kUnary},
+    PassageRow{"Softplus", PassageKind::kUnary},
+    PassageRow{"Softsign", PassageKind::kUnary},
+    PassageRow{"Gelu", PassageKind::kUnary},
+    PassageRow{"Mish", PassageKind::kUnary},
+    PassageRow{"Erf", PassageKind::kUnary},
+    PassageRow{"Exp", PassageKind::kUnary},
+    PassageRow{"Log", PassageKind::kUnary},
+    PassageRow{"Sqrt", PassageKind::kUnary},
+    PassageRow{"Reciprocal", PassageKind::kUnary},
+    PassageRow{"Abs", PassageKind::kUnary},
+    PassageRow{"Neg", PassageKind::kUnary},
+    PassageRow{"Floor", PassageKind::kUnary},
+    PassageRow{"Ceil", PassageKind::kUnary},
+    PassageRow{"Round", PassageKind::kUnary},
+    PassageRow{"Sign", PassageKind::kUnary},
+    PassageRow{"Not", PassageKind::kUnary},
+    PassageRow{"Clip", PassageKind::kUnary},
+    PassageRow{"Cast", PassageKind::kUnary},
+    PassageRow{"Identity", PassageKind::kUnary},
+    PassageRow{"QuantizeLinear", PassageKind::kUnary},
+    PassageRow{"DequantizeLinear", PassageKind::kUnary},
+    PassageRow{"Add", PassageKind::kElementwise},
+    PassageRow{"Sub", PassageKind::kElementwise},
+    PassageRow{"Mul", PassageKind::kElementwise},
+    PassageRow{"Div", PassageKind::kElementwise},
+    PassageRow{"Pow", PassageKind::kElementwise},
+    PassageRow{"Min", PassageKind::kElementwise},
+    PassageRow{"Max", PassageKind::kElementwise},
+    PassageRow{"Sum", PassageKind::kElementwise},
+    PassageRow{"Mean", PassageKind::kElementwise},
+    PassageRow{"PRelu", PassageKind::kElementwise},
+    PassageRow{"Equal", PassageKind::kElementwise},
+    PassageRow{"Less", PassageKind::kElementwise},
+    PassageRow{"Greater", PassageKind::kElementwise},
+    PassageRow{"LessOrEqual", PassageKind::kElementwise},
+    PassageRow{"GreaterOrEqual", PassageKind::kElementwise},
+    PassageRow{"And", PassageKind::kElementwise},
+    PassageRow{"Or", PassageKind::kElementwise},
+    PassageRow{"Xor", PassageKind::kElementwise},
+    PassageRow{"Where", PassageKind::kElementwise},
+    PassageRow{"Concat", PassageKind::kConcat},
+    PassageRow{"Softmax", PassageKind::kSoftmax},
+    PassageRow{"LogSoftmax", PassageKind::kSoftmax},
+    PassageRow{"ReduceMean", PassageKind::kReduce},
+    PassageRow{"ReduceSum", PassageKind::kReduce},
+    PassageRow{"ReduceMax", PassageKind::kReduce},
+    PassageRow{"ReduceMin", PassageKind::kReduce},
+    PassageRow{"ReduceL2", PassageKind::kReduce},
+    PassageRow{"Squeeze", PassageKind::kSqueeze},
+    PassageRow{"Slice", PassageKind::kSlice},
+    PassageRow{"Pad", PassageKind::kPad},
+    PassageRow{"Split", PassageKind::kSplit},
 };
 
-Kind kind_of(const model::Node& node) {
-  const auto row =
-      std::find_if(kRows.begin(), kRows.end(), [&](const Row& entry) { return node.is(entry.op); });
-  return row == kRows.end() ? Kind::kNone : row->kind;
+PassageKind kind_of(const model::Node& node) {
+  const auto row = std::find_if(kPassageRows.begin(), kPassageRows.end(),
+                                [&](const PassageRow& entry) { return node.is(entry.op); });
+  return row == kPassageRows.end() ? PassageKind::kNone : row->kind;
 }
 
 /// The attribute or the int64 constant that holds axes; absent if there is neither.
@@ -122,7 +122,7 @@ std::optional<std::vector<int64_t>> axes_of(const GraphEditor& graph, const mode
 }
 
 int64_t axis_of(const model::Node& node, size_t rank) {
-  const int64_t fallback = kind_of(node) == Kind::kSoftmax ? -1 : 0;
+  const int64_t fallback = kind_of(node) == PassageKind::kSoftmax ? -1 : 0;
   const int64_t axis = node.int_or("axis", fallback);
   return axis < 0 ? axis + static_cast<int64_t>(rank) : axis;
 }
@@ -145,7 +145,7 @@ std::optional<Passage> through_reduction(const GraphEditor& graph, const model::
   auto axes = axes_of(graph, node, permutation.size());
   if (!axes) return std::nullopt;
   std::sort(axes->begin(), axes->end());
-  const bool keeps = kind_of(node) == Kind::kReduce && node.int_or("keepdims", 1) != 0;
+  const bool keeps = kind_of(node) == PassageKind::kReduce && node.int_or("keepdims", 1) != 0;
   return Passage{{0}, keeps ? permutation : without_axes(permutation, *axes)};
 }
 
@@ -193,27 +193,27 @@ void adapt_pads(GraphEditor& graph, model::Node& node, const Permutation& permut
 std::optional<Passage> passage(const GraphEditor& graph, const model::Node& node, size_t slot,
                                const Permutation& permutation) {
   const size_t rank = permutation.size();
-  const Kind kind = kind_of(node);
-  if (kind == Kind::kElementwise || kind == Kind::kConcat) {
+  const PassageKind kind = kind_of(node);
+  if (kind == PassageKind::kElementwise || kind == PassageKind::kConcat) {
     return Passage{all_slots(node), permutation};
   }
   if (slot != 0) return std::nullopt;
   switch (kind) {
-    case Kind::kUnary:
+    case PassageKind::kUnary:
       if (!others_are_numbers(graph, node)) return std::nullopt;
       return Passage{{0}, permutation};
-    case Kind::kSoftmax:
+    case PassageKind::kSoftmax:
       return through_softmax(node, permutation);
-    case Kind::kReduce:
-    case Kind::kSqueeze:
+    case PassageKind::kReduce:
+    case PassageKind::kSqueeze:
       return through_reduction(graph, node, permutation);
-    case Kind::kSlice:
+    case PassageKind::kSlice:
       if (!axes_of(graph, node, rank)) return std::nullopt;
       return Passage{{0}, permutation};
-    case Kind::kPad:
+    case PassageKind::kPad:
       if (!pads_are_known(graph, node, rank)) return std::nullopt;
       return Passage{{0}, permutation};
-    case Kind::kSplit:
+    case PassageKind::kSplit:
       return Passage{{0}, permutation};
     default:
       return std::nullopt;
@@ -223,20 +223,20 @@ std::optional<Passage> passage(const GraphEditor& graph, const model::Node& node
 void adapt_axes(GraphEditor& graph, model::Node& node, const Permutation& permutation) {
   const auto moved = [&](int64_t axis) { return permutation[static_cast<size_t>(axis)]; };
   switch (kind_of(node)) {
-    case Kind::kConcat:
-    case Kind::kSoftmax:
-    case Kind::kSplit:
+    case PassageKind::kConcat:
+    case PassageKind::kSoftmax:
+    case PassageKind::kSplit:
       node.set_attribute("axis", moved(axis_of(node, permutation.size())));
       break;
-    case Kind::kReduce:
-    case Kind::kSqueeze:
-    case Kind::kSlice: {
+    case PassageKind::kReduce:
+    case PassageKind::kSqueeze:
+    case PassageKind::kSlice: {
       std::vector<int64_t> axes = *axes_of(graph, node, permutation.size());
       std::transform(axes.begin(), axes.end(), axes.begin(), moved);
       set_list(graph, node, "axes", axes);
       break;
     }
-    case Kind::kPad:
+    case PassageKind::kPad:
       adapt_pads(graph, node, permutation);
       break;
     default:

@@ -17,7 +17,7 @@ using Nodes = std::vector<model::Node>;
 /// Longer ones are not even tried out.
 constexpr int64_t kMostRuns = 16;
 /// First operator set whose Unsqueeze takes its axes as an input.
-constexpr int64_t kAxesInput = 13;
+constexpr int64_t kFirstOpsetWithAxesInput = 13;
 
 /// How often it runs; absent if that is not known.
 std::optional<int64_t> count_runs(const LoopFacts& facts) {
@@ -127,7 +127,7 @@ class Unrolling {
 
   model::Node unsqueeze(const std::string& item, const std::string& row) {
     const std::array<int64_t, 1> axes = {0};
-    if (facts_.opset < kAxesInput) {
+    if (facts_.opset < kFirstOpsetWithAxesInput) {
       model::Node node = make_node("Unsqueeze", {item}, row);
       node.set_attribute("axes", std::vector<int64_t>(axes.begin(), axes.end()));
       return node;

@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <Eigen/Core>
 #include <algorithm>
+#include <set>
 
 #include "engine/session.h"
 #include "model/graph_edit.h"
@@ -57,6 +59,39 @@ class Observer {
   std::vector<std::string> fed_;
 };
 
+/// Adds up each channel of a value, samples of any size.
+class ChannelSums {
+ public:
+  void add(const Tensor& tensor) {
+    const auto channels = static_cast<size_t>(tensor.shape[1]);
+    const auto values = tensor.values<float>();
+    sums_.resize(channels);
+    if (values.empty()) return;
+    const size_t images = static_cast<size_t>(tensor.shape[0]);
+    const size_t size = values.size() / images / channels;
+    const float* x = values.data();
+    for (size_t i = 0; i < images * channels; ++i, x += size) {
+      const Eigen::Map<const Eigen::ArrayXf> part(x, static_cast<Eigen::Index>(size));
+      sums_[i % channels] += part.sum();
+    }
+    count_ += images * size;
+    sizes_.assign(tensor.shape.begin() + 2, tensor.shape.end());
+  }
+
+  ChannelMean mean() const {
+    std::vector<float> means;
+    for (const double sum : sums_) {
+      means.push_back(static_cast<float>(sum / static_cast<double>(std::max<size_t>(count_, 1))));
+    }
+    return {std::move(means), sizes_};
+  }
+
+ private:
+  std::vector<double> sums_;
+  std::vector<int64_t> sizes_;
+  size_t count_ = 0;  ///< positions
+};
+
 Error no_sample() {
   return Error(ErrorCode::kInvalidArgument,
                "the calibration data holds no sample; pass inputs like those of the application");
@@ -64,22 +99,28 @@ Error no_sample() {
 
 }  // namespace
 
-Result<ActivationTable> gather_activations(const model::Model& model,
-                                           const std::vector<std::string>& values,
-                                           const CalibrationData& data, const Progress& progress) {
-  ActivationTable table;
-  const Observer observer = WATTWISE_TRY(Observer::open(model, values, data));
+Result<Observations> gather_activations(const model::Model& model, const ObservedValues& observed,
+                                        const CalibrationData& data, const Progress& progress) {
+  Observations out;
+  std::map<std::string, ChannelSums> sums;
+  std::set<std::string> all(observed.values.begin(), observed.values.end());
+  all.insert(observed.by_channel.begin(), observed.by_channel.end());
+  const Observer observer = WATTWISE_TRY(Observer::open(model, {all.begin(), all.end()}, data));
   SampleReader next = data.open();
   int64_t count = 0;
   for (;; ++count) {
     const auto sample = WATTWISE_TRY(next());
     if (!sample) break;
     const TensorMap seen = WATTWISE_TRY(observer.look_at(*sample));
-    for (const auto& [name, tensor] : seen) table[name].add(tensor.values<float>());
+    for (const std::string& name : observed.values) {
+      out.activations[name].add(seen.at(name).values<float>());
+    }
+    for (const std::string& name : observed.by_channel) sums[name].add(seen.at(name));
     WATTWISE_TRY(report_progress(progress, fmt::format("calibrating, sample {}", count + 1), 0.3));
   }
   if (count == 0) return no_sample();
-  return table;
+  for (const auto& [name, sum] : sums) out.means[name] = sum.mean();
+  return out;
 }
 
 Result<TensorMap> small_sample(const CalibrationData& data) {

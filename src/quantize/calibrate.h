@@ -30,12 +30,29 @@ struct CalibrationData {
 
 using ActivationTable = std::map<std::string, ActivationStatistics>;
 
-/// Runs the model on every sample and gathers statistics of these float values of its main graph.
-/// Nothing else is computed than what they need. Memory does not grow with the number of samples.
-/// kInvalidArgument without samples.
-Result<ActivationTable> gather_activations(const model::Model& model,
-                                           const std::vector<std::string>& values,
-                                           const CalibrationData& data, const Progress& progress);
+/// Mean of each channel, the second axis, of values of rank 3 or more, and the sizes of their last
+/// axes in the last sample.
+struct ChannelMean {
+  std::vector<float> means;
+  std::vector<int64_t> sizes;
+};
+using ChannelMeans = std::map<std::string, ChannelMean>;
+
+/// Float values of a model's main graph.
+struct ObservedValues {
+  std::vector<std::string> values;
+  std::vector<std::string> by_channel = {};  ///< of which means are wanted
+};
+struct Observations {
+  ActivationTable activations;
+  ChannelMeans means;
+};
+
+/// Runs the model on every sample and gathers statistics of these values. Nothing else is computed
+/// than what they need. Memory does not grow with the number of samples. kInvalidArgument without
+/// samples.
+Result<Observations> gather_activations(const model::Model& model, const ObservedValues& observed,
+                                        const CalibrationData& data, const Progress& progress);
 
 /// Of the first 16 samples the one with the fewest elements that has at least a third of those of
 /// the largest; kInvalidArgument if there is none.

@@ -18,12 +18,12 @@
 namespace wattwise::quantize {
 namespace {
 
+using fixtures::kNoProgress;
 using model::make_float_constant;
 using model::make_int64_constant;
 using model::make_node;
 using model::make_value;
 using model::random_floats;
-using testing::kNoProgress;
 
 constexpr int64_t kWidth = 32;
 
@@ -93,7 +93,7 @@ model::Model attention_like() {
 }
 
 /// Neighbouring columns go together: rounding errors of one can be made up for by the next.
-TensorMap sample(int64_t rows, uint32_t seed) {
+TensorMap related_rows(int64_t rows, uint32_t seed) {
   const auto count = static_cast<size_t>(rows * kWidth);
   std::vector<float> values = random_floats(count, seed);
   for (size_t i = 1; i < count; ++i) values[i] = 0.5F * values[i] + 0.85F * values[i - 1];
@@ -106,7 +106,7 @@ CalibrationData samples(int64_t count) {
             return [count, next = int64_t{0}]() mutable -> Result<std::optional<TensorMap>> {
               if (next == count) return std::optional<TensorMap>();
               ++next;
-              return std::optional(sample(3 + next % 5, static_cast<uint32_t>(next)));
+              return std::optional(related_rows(3 + next % 5, static_cast<uint32_t>(next)));
             };
           }};
 }
@@ -124,7 +124,7 @@ double error_between(const model::Model& first, const model::Model& second) {
     auto session =
         engine::open_session(engine::runtime_for_tests(), system_env(), model, "test", {});
     EXPECT_TRUE(session.has_value()) << session.error().to_string();
-    auto outputs = (*session)->run(sample(40, 999));
+    auto outputs = (*session)->run(related_rows(40, 999));
     EXPECT_TRUE(outputs.has_value()) << outputs.error().to_string();
     return *outputs;
   };
@@ -148,7 +148,7 @@ TEST(InputStatistics, AreThoseOfAllRowsOfAllSamples) {
                                                 Detail::kGram, {shapes, kNoProgress, {}, &data});
   ASSERT_TRUE(gathered.has_value()) << gathered.error().to_string();
   const InputStatistics& x = gathered->front();
-  std::vector<double> gram(kWidth * kWidth), largest(kWidth);
+  std::vector<double> gram(kWidth * kWidth), largest(kWidth), sums(kWidth);
   int64_t rows = 0;
   const SampleReader next = data.open();
   // It stops at 64 samples: by then each column has been seen more than twice as often as needed.
@@ -157,6 +157,7 @@ TEST(InputStatistics, AreThoseOfAllRowsOfAllSamples) {
     const auto values = inputs.at("x").values<float>();
     for (size_t at = 0; at < values.size(); at += kWidth, ++rows) {
       for (size_t a = 0; a < kWidth; ++a) {
+        sums[a] += values[at + a];
         largest[a] = std::max<double>(largest[a], std::fabs(values[at + a]));
         for (size_t b = 0; b < kWidth; ++b) gram[a * kWidth + b] += values[at + a] * values[at + b];
       }
@@ -167,6 +168,7 @@ TEST(InputStatistics, AreThoseOfAllRowsOfAllSamples) {
   for (size_t k = 0; k < kWidth; ++k) {
     EXPECT_FLOAT_EQ(x.largest[k], static_cast<float>(largest[k]));
     EXPECT_NEAR(x.power[k], gram[k * kWidth + k], 1e-3);
+    EXPECT_NEAR(x.means[k], sums[k] / static_cast<double>(rows), 1e-5);
   }
   EXPECT_EQ(x.excerpts.size(), InputStatistics::kMostExcerpts);
   const InputStatistics& r = gathered->back();
@@ -197,7 +199,7 @@ TEST(InputStatistics, RefuseDataThatTellsNothing) {
 TEST(Smoothing, HelpsWhereColumnsDifferAndLeavesEvenOnesAlone) {
   InputStatistics statistics;
   const auto fill = [&](const std::vector<float>& rows) {
-    statistics = {4, std::vector<float>(kWidth), std::vector<float>(kWidth), {}, {}};
+    statistics = {4, {}, std::vector<float>(kWidth), std::vector<float>(kWidth), {}, {}};
     InputStatistics::Excerpt excerpt{rows, std::vector<float>(kWidth), std::vector<float>(kWidth)};
     for (size_t i = 0; i < rows.size(); ++i) {
       const size_t k = i % kWidth;
@@ -260,7 +262,7 @@ TEST_P(CalibratedMethod, ErrsLessThanWithoutDataAndSaysWhy) {
     auto outcome = row->run(model, {shapes, kNoProgress, {}, calibration});
     EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
     EXPECT_TRUE(model::verify(model).has_value());
-    EXPECT_EQ(count_decisions(*outcome, "round_by_gptq"), calibration ? 5 : 0);
+    EXPECT_EQ(count_decisions(*outcome, "round_by_inputs"), calibration ? 5 : 0);
     EXPECT_EQ(outcome->layers.size(), 5u);
     return model;
   };

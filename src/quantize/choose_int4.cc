@@ -20,7 +20,7 @@ constexpr size_t kWorthUnpacking = 4096;
 constexpr double kMostNoise = 0.025;
 
 /// Why a weight takes 8 bits whatever 4 would do; "" if it may take 4.
-std::string obstacle(const model::Model& model, const Weight& weight) {
+std::string int4_obstacle(const model::Model& model, const Weight& weight) {
   if (model.opset("") < kInt4StorageOpset) return "the operator set has no shifts to unpack 4 bits";
   if (weight.is_delicate || weight.is_recurrent) {
     return "what 4 bits lose of it would add up in the state of recurrent layers";
@@ -79,7 +79,7 @@ Result<void> choose_int4(const model::Model& model, std::vector<Weight>& weights
   std::vector<Weight*> candidates;
   for (Weight& weight : weights) {
     if (is_matrix(weight) || is_embedding(weight)) continue;
-    const std::string why = obstacle(model, weight);
+    const std::string why = int4_obstacle(model, weight);
     const bool is_seen = !measured || weight.graph == &model.graph;
     if (why.empty() && is_seen && (!measured || weight.share >= kWorthMeasuringShare)) {
       candidates.push_back(&weight);

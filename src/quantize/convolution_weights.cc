@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/bias_correction.h"
+
 namespace wattwise::quantize {
 namespace {
 
@@ -30,7 +32,7 @@ std::vector<float> scales_of(const std::vector<float>& columns, const Convolutio
                              const std::vector<float>& bias, double input_scale) {
   const size_t rows = shape.inputs * shape.taps;
   std::vector<float> scales = shape.paired
-                                  ? pair_scales(columns, rows, shape.outputs)
+                                  ? pair_scales(columns, rows, shape.outputs, shape.choice)
                                   : quantize_int8(columns, {rows, shape.outputs, 1}).scales;
   for (size_t c = 0; c < bias.size(); ++c) {
     const double magnitude = std::fabs(bias[c]);
@@ -75,6 +77,21 @@ std::vector<int32_t> integer_bias(const Int8Weights& columns, const std::vector<
   return out;
 }
 
+struct RoundedConvolution {
+  const Int8Weights& weights;
+  const ConvolutionShape& shape;
+  const ConvolutionInput& input;
+};
+
+std::vector<float> corrected_bias(const std::vector<float>& bias, Floats weights,
+                                  const RoundedConvolution& rounded) {
+  if (rounded.input.means.channels.empty()) return bias;
+  std::vector<float> out =
+      bias_change(rounded.input.means, weights, rounded.weights, rounded.shape);
+  for (size_t c = 0; c < bias.size(); ++c) out[c] += bias[c];
+  return out;
+}
+
 }  // namespace
 
 ConvolutionShape convolution_shape(const model::Constant& weights, int64_t groups) {
@@ -99,11 +116,12 @@ IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& 
     const auto least = static_cast<float>(std::fabs(bias[c]) / kMostBias / input.scale);
     if (least > 0 && rounded.scales[c] == least) ++out.widened;
   }
-  out.bias = integer_bias(rounded, bias, input);
   out.weights.values.resize(weights.size());
   for_each_weight(
       shape, [&](size_t at, size_t column) { out.weights.values[at] = rounded.values[column]; });
-  out.weights.scales = std::move(rounded.scales);
+  out.weights.scales = rounded.scales;
+  out.bias =
+      integer_bias(rounded, corrected_bias(bias, weights, {out.weights, shape, input}), input);
   out.weight_sqnr_db =
       weight_sqnr_db(weights, out.weights, {1, shape.outputs, shape.inputs * shape.taps});
   return out;

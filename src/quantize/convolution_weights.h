@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "model/graph.h"
@@ -20,6 +21,7 @@ struct ConvolutionShape {
   /// group has one input and one output channel, which are multiplied one by one, and for the full
   /// range.
   bool paired = true;
+  ScaleChoice choice = ScaleChoice::kLeastError;
 };
 ConvolutionShape convolution_shape(const model::Constant& weights, int64_t groups);
 
@@ -31,14 +33,22 @@ struct IntegerConvolution {
   size_t widened = 0;  ///< channels whose scale is larger than their weights ask for
 };
 
+/// Means of what the taps of a convolution read, to correct its bias by.
+struct ConvolutionMeans {
+  std::span<const float> channels = {};  ///< of each input channel; empty: they are not known
+  std::vector<float> tap_shares = {};    ///< see bias_correction.h
+};
+
 /// What the convolution reads: x = scale (q - zero point) + offset.
 struct ConvolutionInput {
   double scale = 1;
   double offset = 0;  ///< goes into the bias, exactly where no zeros are padded
+  ConvolutionMeans means = {};
 };
 
 /// Quantizes weights and bias at scales[c] x input scale. A bias
-/// that int32 could not hold beside the products makes its channel's scale larger.
+/// that int32 could not hold beside the products makes its channel's scale larger; it is corrected
+/// by bias_correction.h afterwards.
 /// `bias` is empty or has one number for each output.
 IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& shape,
                                         const std::vector<float>& bias,

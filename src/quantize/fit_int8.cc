@@ -51,8 +51,12 @@ float best_scale(const FileFloat* w, size_t count, float largest) {
   return best;
 }
 
-std::vector<float> best_scales(Floats weights, const ChannelLayout& layout) {
-  const std::vector<float> largest = largest_scales(weights, layout);
+std::vector<float> best_scales(Floats weights, const ChannelLayout& layout, ScaleChoice choice) {
+  std::vector<float> largest = largest_scales(weights, layout);
+  if (choice == ScaleChoice::kKeepLargest) {
+    std::transform(largest.begin(), largest.end(), largest.begin(), scale_of_16_bits);
+    return largest;
+  }
   std::vector<float> best(largest.size());
   if (layout.outer == 1 && layout.inner > 1) {
     for (size_t c = 0; c < layout.channels; ++c) {
@@ -77,8 +81,9 @@ std::vector<float> best_scales(Floats weights, const ChannelLayout& layout) {
   return best;
 }
 
-void fit_part(Floats weights, const ChannelLayout& layout, FittedInt8& out) {
-  const Int8Weights part = round_int8(weights, layout, best_scales(weights, layout));
+void fit_part(Floats weights, const PartedLayout& parted, FittedInt8& out) {
+  const ChannelLayout& layout = parted.channels;
+  const Int8Weights part = round_int8(weights, layout, best_scales(weights, layout, parted.choice));
   const RoundingLoss loss = rounding_loss(weights, part, layout);
   out.signal += loss.signal;
   out.noise += loss.noise;
@@ -100,7 +105,7 @@ FittedInt8 fit_int8(Floats weights, const PartedLayout& layout) {
   out.quantized.values.reserve(weights.size());
   for (size_t part = 0; part < layout.parts; ++part) {
     if (layout.parts > 1) weights.passed(part * part_size);
-    fit_part(weights.subspan(part * part_size, part_size), layout.channels, out);
+    fit_part(weights.subspan(part * part_size, part_size), layout, out);
   }
   return out;
 }

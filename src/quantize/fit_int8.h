@@ -9,6 +9,7 @@ namespace wattwise::quantize {
 struct PartedLayout {
   size_t parts = 1;
   ChannelLayout channels;
+  ScaleChoice choice = ScaleChoice::kLeastError;
 };
 
 /// int8 weights and what rounding cost.
@@ -21,7 +22,8 @@ struct FittedInt8 {
 
 /// Symmetric int8 as quantize_int8, with the scale of each channel that loses least: of eight from
 /// the one that keeps its largest weight down to 0.72 of it, the one with the least squared error;
-/// what lies beyond is cut off. Scales are values that 16 bits hold, if they are not too small.
+/// what lies beyond is cut off; or just the one that keeps the largest weight. Scales are values
+/// that 16 bits hold, if they are not too small.
 FittedInt8 fit_int8(Floats weights, const PartedLayout& layout);
 
 /// Rounds half to even for |x| < 2^22, in a form that every compiler vectorizes: adding 1.5 x 2^23

@@ -58,7 +58,7 @@ std::vector<float> half_errors(const Weight& weight) {
 std::vector<float> pair_errors(const Weight& weight) {
   const Floats values = weight.values();
   const size_t columns = weight.dim(1);
-  const Int8Weights pairs = quantize_matrix(values, {weight.dim(0), columns, weight.range});
+  const Int8Weights pairs = quantize_matrix(values, matrix_shape(weight));
   std::vector<float> errors(values.size());
   for (size_t i = 0; i < errors.size(); ++i) {
     errors[i] = pairs.scales[i % columns] * pairs.values[i] - values[i];

@@ -15,12 +15,12 @@ using MatrixRowView = Eigen::Map<const MatrixRow>;
 using Index = Eigen::Index;
 
 /// Rows that are made up for at once, by one product, after the rows before them.
-constexpr Index kBatch = 64;
+constexpr Index kGptqBatch = 64;
 
-Index to_index(size_t value) { return static_cast<Index>(value); }
+Index index_of(size_t value) { return static_cast<Index>(value); }
 
 Matrix to_matrix(Floats weights, size_t columns) {
-  Matrix matrix(to_index(weights.size() / columns), to_index(columns));
+  Matrix matrix(index_of(weights.size() / columns), index_of(columns));
   std::copy(weights.begin(), weights.end(), matrix.data());
   return matrix;
 }
@@ -38,7 +38,7 @@ struct RowGrid {
 };
 
 RowGrid row_grid(const RoundingGrid& grid, size_t row) {
-  const Index columns = to_index(grid.columns);
+  const Index columns = index_of(grid.columns);
   const size_t first = row / grid.rows_per_group * grid.columns;
   return {MatrixRowView(grid.steps.data() + first, columns),
           MatrixRowView(grid.low.data() + first, columns),
@@ -97,7 +97,7 @@ std::vector<size_t> rounding_order(const Gram& gram, bool by_activation, bool in
   for (size_t row = 0; row < rows; ++row) {
     // An odd one out at the end has no second and stays last, so that pairs stay aligned.
     const size_t first = row - row % together;
-    if (first + together <= rows) importance[first] += gram(to_index(row), to_index(row));
+    if (first + together <= rows) importance[first] += gram(index_of(row), index_of(row));
   }
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
     return importance[a - a % together] > importance[b - b % together];
@@ -114,7 +114,7 @@ Matrix shares(const Gram& gram, const std::vector<size_t>& order, float damping)
   for (float damp = damping;; damp *= 10) {
     Matrix reversed(size, size);
     for (Index i = 0; i < size; ++i) {
-      const float* row = gram.row(to_index(order[static_cast<size_t>(size - 1 - i)])).data();
+      const float* row = gram.row(index_of(order[static_cast<size_t>(size - 1 - i)])).data();
       for (Index j = 0; j < size; ++j) {
         reversed(i, j) = row[order[static_cast<size_t>(size - 1 - j)]];
       }
@@ -148,16 +148,16 @@ std::vector<int8_t> round_gptq(Floats weights, std::span<const float> gram,
   std::vector<int8_t> values(weights.size());
   MatrixRow before = MatrixRow::Zero(given.cols());
   Matrix batch;
-  for (Index start = 0; start < rows; start += kBatch) {
-    const Index count = std::min(kBatch, rows - start);
+  for (Index start = 0; start < rows; start += kGptqBatch) {
+    const Index count = std::min(kGptqBatch, rows - start);
     batch.noalias() = share.block(start, 0, count, start) * errors.topRows(start);
-    for (Index i = 0; i < count; ++i) batch.row(i) += given.row(to_index(order[start + i]));
+    for (Index i = 0; i < count; ++i) batch.row(i) += given.row(index_of(order[start + i]));
     for (Index i = 0; i < count; ++i) {
       const size_t row = order[static_cast<size_t>(start + i)];
       before = round_first_of(batch.bottomRows(count - i), row, before, grid);
       store(before, values.data() + row * grid.columns);
       const RowGrid limits = row_grid(grid, row);
-      errors.row(start + i) = given.row(to_index(row)).array() - before * limits.steps;
+      errors.row(start + i) = given.row(index_of(row)).array() - before * limits.steps;
       for (Index j = i + 1; j < count; ++j) {
         batch.row(j) += share(start + j, start + i) * errors.row(start + i);
       }
@@ -169,7 +169,7 @@ std::vector<int8_t> round_gptq(Floats weights, std::span<const float> gram,
 std::vector<int8_t> round_to_nearest(Floats weights, const RoundingGrid& grid) {
   const size_t rows = weights.size() / grid.columns;
   std::vector<int8_t> values(weights.size());
-  MatrixRow before = MatrixRow::Zero(to_index(grid.columns));
+  MatrixRow before = MatrixRow::Zero(index_of(grid.columns));
   for (size_t row = 0; row < rows; ++row) {
     const size_t first = row * grid.columns;
     weights.passed(first);
@@ -183,7 +183,8 @@ std::vector<int8_t> round_to_nearest(Floats weights, const RoundingGrid& grid) {
 }
 
 ProductError product_error(std::span<const float> inputs, Floats weights,
-                           std::span<const int8_t> rounded, const RoundingGrid& grid) {
+                           const Rounding& rounding) {
+  const auto& [rounded, grid, bias_change] = rounding;
   const Matrix given = to_matrix(weights, grid.columns);
   Matrix errors = given;
   for (Index row = 0; row < given.rows(); ++row) {
@@ -193,9 +194,12 @@ ProductError product_error(std::span<const float> inputs, Floats weights,
       errors(row, i) -= limits.steps[i] * static_cast<float>(integers[i]);
     }
   }
-  const Gram x(inputs.data(), to_index(inputs.size()) / given.rows(), given.rows());
+  const Gram x(inputs.data(), index_of(inputs.size()) / given.rows(), given.rows());
   const Matrix signal = x * given;
-  const Matrix noise = x * errors;
+  Matrix noise = x * errors;
+  if (!bias_change.empty()) {
+    noise.rowwise() -= Eigen::Map<const MatrixRow>(bias_change.data(), given.cols()).matrix();
+  }
   return {signal.cast<double>().squaredNorm(), noise.cast<double>().squaredNorm()};
 }
 

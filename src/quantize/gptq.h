@@ -43,12 +43,18 @@ std::vector<int8_t> round_gptq(Floats weights, std::span<const float> gram,
 /// Rounds every weight to the nearest value of the grid; pairs give up half of their excess each.
 std::vector<int8_t> round_to_nearest(Floats weights, const RoundingGrid& grid);
 
-/// |X W|^2 and |X (W - step x q)|^2 over inputs X, [any, rows].
+/// Integers of a grid, and what is added to each column of the products with them; empty: nothing.
+struct Rounding {
+  std::span<const int8_t> values;
+  const RoundingGrid& grid;
+  std::span<const float> bias_change = {};
+};
+
+/// |X W|^2 and |X (W - step x q) - bias change|^2 over inputs X, [any, rows].
 struct ProductError {
   double signal = 0;
   double noise = 0;
 };
-ProductError product_error(std::span<const float> inputs, Floats weights,
-                           std::span<const int8_t> rounded, const RoundingGrid& grid);
+ProductError product_error(std::span<const float> inputs, Floats weights, const Rounding& rounding);
 
 }  // namespace wattwise::quantize

@@ -143,7 +143,7 @@ TEST(Gptq, ProductsOfOtherInputsOfTheKindErrLess) {
   const auto unseen = related_inputs(200, rows, 3);
   const RoundingGrid grid = even_grid(rows, 8, 0.04F, 7);
   const auto noise = [&](const std::vector<int8_t>& values) {
-    return product_error(unseen, weights, values, grid).noise;
+    return product_error(unseen, weights, {values, grid}).noise;
   };
   const double nearest = noise(round_to_nearest(weights, grid));
   EXPECT_LT(noise(round_gptq(weights, gram, grid)), 0.5 * nearest);
@@ -167,8 +167,8 @@ TEST(Gptq, InputsThatAreTooFewLeaveItSound) {
   const auto inputs = related_inputs(3, rows, 2);  // a Gram matrix of rank 3
   const RoundingGrid grid = even_grid(rows, 3, 0.03F, 7);
   const auto values = round_gptq(weights, gram_of(inputs, rows), grid, {1e-9F, false});
-  EXPECT_LE(product_error(inputs, weights, values, grid).noise,
-            product_error(inputs, weights, round_to_nearest(weights, grid), grid).noise);
+  EXPECT_LE(product_error(inputs, weights, {values, grid}).noise,
+            product_error(inputs, weights, {round_to_nearest(weights, grid), grid}).noise);
 }
 
 TEST(Gptq, PairsStayWithinTheirLimit) {
@@ -188,7 +188,7 @@ TEST(Gptq, TheErrorOfProductsIsThatOfTheirValues) {
   const std::vector<float> weights = {1.25F, 2};  // one column
   const std::vector<int8_t> values = {1, 2};
   const auto error =
-      product_error(std::vector<float>{1, 0, 2, 1}, weights, values, even_grid(2, 1, 1, 127));
+      product_error(std::vector<float>{1, 0, 2, 1}, weights, {values, even_grid(2, 1, 1, 127)});
   EXPECT_FLOAT_EQ(error.signal, 1.25 * 1.25 + 4.5 * 4.5);
   EXPECT_FLOAT_EQ(error.noise, 0.0625 + 0.25);
 }

@@ -52,6 +52,7 @@ class Collector {
   Collector(const engine::Session* adder, size_t width) : adder_(adder), width_(width) {
     if (adder) statistics_.gram.assign(width * width, 0);
     statistics_.power.assign(width, 0);
+    sums_.assign(width, 0);
     statistics_.largest.assign(width, 0);
   }
 
@@ -78,6 +79,10 @@ class Collector {
 
   Result<InputStatistics> finish() {
     WATTWISE_TRY(flush());
+    for (const double sum : sums_) {
+      statistics_.means.push_back(
+          static_cast<float>(sum / static_cast<double>(std::max<int64_t>(statistics_.rows, 1))));
+    }
     return std::move(statistics_);
   }
 
@@ -90,12 +95,15 @@ class Collector {
     Row low = Row::Zero(width);  // 0 is always among what 8 bits represent
     Row high = Row::Zero(width);
     Eigen::Map<Row> power(statistics_.power.data(), width);
+    Row sums = Row::Zero(width);
     for (size_t row = 0; row < rows; ++row) {
       const Eigen::Map<const Row> x(values.data() + row * width_, width);
       low = low.min(x);
       high = high.max(x);
       power += x.square();
+      sums += x;
     }
+    for (size_t i = 0; i < width_; ++i) sums_[i] += sums[static_cast<Eigen::Index>(i)];
     Eigen::Map<Row> largest(statistics_.largest.data(), width);
     largest = largest.max(high).max(-low);
     statistics_.rows += static_cast<int64_t>(rows);
@@ -131,6 +139,7 @@ class Collector {
   const engine::Session* adder_;
   size_t width_;
   InputStatistics statistics_;
+  std::vector<double> sums_;
   std::vector<float> pending_;
 };
 
@@ -181,6 +190,14 @@ bool is_finite(const InputStatistics& statistics) {
 }
 
 }  // namespace
+
+std::vector<float> rows_of_excerpts(const InputStatistics& statistics) {
+  std::vector<float> rows;
+  for (const auto& excerpt : statistics.excerpts) {
+    rows.insert(rows.end(), excerpt.rows.begin(), excerpt.rows.end());
+  }
+  return rows;
+}
 
 Result<std::vector<InputStatistics>> gather_input_statistics(
     const model::Model& model, const std::vector<ProductInput>& inputs, Detail detail,

@@ -19,6 +19,7 @@ struct ProductInput {
 /// What it looks like over many samples.
 struct InputStatistics {
   int64_t rows = 0;            ///< of all samples
+  std::vector<float> means;    ///< of each column
   std::vector<float> power;    ///< sum of squares of each column
   std::vector<float> largest;  ///< max |x| of each column
   std::vector<float> gram;     ///< X^T X, [width, width]; empty unless asked for
@@ -34,6 +35,9 @@ struct InputStatistics {
   static constexpr size_t kMostExcerpts = 64;
   static constexpr size_t kRowsPerExcerpt = 4;
 };
+
+/// The rows of all excerpts in one array, [any, width].
+std::vector<float> rows_of_excerpts(const InputStatistics& statistics);
 
 /// A thousand rows, of 16 samples at least and of 64 at most, tell how large values get; Gram
 /// matrices need more, until they have seen each input twice as often as it is wide.

@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "quantize/fit_int8.h"
 #include "quantize/simd/rounding_kernels.h"
@@ -14,13 +15,13 @@ namespace {
 
 constexpr float kLow = -8;
 constexpr float kHigh = 7;
-constexpr float kMostFactor = 15;
+constexpr float kMostColumnFactor = 15;
 /// Columns that are fitted side by side, so that rows are read as they lie.
 constexpr size_t kTile = 64;
 /// Factors of the block with the largest weights. Large ones leave the others finer choices, and
-/// clip pairs more.
+/// clip pairs more; the first clips none.
 constexpr std::array<float, 3> kLargestFactors = {8, 10, 13};
-/// Factors that are tried, beside the one that keeps the largest weight of a block.
+/// What is tried beside the factor that keeps the largest weight of a block, which is the first.
 constexpr std::array<float, 4> kSteps = {0, -1, -2, 1};
 
 using Lanes = std::array<float, kTile>;
@@ -33,6 +34,12 @@ struct Tile {
   size_t columns;
   size_t block;
   const std::vector<float>& importance;
+  ScaleChoice choice;
+
+  /// All that are worth trying, or the first of them.
+  std::span<const float> tried(std::span<const float> all) const {
+    return choice == ScaleChoice::kLeastError ? all : all.first(1);
+  }
 
   size_t blocks() const { return weights.size() / stride / block; }
   const FileFloat* row(size_t index) const { return weights.data() + index * stride + first; }
@@ -88,11 +95,11 @@ Trial try_scales(const Tile& tile, const std::vector<Lanes>& steps, float larges
   for (size_t b = 0; b < steps.size(); ++b) {
     Lanes least;
     least.fill(std::numeric_limits<float>::infinity());
-    for (const float step : kSteps) {
+    for (const float step : tile.tried(kSteps)) {
       Lanes factors;
       for (size_t c = 0; c < tile.columns; ++c) {
         const float keeping = std::ceil(steps[b][c] / trial.scales[c]);
-        factors[c] = std::clamp(keeping + step, 1.0F, kMostFactor);
+        factors[c] = std::clamp(keeping + step, 1.0F, kMostColumnFactor);
       }
       const Lanes errors = block_errors(tile, b, trial.scales, factors);
       for (size_t c = 0; c < tile.columns; ++c) {
@@ -118,7 +125,7 @@ void fit_tile(const Tile& tile, Int4Columns& out) {
   const std::vector<Lanes> steps = keeping_steps(tile);
   Lanes least;
   least.fill(std::numeric_limits<float>::infinity());
-  for (const float factor : kLargestFactors) {
+  for (const float factor : tile.tried(kLargestFactors)) {
     const Trial trial = try_scales(tile, steps, factor);
     for (size_t c = 0; c < tile.columns; ++c) {
       if (trial.errors[c] >= least[c]) continue;
@@ -153,13 +160,15 @@ size_t int4_column_block(size_t rows) {
   return found == kBlocks.end() ? 0 : *found;
 }
 
-Int4Columns fit_int4_columns(Floats weights, size_t columns, size_t block,
+Int4Columns fit_int4_columns(Floats weights, const Int4Fitting& fitting,
                              const std::vector<float>& importance) {
+  const auto& [columns, block, choice] = fitting;
   Int4Columns out;
   out.scales.resize(columns);
   out.factors.resize(weights.size() / block);
   for (size_t first = 0; first < columns; first += kTile) {
-    fit_tile({weights, columns, first, std::min(kTile, columns - first), block, importance}, out);
+    const size_t count = std::min(kTile, columns - first);
+    fit_tile({weights, columns, first, count, block, importance, choice}, out);
   }
   out.grid = grid_of(out, block);
   return out;

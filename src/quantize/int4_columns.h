@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "quantize/gptq.h"
+#include "quantize/kernels.h"
 
 namespace wattwise::quantize {
 
@@ -21,10 +22,17 @@ struct Int4Columns {
 /// `rows` evenly.
 size_t int4_column_block(size_t rows);
 
-/// Scales and factors with the least squared error, found among a few. `importance`, empty or one
-/// number for each row, weighs the errors of the rows. Precondition: `block` divides the rows and
-/// is even.
-Int4Columns fit_int4_columns(Floats weights, size_t columns, size_t block,
+/// What is fitted: [any, columns] in blocks of `block` rows, which divides the rows and is even.
+struct Int4Fitting {
+  size_t columns;
+  size_t block;
+  ScaleChoice choice = ScaleChoice::kLeastError;
+};
+
+/// Scales and factors with the least squared error, found among a few, or the first of these, which
+/// keep the largest weights. `importance`, empty or one number for each row, weighs the errors of
+/// the rows.
+Int4Columns fit_int4_columns(Floats weights, const Int4Fitting& fitting,
                              const std::vector<float>& importance = {});
 
 }  // namespace wattwise::quantize

@@ -15,7 +15,7 @@ namespace {
 
 constexpr float kMost = 15;
 /// Factors that are tried below the one that keeps all weights of a block.
-constexpr int kTrials = 4;
+constexpr int kRowTrials = 4;
 
 float round_int4(float weight, const Int4Fit& fit, float inverse) {
   return std::clamp(round_small(weight * inverse) + fit.zero, 0.0F, kMost);
@@ -39,11 +39,15 @@ Int4Fit centred(const Span& span, float step) {
   return {step, std::clamp(std::nearbyint(kMost / 2 - middle / step), 0.0F, kMost)};
 }
 
+float keeping_factor(const Span& span, float scale) {
+  return std::clamp(std::ceil(span.step() / scale), 1.0F, kMost);
+}
+
 float best_factor(std::span<const float> block, const Span& span, float scale) {
-  const float keeping = std::clamp(std::ceil(span.step() / scale), 1.0F, kMost);
+  const float keeping = keeping_factor(span, scale);
   float best = keeping;
   float least = std::numeric_limits<float>::infinity();
-  for (float factor = keeping; factor >= 1 && factor > keeping - kTrials; --factor) {
+  for (float factor = keeping; factor >= 1 && factor > keeping - kRowTrials; --factor) {
     const Int4Fit fit = centred(span, factor * scale);
     const float error = rounding_kernels().fit_error(block.data(), block.size(), fit);
     if (error >= least) continue;
@@ -53,8 +57,14 @@ float best_factor(std::span<const float> block, const Span& span, float scale) {
   return best;
 }
 
+struct Blocks {
+  size_t size;
+  ScaleChoice choice;
+};
+
 /// Rounds one row into the places of `out`.
-void round_row(std::span<const float> row, size_t block, size_t index, Int4Rows& out) {
+void round_row(std::span<const float> row, const Blocks& cut, size_t index, Int4Rows& out) {
+  const size_t block = cut.size;
   const size_t blocks = row.size() / block;
   std::vector<Span> spans(blocks);
   float largest = 0;
@@ -65,7 +75,9 @@ void round_row(std::span<const float> row, size_t block, size_t index, Int4Rows&
   const float scale = largest > 0 ? scale_of_16_bits(largest / kMost) : 1;
   out.scales[index] = scale;
   for (size_t b = 0; b < blocks; ++b) {
-    const float factor = best_factor(row.subspan(b * block, block), spans[b], scale);
+    const float factor = cut.choice == ScaleChoice::kKeepLargest
+                             ? keeping_factor(spans[b], scale)
+                             : best_factor(row.subspan(b * block, block), spans[b], scale);
     const Int4Fit fit = centred(spans[b], factor * scale);
     out.factors[index * blocks + b] = static_cast<uint8_t>(factor);
     out.zeros[index * blocks + b] = static_cast<uint8_t>(fit.zero);
@@ -81,7 +93,7 @@ void round_row(std::span<const float> row, size_t block, size_t index, Int4Rows&
 
 }  // namespace
 
-Int4Rows fit_int4_rows(Floats weights, size_t width, size_t block) {
+Int4Rows fit_int4_rows(Floats weights, size_t width, size_t block, ScaleChoice choice) {
   const size_t rows = weights.size() / width;
   const size_t blocks = width / block;
   Int4Rows out;
@@ -94,7 +106,7 @@ Int4Rows fit_int4_rows(Floats weights, size_t width, size_t block) {
     weights.passed(i * width);
     const Floats given = weights.subspan(i * width, width);
     std::copy(given.begin(), given.end(), row.begin());
-    round_row(row, block, i, out);
+    round_row(row, {block, choice}, i, out);
   }
   return out;
 }

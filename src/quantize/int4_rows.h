@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "quantize/floats.h"
+#include "quantize/kernels.h"
 
 namespace wattwise::quantize {
 
@@ -20,7 +21,8 @@ struct Int4Rows {
 };
 
 /// Of a few factors for each block, from the one that keeps all of its weights down, the one with
-/// the least squared error. Precondition: `block` divides the width.
-Int4Rows fit_int4_rows(Floats weights, size_t width, size_t block);
+/// the least squared error, or just the first. Precondition: `block` divides the width.
+Int4Rows fit_int4_rows(Floats weights, size_t width, size_t block,
+                       ScaleChoice choice = ScaleChoice::kLeastError);
 
 }  // namespace wattwise::quantize

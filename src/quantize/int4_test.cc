@@ -21,12 +21,12 @@
 namespace wattwise::quantize {
 namespace {
 
+using fixtures::cosine;
+using fixtures::count;
+using fixtures::Made;
+using fixtures::make;
 using model::make_float_constant;
 using model::random_floats;
-using testing::cosine;
-using testing::count;
-using testing::Made;
-using testing::make;
 
 Made make_int4(const model::Model& original, const std::string& arithmetic,
                const std::string& objective = "energy") {
@@ -55,7 +55,7 @@ TEST(Int4Columns, AreProductsOfSmallIntegersWithinThePairLimit) {
   for (const size_t rows : {16u, 96u, 100u}) {
     auto weights = random_floats(rows * 70, 5);
     for (size_t i = 0; i < weights.size(); i += 7) weights[i] *= 3;
-    const Int4Columns fitted = fit_int4_columns(weights, 70, int4_column_block(rows));
+    const Int4Columns fitted = fit_int4_columns(weights, {70, int4_column_block(rows)});
     const auto values = round_to_nearest(weights, fitted.grid);
     std::vector<int8_t> unpacked(values.size());
     for (size_t i = 0; i < values.size(); ++i) {
@@ -86,8 +86,8 @@ TEST(Int4Columns, ImportantRowsErrLess) {
     }
     return sum;
   };
-  EXPECT_LT(error(fit_int4_columns(weights, 20, 16, importance)),
-            0.9 * error(fit_int4_columns(weights, 20, 16)));
+  EXPECT_LT(error(fit_int4_columns(weights, {20, 16}, importance)),
+            0.9 * error(fit_int4_columns(weights, {20, 16})));
 }
 
 TEST(Int4Columns, BlocksDivideTheRowsAndHoldWholePairs) {

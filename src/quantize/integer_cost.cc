@@ -28,7 +28,7 @@ constexpr CostRow kDenseConvolution = {"Conv", {0.0085, 0.05, 1500}, {0.0019, 0.
 constexpr CostRow kDepthwiseConvolution = {"Conv", {0.011, 0.15, 1500}, {0.015, 0.09, 2000}};
 constexpr CostRow kElementwise = {"", {0, 0.08, 1000}, {0, 0.19, 1500}};
 
-constexpr std::array kRows = {
+constexpr std::array kCostRows = {
     CostRow{"HardSigmoid", {0, 0.03, 0}, {0, 0.03, 1000}},
     CostRow{"BatchNormalization", {0, 0.1, 1000}, {}},
     CostRow{"Relu", {0, 0.01, 0}, {0, 0.03, 1500}},
@@ -46,7 +46,7 @@ constexpr std::array kRows = {
 
 StepCost step_cost(std::string_view op, const StepWork& work) {
   const CostRow* found = &kElementwise;
-  for (const CostRow& row : kRows) {
+  for (const CostRow& row : kCostRows) {
     if (row.op == op) found = &row;
   }
   if (op == "Conv") found = work.depthwise ? &kDepthwiseConvolution : &kDenseConvolution;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "quantize/weights.h"
 
@@ -12,11 +13,12 @@ namespace wattwise::quantize {
 struct IntegerMatrix {
   std::string values;
   std::string scales;
+  std::vector<float> bias_change = {};  ///< for each column, added to its bias; empty: nothing
 };
 
 /// Makes every product with the matrix a DynamicQuantizeMatMul, an operator of ONNX Runtime that
 /// quantizes the other side to uint8, multiplies in integers, and adds a constant bias that
-/// follows. Removes the float matrix. Precondition: is_matrix(weight).
+/// follows, changed or not. Removes the float matrix. Precondition: is_matrix(weight).
 void multiply_in_integers(const Weight& weight, const IntegerMatrix& matrix, ModelEdits& edits);
 
 }  // namespace wattwise::quantize

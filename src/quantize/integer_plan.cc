@@ -131,7 +131,7 @@ struct OperatorRow {
 
 /// What ONNX Runtime's CPU provider does on 8 bits: by fusing DequantizeLinear, the operator and
 /// QuantizeLinear into a kernel of its own, or on the bytes themselves.
-constexpr std::array kOperators = {
+constexpr std::array kIntegerOperators = {
     OperatorRow{"Conv", read_convolution},
     OperatorRow{"Add", read_sum_or_product},
     OperatorRow{"Mul", read_sum_or_product},
@@ -158,7 +158,7 @@ constexpr std::array kOperators = {
 
 std::optional<IntegerStep> read_step(const Reading& reading, model::Node& node) {
   if (!node.is_standard() || node.inputs.empty() || node.outputs.empty()) return std::nullopt;
-  for (const OperatorRow& row : kOperators) {
+  for (const OperatorRow& row : kIntegerOperators) {
     if (row.op != node.op_type) continue;
     IntegerStep step{{}, &node, {}, {}, node.outputs[0], {}};
     if (!reading.float_shape(node.outputs[0]) || !row.read(reading, step)) return std::nullopt;

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "quantize/activation_grid.h"
+#include "quantize/bias_correction.h"
 #include "quantize/convolution_weights.h"
 
 namespace wattwise::quantize {
@@ -66,8 +67,8 @@ std::map<std::string, GridNeeds> needs_of(const IntegerPlan& plan,
 
 class Writer {
  public:
-  Writer(optimize::GraphEditor& graph, const IntegerPlan& plan, WeightRange weight_range)
-      : graph_(graph), weight_range_(weight_range) {
+  Writer(optimize::GraphEditor& graph, const IntegerPlan& plan, const ConvolutionRounding& rounding)
+      : graph_(graph), rounding_(rounding) {
     for (const IntegerStep& step : plan.steps) {
       made_.insert(step.output);
       for (const std::string& input : step.inputs) ++reads_[input];
@@ -134,7 +135,13 @@ class Writer {
 
   const Grid& grid(const std::string& value) const { return grids_.at(value); }
 
-  WeightRange weight_range() const { return weight_range_; }
+  const ConvolutionRounding& rounding() const { return rounding_; }
+  /// Of the channels of a value; null if they are not known, or tell little: what lies in one
+  /// channel alone, as colours do that are read where they lie, may differ from tap to tap.
+  const ChannelMean* means(const std::string& value) const {
+    const auto it = rounding_.means.find(value);
+    return it == rounding_.means.end() || it->second.means.size() == 1 ? nullptr : &it->second;
+  }
 
   std::string constant(const std::string& base, const Tensor& tensor) {
     return graph_.add_constant(base, tensor);
@@ -195,7 +202,7 @@ class Writer {
   }
 
   optimize::GraphEditor& graph_;
-  WeightRange weight_range_;
+  const ConvolutionRounding& rounding_;
   std::set<std::string> made_;
   std::map<std::string, int> reads_;  ///< by steps of the plan
   std::map<std::string, bool> shared_;
@@ -206,6 +213,12 @@ class Writer {
   std::map<float, std::string> scale_names_;
 };
 
+ConvolutionMeans convolution_means(const ChannelMean* mean, const model::Node& node,
+                                   const model::Constant& weights) {
+  if (!mean) return {};
+  return {mean->means, tap_shares(node, std::span(weights.shape).subspan(2), mean->sizes)};
+}
+
 LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor& graph,
                                     const IntegerStep& step, model::Node node) {
   const std::string weights_name = node.inputs[1];
@@ -213,11 +226,13 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
   const bool biased = node.inputs.size() > 2 && !node.inputs[2].empty();
   const Grid& input = writer.grid(step.inputs[0]);
   ConvolutionShape shape = convolution_shape(weights, node.int_or("group", 1));
-  if (writer.weight_range() == WeightRange::kFull) shape.paired = false;
+  if (writer.rounding().range == WeightRange::kFull) shape.paired = false;
+  shape.choice = writer.rounding().choice;
+  const ChannelMean* means = writer.means(step.inputs[0]);
   IntegerConvolution made = quantize_convolution(
       Floats(weights.data.view()), shape,
       biased ? optimize::float_values(*graph.constant(node.inputs[2])) : std::vector<float>(),
-      {input.scale, input.offset});
+      {input.scale, input.offset, convolution_means(means, node, weights)});
   std::vector<float> bias_scales = made.weights.scales;
   for (float& scale : bias_scales) scale *= input.scale;
   node.inputs = {writer.real(step.inputs[0]),
@@ -227,7 +242,7 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
                                      Bytes::copy_of(std::span<const int8_t>(made.weights.values)),
                                      {}},
                                     made.weights.scales)};
-  if (biased || input.offset != 0) {
+  if (biased || input.offset != 0 || means) {
     node.inputs.push_back(writer.channelwise(weights_name + "_bias",
                                              {DataType::kInt32,
                                               {static_cast<int64_t>(made.bias.size())},
@@ -252,13 +267,14 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
 }  // namespace
 
 std::vector<LayerQuantization> write_integers(optimize::GraphEditor& graph, const IntegerPlan& plan,
-                                              const RangeTable& ranges, WeightRange weight_range) {
+                                              const RangeTable& ranges,
+                                              const ConvolutionRounding& rounding) {
   const auto readings = read_through(plan);
   std::map<std::string, Grid> stored;
   for (const auto& [name, need] : needs_of(plan, readings, ranges)) {
     stored[name] = make_grid(need);
   }
-  Writer writer(graph, plan, weight_range);
+  Writer writer(graph, plan, rounding);
   for (const auto& [name, reading] : readings) {
     writer.set_grid(name, read_as(stored.at(reading.stored), reading.scale, reading.shift));
   }

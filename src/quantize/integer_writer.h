@@ -15,11 +15,20 @@ namespace wattwise::quantize {
 /// Intervals of values that 8 bits shall represent.
 using RangeTable = std::map<std::string, Range>;
 
+/// How convolutions are rounded.
+struct ConvolutionRounding {
+  WeightRange range = WeightRange::kPairAware;
+  ScaleChoice choice = ScaleChoice::kLeastError;
+  /// Of what convolutions read; biases are corrected by those that are here.
+  ChannelMeans means = {};
+};
+
 /// Replaces the steps by operators on uint8: DequantizeLinear, operator and QuantizeLinear where
 /// ONNX Runtime fuses the three, operators on bytes elsewhere. Values that operators outside of the
-/// plan read keep their names. `weight_range` is that of the convolutions. Scales are scalars of
-/// rank 0, without which nothing fuses. Needs operator set 13.
+/// plan read keep their names. Scales are scalars of rank 0, without which nothing fuses. Needs
+/// operator set 13.
 std::vector<LayerQuantization> write_integers(optimize::GraphEditor& graph, const IntegerPlan& plan,
-                                              const RangeTable& ranges, WeightRange weight_range);
+                                              const RangeTable& ranges,
+                                              const ConvolutionRounding& rounding);
 
 }  // namespace wattwise::quantize

@@ -75,8 +75,8 @@ std::vector<float> pair_errors(Floats weights, std::span<const float> scales, si
 }
 
 /// Between keeping every weight and keeping every pair, the scales with the least squared error.
-std::vector<float> best_pair_scales(Floats weights, size_t rows, size_t columns) {
-  const ScaleBounds bounds = scale_bounds(weights, rows, columns);
+std::vector<float> best_pair_scales(Floats weights, size_t rows, const ScaleBounds& bounds) {
+  const size_t columns = bounds.exact.size();
   std::vector<float> best(columns);
   std::transform(bounds.exact.begin(), bounds.exact.end(), best.begin(), scale_of_16_bits);
   if (bounds.safe == bounds.exact) return best;
@@ -143,12 +143,15 @@ Int8Weights round_int8(Floats weights, const ChannelLayout& layout, std::vector<
   return out;
 }
 
-std::vector<float> pair_scales(Floats weights, size_t rows, size_t columns) {
-  return best_pair_scales(weights, rows, columns);
+std::vector<float> pair_scales(Floats weights, size_t rows, size_t columns, ScaleChoice choice) {
+  ScaleBounds bounds = scale_bounds(weights, rows, columns);
+  if (choice == ScaleChoice::kLeastError) return best_pair_scales(weights, rows, bounds);
+  std::transform(bounds.safe.begin(), bounds.safe.end(), bounds.safe.begin(), scale_of_16_bits);
+  return std::move(bounds.safe);
 }
 
-Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns) {
-  return round_int8_pairs(weights, rows, pair_scales(weights, rows, columns));
+Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns, ScaleChoice choice) {
+  return round_int8_pairs(weights, rows, pair_scales(weights, rows, columns, choice));
 }
 
 Int8Weights round_int8_pairs(Floats weights, size_t rows, std::vector<float> scales) {

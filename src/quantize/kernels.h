@@ -45,15 +45,23 @@ enum class WeightRange {
   kFull,       ///< all from -127 to 127: for processors that add without saturation, as VNNI does
 };
 
+/// How the scale of a channel is chosen.
+enum class ScaleChoice {
+  kLeastError,   ///< searched: the one with the least squared error, which may cut weights off
+  kKeepLargest,  ///< the one that just keeps the largest weight, and the largest pair
+};
+
 /// int8 per column of [rows, columns], safe for processors that add two products of unsigned by
 /// signed bytes in 16 saturating bits (VPMADDUBSW): neighbours of equal sign along the rows, at 2i
 /// and 2i+1, have |a| + |b| <= 128. The scale of a column is the best of five, by squared error,
 /// between the one that keeps its largest weight and the one that keeps its largest pair, each
-/// rounded to 16 bits.
-Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns);
+/// rounded to 16 bits; the last one if nothing is to be cut off.
+Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns,
+                                ScaleChoice choice = ScaleChoice::kLeastError);
 /// The two halves of it: the scales, and rounding at given ones, which must not be smaller than a
 /// 127th of the column's largest weight.
-std::vector<float> pair_scales(Floats weights, size_t rows, size_t columns);
+std::vector<float> pair_scales(Floats weights, size_t rows, size_t columns,
+                               ScaleChoice choice = ScaleChoice::kLeastError);
 Int8Weights round_int8_pairs(Floats weights, size_t rows, std::vector<float> scales);
 /// Pairs that break the rule.
 int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t columns);

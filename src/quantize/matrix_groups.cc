@@ -9,7 +9,7 @@ namespace wattwise::quantize {
 namespace {
 
 /// Why calibration cannot see what a matrix multiplies; "" if it can.
-std::string obstacle(const model::Model& model, const Weight& weight) {
+std::string grouping_obstacle(const model::Model& model, const Weight& weight) {
   const std::string& input = weight.readers.front().node->inputs[0];
   for (const WeightReader& reader : weight.readers) {
     if (reader.graph != &model.graph)
@@ -31,7 +31,7 @@ std::vector<MatrixGroup> group_matrices(const model::Model& model,
   std::vector<MatrixGroup> groups;
   for (const Weight& weight : weights) {
     if (!is_matrix(weight)) continue;
-    if (const std::string why = obstacle(model, weight); !why.empty()) {
+    if (const std::string why = grouping_obstacle(model, weight); !why.empty()) {
       decisions.push_back({"round_to_nearest", weight.name, why});
       continue;
     }

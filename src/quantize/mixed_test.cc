@@ -16,11 +16,11 @@
 namespace wattwise::quantize {
 namespace {
 
+using fixtures::kNoProgress;
 using model::make_float_constant;
 using model::make_node;
 using model::make_value;
 using model::random_floats;
-using testing::kNoProgress;
 
 constexpr int64_t kRowWidth = 64;
 

@@ -17,12 +17,12 @@
 namespace wattwise::quantize {
 namespace {
 
+using fixtures::kNoProgress;
+using fixtures::kNoShapes;
+using fixtures::run;
 using model::image_like;
 using model::random_floats;
 using model::text_like;
-using testing::kNoProgress;
-using testing::kNoShapes;
-using testing::run;
 
 uint8_t get_nibble(const std::vector<uint8_t>& packed, size_t index) {
   return (packed[index / 2] >> (index % 2 * 4)) & 0xf;

@@ -8,7 +8,7 @@
 #include "quantize/quantize.h"
 
 // What tests of several methods share.
-namespace wattwise::quantize::testing {
+namespace wattwise::quantize::fixtures {
 
 inline const model::ShapeTable kNoShapes;
 inline const Progress kNoProgress;
@@ -31,4 +31,4 @@ struct Made {
 Made make(const model::Model& original, std::string_view method,
           const QuantizationConfig& config = {});
 
-}  // namespace wattwise::quantize::testing
+}  // namespace wattwise::quantize::fixtures

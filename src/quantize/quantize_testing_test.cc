@@ -5,7 +5,7 @@
 #include "model/graph_edit.h"
 #include "model/walk.h"
 
-namespace wattwise::quantize::testing {
+namespace wattwise::quantize::fixtures {
 namespace {
 
 TensorMap outputs_of(engine::Session& session, const TensorMap& inputs) {
@@ -64,4 +64,4 @@ Made make(const model::Model& original, std::string_view method, const Quantizat
   return made;
 }
 
-}  // namespace wattwise::quantize::testing
+}  // namespace wattwise::quantize::fixtures

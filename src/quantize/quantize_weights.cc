@@ -78,6 +78,7 @@ std::vector<Weight> find_marked_weights(model::Model& model, const QuantizationC
   for (Weight& weight : weights) {
     if (config.weight_only_arithmetic == "float") weight.fine_scales = true;
     weight.range = weight_range(config);
+    weight.techniques = Techniques(config);
   }
   return weights;
 }
@@ -145,7 +146,9 @@ Result<void> quantize_groups(const model::Model& model, const MethodContext& con
 
 Result<void> quantize_all(model::Model& model, const MethodContext& context, WeightWork& work) {
   const std::vector<Weight>& weights = work.weights;
-  if (context.calibration) WATTWISE_TRY(quantize_groups(model, context, work));
+  if (context.calibration && Techniques(context.config).need_inputs()) {
+    WATTWISE_TRY(quantize_groups(model, context, work));
+  }
   for (size_t i = 0; i < weights.size(); ++i) {
     WATTWISE_TRY(
         report_progress(context.progress, "quantizing weights",
@@ -160,6 +163,7 @@ Result<void> quantize_all(model::Model& model, const MethodContext& context, Wei
   const size_t vectors = weights.empty() ? 0 : store_half_vectors(model, work.edits);
   if (vectors > 0) count_applied(work.outcome, "fp16_stored_vectors", vectors);
   work.edits.apply();
+  if (context.calibration) model::remove_unused(model.graph);  // biases that others stand for now
   return {};
 }
 

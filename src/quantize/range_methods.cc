@@ -10,14 +10,14 @@
 namespace wattwise::quantize {
 namespace {
 
-constexpr double kLevels = 255;
+constexpr double kByteLevels = 255;
 /// Share of the elements that percentile keeps.
 constexpr double kKept = 0.9999;
 /// How far entropy and mse may clip, and in how many steps.
-constexpr int kSteps = 40;
+constexpr int kSearchSteps = 40;
 constexpr double kSmallestShare = 0.2;
 
-double share_at(int step) { return 1 - (1 - kSmallestShare) * step / kSteps; }
+double share_at(int step) { return 1 - (1 - kSmallestShare) * step / kSearchSteps; }
 
 Range min_max(const ActivationStatistics& statistics) { return statistics.extremes(); }
 
@@ -54,7 +54,7 @@ Range percentile(const ActivationStatistics& statistics) {
 /// Expected squared error of 8 bits over [low, high]: what is clipped, and a twelfth of a squared
 /// step for the rest (Widrow's model of rounding).
 double squared_error(const ActivationStatistics& statistics, double low, double high) {
-  const double step = (high - low) / kLevels;
+  const double step = (high - low) / kByteLevels;
   const double rounding = step * step / 12;
   double error = 0;
   for (size_t i = 0; i < statistics.counts().size(); ++i) {
@@ -77,12 +77,12 @@ Range best_ends(const ActivationStatistics& statistics, const Loss& loss) {
   double best_high = high;
   double least = loss(statistics, low, high);
   for (int round = 0; round < 2; ++round) {
-    for (int step = 0; step <= kSteps; ++step) {
+    for (int step = 0; step <= kSearchSteps; ++step) {
       const double end = high * share_at(step);
       const double error = loss(statistics, best_low, end);
       if (error < least) least = error, best_high = end;
     }
-    for (int step = 0; step <= kSteps; ++step) {
+    for (int step = 0; step <= kSearchSteps; ++step) {
       const double end = low * share_at(step);
       const double error = loss(statistics, end, best_high);
       if (error < least) least = error, best_low = end;
@@ -99,7 +99,7 @@ Range mse(const ActivationStatistics& statistics) { return best_ends(statistics,
 class Divergence {
  public:
   Divergence(const ActivationStatistics& statistics, double low, double high)
-      : statistics_(statistics), low_(low), high_(high), step_((high - low) / kLevels) {
+      : statistics_(statistics), low_(low), high_(high), step_((high - low) / kByteLevels) {
     if (step_ <= 0) return;
     for (size_t i = 0; i < statistics.counts().size(); ++i) count(i);
   }
@@ -126,7 +126,7 @@ class Divergence {
   };
 
   size_t level_of(double x) const {
-    return static_cast<size_t>(std::clamp(std::nearbyint((x - low_) / step_), 0.0, kLevels));
+    return static_cast<size_t>(std::clamp(std::nearbyint((x - low_) / step_), 0.0, kByteLevels));
   }
 
   void count(size_t i) {

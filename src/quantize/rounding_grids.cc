@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "quantize/adaround.h"
+#include "quantize/bias_correction.h"
 #include "quantize/fit_int8.h"
 
 namespace wattwise::quantize {
@@ -15,6 +17,8 @@ constexpr int kInt4Max = 15;
 constexpr float kMostFactor = 15;
 /// A block may lose this share of a factor at the ends of its range for a finer step.
 constexpr float kMostCut = 0.6F;
+/// What counts at least of a row that multiplies nearly the same always: means are not known well.
+constexpr double kLeastImportance = 0.01;
 
 /// The scale of a block; 0 of one that is all zeros, which any scale keeps.
 float step_of(const Int4Blocks& blocks, size_t index, size_t block) {
@@ -25,22 +29,30 @@ float step_of(const Int4Blocks& blocks, size_t index, size_t block) {
              : blocks.scales[index];
 }
 
+bool corrects_bias(const RoundingData& data) {
+  return data.has_bias && data.techniques.has(Technique::kBiasCorrection);
+}
+
 }  // namespace
+
+MatrixShape matrix_shape(const Weight& weight) {
+  return {weight.dim(0), weight.dim(1), weight.range, weight.scale_choice()};
+}
 
 Int8Weights quantize_matrix(Floats weights, const MatrixShape& shape) {
   if (shape.range == WeightRange::kFull) {
-    return fit_int8(weights, {1, {shape.rows, shape.columns, 1}}).quantized;
+    return fit_int8(weights, {1, {shape.rows, shape.columns, 1}, shape.choice}).quantized;
   }
-  return quantize_int8_pairs(weights, shape.rows, shape.columns);
+  return quantize_int8_pairs(weights, shape.rows, shape.columns, shape.choice);
 }
 
 RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape) {
   const size_t columns = shape.columns;
   const bool is_full = shape.range == WeightRange::kFull;
-  RoundingGrid grid{
-      shape.rows, columns,
-      is_full ? quantize_matrix(weights, shape).scales : pair_scales(weights, shape.rows, columns),
-      std::vector<float>(columns, -kInt8Max), std::vector<float>(columns, kInt8Max)};
+  RoundingGrid grid{shape.rows, columns,
+                    is_full ? quantize_matrix(weights, shape).scales
+                            : pair_scales(weights, shape.rows, columns, shape.choice),
+                    std::vector<float>(columns, -kInt8Max), std::vector<float>(columns, kInt8Max)};
   if (!is_full) grid.pair_limits.assign(columns, kPairLimit);
   return grid;
 }
@@ -113,25 +125,59 @@ double weight_sqnr_db(Floats weights, const std::vector<int8_t>& values, const R
   return decibels(signal, noise);
 }
 
-RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid,
-                           const InputStatistics& statistics) {
-  std::vector<float> inputs;
-  for (const auto& excerpt : statistics.excerpts) {
-    inputs.insert(inputs.end(), excerpt.rows.begin(), excerpt.rows.end());
+std::vector<float> row_importance(const RoundingData& data) {
+  const InputStatistics& statistics = data.statistics;
+  std::vector<float> importance = statistics.power;
+  if (!corrects_bias(data)) return importance;
+  for (size_t i = 0; i < importance.size(); ++i) {
+    const double mean = statistics.means[i];
+    const double rest = importance[i] - static_cast<double>(statistics.rows) * mean * mean;
+    importance[i] = static_cast<float>(std::max(rest, kLeastImportance * importance[i]));
   }
-  RoundedMatrix out;
+  return importance;
+}
+
+namespace {
+
+/// Rounds as the techniques say, from what is rounded to nearest.
+std::vector<int8_t> round_by_gram(std::vector<int8_t> nearest, Floats weights,
+                                  const RoundingGrid& grid, const RoundingData& data) {
+  const bool by_gptq = data.techniques.has(Technique::kGptq);
+  const bool by_adaround = data.techniques.has(Technique::kAdaRound);
+  if (!by_gptq && !by_adaround) return nearest;
+  const InputStatistics& statistics = data.statistics;
+  std::vector<float> centred;
+  if (corrects_bias(data)) {
+    centred = centred_gram(statistics.gram, statistics.means, statistics.rows);
+  }
+  const std::vector<float>& gram = centred.empty() ? statistics.gram : centred;
   GptqOptions options;
   options.by_activation = true;
-  out.values = round_gptq(weights, statistics.gram, grid, options);
-  out.gptq = product_error(inputs, weights, out.values, grid);
-  out.nearest = product_error(inputs, weights, round_to_nearest(weights, grid), grid);
+  std::vector<int8_t> values =
+      by_gptq ? round_gptq(weights, gram, grid, options) : std::move(nearest);
+  return by_adaround ? round_adaptively({values, grid}, weights, gram) : values;
+}
+
+}  // namespace
+
+RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid, const RoundingData& data) {
+  const InputStatistics& statistics = data.statistics;
+  const std::vector<float> inputs = rows_of_excerpts(statistics);
+  std::vector<int8_t> nearest = round_to_nearest(weights, grid);
+  RoundedMatrix out;
+  out.nearest = product_error(inputs, weights, {nearest, grid});
+  out.values = round_by_gram(std::move(nearest), weights, grid, data);
+  if (corrects_bias(data)) {
+    out.bias_change = bias_change(statistics.means, weights, out.values, grid);
+  }
+  out.error = product_error(inputs, weights, {out.values, grid, out.bias_change});
   return out;
 }
 
 std::string describe_gain(const RoundedMatrix& rounded) {
   const auto sqnr = [](const ProductError& error) { return decibels(error.signal, error.noise); };
-  return fmt::format("products keep {:.1f} dB, {:.1f} dB if rounded to nearest", sqnr(rounded.gptq),
-                     sqnr(rounded.nearest));
+  return fmt::format("products keep {:.1f} dB, {:.1f} dB if rounded to nearest",
+                     sqnr(rounded.error), sqnr(rounded.nearest));
 }
 
 }  // namespace wattwise::quantize

@@ -4,6 +4,7 @@
 #include "quantize/gptq.h"
 #include "quantize/input_statistics.h"
 #include "quantize/kernels.h"
+#include "quantize/weights.h"
 
 namespace wattwise::quantize {
 
@@ -12,7 +13,9 @@ struct MatrixShape {
   size_t rows;
   size_t columns;
   WeightRange range = WeightRange::kPairAware;
+  ScaleChoice choice = ScaleChoice::kLeastError;
 };
+MatrixShape matrix_shape(const Weight& weight);
 Int8Weights quantize_matrix(Floats weights, const MatrixShape& shape);
 /// The grid of it.
 RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape);
@@ -30,16 +33,28 @@ Int4Blocks pack_int4(const std::vector<int8_t>& values, const RoundingGrid& grid
 /// 10 log10 of the squares of the weights over those of what the grid's integers miss of them.
 double weight_sqnr_db(Floats weights, const std::vector<int8_t>& values, const RoundingGrid& grid);
 
-/// A matrix on a grid by GPTQ, and what that gained over rounding to nearest.
+/// What rounding looks at: what a matrix multiplies, and which techniques of those are wanted that
+/// round by it.
+struct RoundingData {
+  const InputStatistics& statistics;
+  Techniques techniques;
+  bool has_bias = true;  ///< the products have a bias that may be corrected
+};
+
+/// How much the errors of a matrix's rows matter: squares of what they multiply, added up, of what
+/// that differs from its mean where a bias takes back the rest.
+std::vector<float> row_importance(const RoundingData& data);
+
+/// A matrix on a grid by what it multiplies, and what that gained over rounding to nearest.
 struct RoundedMatrix {
   std::vector<int8_t> values;
-  ProductError nearest;  ///< of the products with the excerpts of the inputs
-  ProductError gptq;
+  std::vector<float> bias_change;  ///< empty: none
+  ProductError nearest;            ///< of the products with the excerpts of the inputs
+  ProductError error;
 };
-RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid,
-                           const InputStatistics& statistics);
+RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid, const RoundingData& data);
 
-/// "products err by -41.2 dB, by -36.0 dB if rounded to nearest"
+/// "products keep 41.2 dB, 36.0 dB if rounded to nearest"
 std::string describe_gain(const RoundedMatrix& rounded);
 
 }  // namespace wattwise::quantize

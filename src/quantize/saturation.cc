@@ -26,7 +26,7 @@ struct WeightRow {
   bool dequantized;  ///< reads them, and its activations, through DequantizeLinear
 };
 
-constexpr std::array kRows = {
+constexpr std::array kWeightRows = {
     WeightRow{"", "Conv", 1, true, true},
     WeightRow{"", "MatMul", 1, false, true},
     WeightRow{"", "QLinearConv", 3, true, false},
@@ -114,7 +114,7 @@ void search(Origins origins, const model::ConstantStore* store,
     for (const std::string& output : node.outputs) origins.producers[output] = &node;
   }
   for (const model::Node& node : origins.graph.nodes) {
-    for (const WeightRow& row : kRows) {
+    for (const WeightRow& row : kWeightRows) {
       if (!matches(row, node)) continue;
       const auto unpacked = unpacked_weights(origins, row, node);
       const auto* weights = unpacked ? &*unpacked : integer_weights(origins, row, node);

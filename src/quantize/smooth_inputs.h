@@ -5,6 +5,9 @@
 
 namespace wattwise::quantize {
 
+/// Whether there is calibration data and the technique is wanted.
+bool smooths_inputs(const MethodContext& context);
+
 /// Smooths what constant matrices multiply, where calibration says that integer products gain by
 /// it: an exact change of the float model. Divisors go into the constants of a normalization that
 /// nothing else reads, else into a new Mul in front of the matrices. Precondition: the context has

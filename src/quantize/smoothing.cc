@@ -23,7 +23,7 @@ constexpr double kEvenError = 1.0 / 12;
 constexpr double kGptqShare = 0.3;
 constexpr double kWeightError = kGptqShare * kEvenError;
 /// More than this share of the error is left where a node is not worth it.
-constexpr double kWorthIt = 0.9;
+constexpr double kSmoothingWorthIt = 0.9;
 
 RowView view(const std::vector<float>& values) {
   return {values.data(), static_cast<Index>(values.size())};
@@ -62,9 +62,9 @@ Row input_errors(const InputStatistics& statistics, const Row& divisors) {
   return errors * (static_cast<float>(statistics.rows) / static_cast<float>(rows));
 }
 
-class Trial {
+class SmoothingTrial {
  public:
-  Trial(const InputStatistics& statistics, const std::vector<Floats>& weights)
+  SmoothingTrial(const InputStatistics& statistics, const std::vector<Floats>& weights)
       : statistics_(statistics), weights_(join(weights, statistics.largest.size())) {
     row_maxima_ = weights_.array().abs().rowwise().maxCoeff().transpose();
     row_power_ = weights_.array().square().rowwise().sum().transpose();
@@ -97,10 +97,10 @@ class Trial {
 }  // namespace
 
 Smoothing choose_smoothing(const InputStatistics& statistics, const std::vector<Floats>& weights) {
-  const Trial trial(statistics, weights);
+  const SmoothingTrial trial(statistics, weights);
   Smoothing best;
   best.noise_without = trial.noise(trial.none());
-  best.noise = best.noise_without * kWorthIt;
+  best.noise = best.noise_without * kSmoothingWorthIt;
   for (float strength = kWeakest; strength < kStrongest + kStep / 2; strength += kStep) {
     const Row divisors = trial.divisors(strength);
     const double noise = trial.noise(divisors);

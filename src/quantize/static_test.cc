@@ -17,12 +17,12 @@
 namespace wattwise::quantize {
 namespace {
 
+using fixtures::count;
+using fixtures::kNoProgress;
+using fixtures::run;
 using model::make_float_constant;
 using model::make_node;
 using model::random_floats;
-using testing::count;
-using testing::kNoProgress;
-using testing::run;
 
 struct Link {
   std::string input;
@@ -208,7 +208,7 @@ TEST(Static, NeedsData) {
   EXPECT_EQ(without.error().code(), ErrorCode::kInvalidArgument);
   const std::vector<TensorMap> none;
   const auto data = calibration(none);
-  const auto empty = gather_activations(mobile_like(), {"c1"}, data, kNoProgress);
+  const auto empty = gather_activations(mobile_like(), {{"c1"}}, data, kNoProgress);
   ASSERT_FALSE(empty.has_value());
   EXPECT_NE(empty.error().message().find("no sample"), std::string::npos);
 }
@@ -216,7 +216,7 @@ TEST(Static, NeedsData) {
 TEST(Calibration, GathersWhatTheModelComputes) {
   const std::vector<TensorMap> samples = {image_sample(1), image_sample(2, 60)};
   const auto table =
-      gather_activations(mobile_like(), {"x", "r2"}, calibration(samples), kNoProgress);
+      gather_activations(mobile_like(), {{"x", "r2"}}, calibration(samples), kNoProgress);
   ASSERT_TRUE(table.has_value());
   model::Model exposed = mobile_like();
   exposed.graph.outputs = {model::make_value("r2", DataType::kFloat, {1, 32, 32, -1})};
@@ -225,10 +225,10 @@ TEST(Calibration, GathersWhatTheModelComputes) {
     const TensorMap outputs = run(exposed, inputs);
     expected.add(outputs.at("r2").values<float>());
   }
-  EXPECT_EQ(table->at("r2").samples(), 2);
-  EXPECT_NEAR(table->at("r2").extremes().high, expected.extremes().high, 1e-5);
-  EXPECT_EQ(table->at("r2").extremes().low, 0);
-  EXPECT_NEAR(table->at("x").extremes().low, -1, 1e-3);
+  EXPECT_EQ(table->activations.at("r2").samples(), 2);
+  EXPECT_NEAR(table->activations.at("r2").extremes().high, expected.extremes().high, 1e-5);
+  EXPECT_EQ(table->activations.at("r2").extremes().low, 0);
+  EXPECT_NEAR(table->activations.at("x").extremes().low, -1, 1e-3);
 }
 
 }  // namespace

@@ -18,13 +18,13 @@
 namespace wattwise::quantize {
 namespace {
 
+using fixtures::cosine;
+using fixtures::count;
+using fixtures::Made;
+using fixtures::make;
+using fixtures::run;
 using model::make_float_constant;
 using model::random_floats;
-using testing::cosine;
-using testing::count;
-using testing::Made;
-using testing::make;
-using testing::run;
 
 int64_t applied(const Made& made, std::string_view name) {
   for (const AppliedOptimization& item : made.outcome.applied) {

@@ -112,4 +112,12 @@ std::string add_floats(const Weight& weight, const FloatArray& array, ModelEdits
   return wide;
 }
 
+std::string add_vector(const Weight& weight, const FloatArray& array, ModelEdits& edits) {
+  const Halves halves = to_halves(array.values);
+  if (!(halves.sqnr_db >= kFaithfulDb)) return add_floats(weight, array, edits);
+  std::vector<float> rounded(halves.values.size());
+  std::transform(halves.values.begin(), halves.values.end(), rounded.begin(), to_float);
+  return add_floats(weight, {array.suffix, array.shape, rounded}, edits);
+}
+
 }  // namespace wattwise::quantize

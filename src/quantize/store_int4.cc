@@ -163,7 +163,8 @@ LayerQuantization store_int4_rows(const Weight& weight, ModelEdits& edits) {
   const int64_t rows = weight.constant.shape[0];
   const int64_t width = weight.constant.shape[1];
   const int64_t blocks = width / static_cast<int64_t>(kRowBlock);
-  const Int4Rows fitted = fit_int4_rows(weight.values(), weight.dim(1), kRowBlock);
+  const Int4Rows fitted =
+      fit_int4_rows(weight.values(), weight.dim(1), kRowBlock, weight.scale_choice());
   const std::vector<uint8_t> packed = pair_up(fitted.values, weight.dim(1));
   const std::string values =
       edits.add_constant(weight, "_int4", bytes_tensor({rows, width / 2}, packed));
@@ -192,7 +193,8 @@ bool has_int4_blocks(const Weight& weight) { return row_width(weight) > 0; }
 
 LayerQuantization store_int4(const Weight& weight, ModelEdits& edits) {
   const size_t width = row_width(weight);
-  const Int4Rows fitted = fit_int4_rows(weight.values(), width, kStoredBlock);
+  const Int4Rows fitted =
+      fit_int4_rows(weight.values(), width, kStoredBlock, weight.scale_choice());
   const auto rows = static_cast<int64_t>(weight.values().size() / width);
   const auto blocks = static_cast<int64_t>(width / kStoredBlock);
   const int64_t block = kStoredBlock;
@@ -222,7 +224,7 @@ model::Constant after_int4(const Weight& weight) {
   const bool is_table = is_embedding(weight);
   const size_t width = is_table ? weight.dim(1) : row_width(weight);
   const size_t block_size = is_table ? kRowBlock : kStoredBlock;
-  const Int4Rows fitted = fit_int4_rows(weight.values(), width, block_size);
+  const Int4Rows fitted = fit_int4_rows(weight.values(), width, block_size, weight.scale_choice());
   std::vector<float> values(fitted.values.size());
   for (size_t i = 0; i < values.size(); ++i) {
     const size_t block = i / block_size;

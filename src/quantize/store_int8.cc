@@ -39,7 +39,9 @@ struct Form {
 };
 
 Form form_along(const Weight& weight, size_t axis) {
-  Form form{{}, weight.constant.shape, std::vector<int64_t>(weight.rank(), 1)};
+  Form form{{1, {}, weight.scale_choice()},
+            weight.constant.shape,
+            std::vector<int64_t>(weight.rank(), 1)};
   ChannelLayout& layout = form.layout.channels;
   layout.channels = weight.dim(axis);
   for (size_t i = 0; i < axis; ++i) layout.outer *= weight.dim(i);
@@ -58,12 +60,13 @@ std::optional<Form> parted(const Form& whole, size_t size_of_part) {
   const auto count = static_cast<int64_t>(parts.count);
   const auto size = static_cast<int64_t>(parts.size);
   const auto channels = static_cast<int64_t>(layout.channels);
+  const ScaleChoice choice = whole.layout.choice;
   if (layout.inner > 1) {
-    return Form{{1, {1, layout.channels * parts.count, parts.size}},
+    return Form{{1, {1, layout.channels * parts.count, parts.size}, choice},
                 {channels * count, size},
                 {channels * count, 1}};
   }
-  return Form{{parts.count, {parts.size, layout.channels, 1}},
+  return Form{{parts.count, {parts.size, layout.channels, 1}, choice},
               {count, size, channels},
               {count, 1, channels}};
 }
@@ -104,7 +107,8 @@ Tensor tensor_of(std::vector<int64_t> shape, const Int8Weights& quantized) {
 }  // namespace
 
 std::vector<float> int8_errors(const Weight& weight) {
-  const PartedLayout rows{1, {1, weight.dim(0), weight.values().size() / weight.dim(0)}};
+  const PartedLayout rows{
+      1, {1, weight.dim(0), weight.values().size() / weight.dim(0)}, weight.scale_choice()};
   const auto [form, fitted] =
       is_embedding(weight) ? Fitting{{rows, {}, {}}, fit_int8(weight.values(), rows)} : fit(weight);
   const ChannelLayout& layout = form.layout.channels;
@@ -165,7 +169,8 @@ LayerQuantization store_int8(const Weight& weight, ModelEdits& edits) {
 }
 
 LayerQuantization store_int8_rows(const Weight& weight, ModelEdits& edits) {
-  const FittedInt8 fitted = fit_int8(weight.values(), {1, {1, weight.dim(0), weight.dim(1)}});
+  const FittedInt8 fitted =
+      fit_int8(weight.values(), {1, {1, weight.dim(0), weight.dim(1)}, weight.scale_choice()});
   const std::string values =
       edits.add_constant(weight, "_int8", int8_tensor(weight, fitted.quantized));
   const std::string scale =

@@ -14,7 +14,7 @@ struct Integers {
 };
 using Maybe = std::optional<Integers>;
 
-int64_t count_of(const std::vector<int64_t>& shape) {
+int64_t element_count(const std::vector<int64_t>& shape) {
   int64_t count = 1;
   for (const int64_t size : shape) count *= size;
   return count;
@@ -70,7 +70,7 @@ Maybe concatenate(const Integers& first, const Integers& second, int64_t axis) {
   Integers out{first.shape, {}};
   out.shape[at] *= 2;
   const auto run = static_cast<ptrdiff_t>(
-      count_of({first.shape.begin() + static_cast<ptrdiff_t>(at), first.shape.end()}));
+      element_count({first.shape.begin() + static_cast<ptrdiff_t>(at), first.shape.end()}));
   const auto size = static_cast<ptrdiff_t>(first.values.size());
   for (ptrdiff_t i = 0; i < size; i += run) {
     for (const Integers* half : {&first, &second}) {
@@ -114,7 +114,7 @@ class Folding {
     const auto sizes = tensor.values<int64_t>();
     values.shape.assign(sizes.begin(), sizes.end());
     const auto count = static_cast<int64_t>(values.values.size());
-    return count_of(values.shape) == count ? Maybe(std::move(values)) : std::nullopt;
+    return element_count(values.shape) == count ? Maybe(std::move(values)) : std::nullopt;
   }
 
   static Maybe apply(const model::Node& node, Integers first, const Integers& second) {

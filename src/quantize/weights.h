@@ -12,6 +12,7 @@
 #include "quantize/floats.h"
 #include "quantize/kernels.h"
 #include "quantize/quantize.h"
+#include "quantize/techniques.h"
 
 namespace wattwise::quantize {
 
@@ -34,10 +35,12 @@ struct Weight {
   bool fine_scales = false;      ///< its accuracy is worth more scales than size alone would grant
   bool may_take_4_bits = false;  ///< what it loses by blocks of 4 bits is bearable
   WeightRange range = WeightRange::kPairAware;  ///< where integers multiply it
+  Techniques techniques = {};                   ///< that the caller wants
   double share = 1;                             ///< of all weights of the model
 
   Floats values() const { return Floats(constant.data.view(), store); }
   size_t dim(size_t axis) const { return static_cast<size_t>(constant.shape[axis]); }
+  ScaleChoice scale_choice() const { return techniques.scale_choice(); }
   size_t rank() const { return constant.shape.size(); }
   /// True if every reader is `op` of the standard domain at this input.
   bool only_read_by(std::string_view op, size_t slot) const;

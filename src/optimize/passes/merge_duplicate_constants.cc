@@ -26,13 +26,6 @@ namespace {
 /// From this size on a constant may be kept in a graph around its readers.
 constexpr size_t kSharedBytes = 64;
 
-std::unordered_set<std::string> port_names(const model::Graph& graph) {
-  std::unordered_set<std::string> names;
-  for (const model::Value& input : graph.inputs) names.insert(input.name);
-  for (const model::Value& output : graph.outputs) names.insert(output.name);
-  return names;
-}
-
 void erase_constants(model::Graph& graph, const std::unordered_set<std::string>& names) {
   std::erase_if(graph.initializers,
                 [&](const model::Constant& constant) { return names.contains(constant.name); });
@@ -56,16 +49,16 @@ int64_t merge_in(model::Graph& graph, const model::ConstantStore* store) {
 }
 
 /// A constant of one graph.
-struct Place {
+struct ConstantPlace {
   model::Graph* graph;
   const model::Constant* constant;
 };
 
 /// Large constants by equality, each group in the order outer graph before inner.
-std::vector<std::vector<Place>> equal_groups(model::Model& model) {
+std::vector<std::vector<ConstantPlace>> equal_groups(model::Model& model) {
   ConstantSet seen(model.store.get());
   std::unordered_map<const model::Constant*, size_t> index;
-  std::vector<std::vector<Place>> groups;
+  std::vector<std::vector<ConstantPlace>> groups;
   model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
     const auto ports = port_names(graph);
     for (const model::Constant& constant : graph.initializers) {
@@ -92,7 +85,7 @@ class Sharer {
     });
   }
 
-  void share(const std::vector<Place>& group) {
+  void share(const std::vector<ConstantPlace>& group) {
     const bool is_outside = group.front().graph == &model_.graph;
     std::string name = group.front().constant->name;
     // A graph in between that means something else by the name would hide the constant.
@@ -102,7 +95,7 @@ class Sharer {
       hoisted_.push_back(*group.front().constant);
       hoisted_.back().name = name;
     }
-    for (const Place& place : std::span(group).subspan(is_outside ? 1 : 0)) {
+    for (const ConstantPlace& place : std::span(group).subspan(is_outside ? 1 : 0)) {
       replaced_[place.graph].emplace_back(place.constant->name, name);
     }
   }
@@ -143,7 +136,7 @@ int64_t share_between_graphs(model::Model& model) {
   // Before this IR version every initializer of the main graph has to be an input too.
   if (model.ir_version < model::kFirstIrWithConstants || !has_inner_graphs(model)) return 0;
   Sharer sharer(model);
-  for (const std::vector<Place>& group : equal_groups(model)) {
+  for (const std::vector<ConstantPlace>& group : equal_groups(model)) {
     if (group.size() > 1) sharer.share(group);
   }
   return sharer.apply();

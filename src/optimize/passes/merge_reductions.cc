@@ -20,7 +20,7 @@ namespace wattwise::optimize {
 namespace {
 
 /// First opset whose Squeeze takes its axes as an input.
-constexpr int64_t kAxesInput = 13;
+constexpr int64_t kFirstSqueezeWithAxesInput = 13;
 constexpr auto kKeepOneNumber = std::to_array<std::string_view>(
     {"ReduceMean", "ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"});
 constexpr auto kOthers = std::to_array<std::string_view>(
@@ -65,7 +65,7 @@ class ReductionMerger {
     if (node.int_or("keepdims", 1) != 0) return bypass(graph_, node, node.inputs[0]) ? 1 : 0;
     node.op_type = "Squeeze";
     node.attributes.clear();
-    if (opset_ < kAxesInput) {
+    if (opset_ < kFirstSqueezeWithAxesInput) {
       node.set_attribute("axes", axes);
       graph_.set_inputs(node, {node.inputs[0]});
       return 1;

@@ -26,7 +26,7 @@ constexpr int64_t kShapeInput = 5;
 constexpr auto kOps =
     std::to_array<std::string_view>({"Reshape", "Flatten", "Squeeze", "Unsqueeze"});
 
-bool only_reshapes(const model::Node& node) { return node.is_one_of(kOps); }
+bool is_reshaping(const model::Node& node) { return node.is_one_of(kOps); }
 
 /// At most one size that is not known or depends on the input, and none of them 0.
 bool is_definite(const Sizes& sizes) {
@@ -96,7 +96,7 @@ class ReshapeMerger {
     if (node.inputs.empty()) return 0;
     if (const auto value = unchanged(node); value && bypass(graph_, node, *value)) return 1;
     model::Node* first = graph_.producer(node.inputs[0]);
-    if (!first || !only_reshapes(*first)) return 0;
+    if (!first || !is_reshaping(*first)) return 0;
     const auto shape = wanted_shape(graph_, node, facts_);
     if (!shape) return unite(*first, node) ? 1 : 0;
     reshape_at_once(node, first->inputs[0], *shape);
@@ -173,13 +173,13 @@ class ReshapeMerger {
 }  // namespace
 
 Result<PassOutcome> merge_reshapes(model::Model& model, const PassContext& context) {
-  if (model.opset("") < kShapeInput || !any_node(model, only_reshapes)) return PassOutcome();
+  if (model.opset("") < kShapeInput || !any_node(model, is_reshaping)) return PassOutcome();
   return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
     const ShapeFacts facts(shapes);
     ReshapeMerger merger(graph, facts);
     int64_t changed = 0;
     for (model::Node* node : graph.nodes()) {
-      if (only_reshapes(*node)) changed += merger.merge(*node);
+      if (is_reshaping(*node)) changed += merger.merge(*node);
     }
     return changed;
   });

@@ -44,7 +44,7 @@ std::optional<Polynomial> product(const Polynomial& a, const Polynomial& b) {
   return result;
 }
 
-struct Gelu {
+struct TanhGelu {
   std::string x;
   std::string result;
   bool known = false;  ///< to the runtime, as it is
@@ -67,8 +67,8 @@ class TanhGeluRecognition {
   }
 
  private:
-  std::optional<Gelu> read(const model::Node& tanh) const;
-  bool read_product(const std::string& sum, Gelu& gelu) const;
+  std::optional<TanhGelu> read(const model::Node& tanh) const;
+  bool read_product(const std::string& sum, TanhGelu& gelu) const;
   std::optional<double> number_beside(const std::string& value, const std::string& x) const;
   bool is_argument(const std::string& value, const std::string& x) const;
   std::optional<Polynomial> polynomial(const std::string& value, const std::string& x,
@@ -76,7 +76,7 @@ class TanhGeluRecognition {
   std::optional<Polynomial> combined(const model::Node& node, const std::string& x,
                                      int depth) const;
   bool has_known_argument(const std::string& value, const std::string& x) const;
-  void write(const Gelu& gelu);
+  void write(const TanhGelu& gelu);
 
   GraphEditor& graph_;
   const model::ShapeTable& shapes_;
@@ -133,7 +133,7 @@ bool TanhGeluRecognition::is_argument(const std::string& value, const std::strin
 }
 
 /// The product of x, a half and the sum, in any order.
-bool TanhGeluRecognition::read_product(const std::string& sum, Gelu& gelu) const {
+bool TanhGeluRecognition::read_product(const std::string& sum, TanhGelu& gelu) const {
   const auto is_half = [&](const std::string& value) { return number_beside(value, sum) == 0.5; };
   const model::Node* first = only_reader(graph_, sum);
   const auto factor = other_factor(first, sum);
@@ -170,11 +170,11 @@ bool TanhGeluRecognition::has_known_argument(const std::string& value, const std
   });
 }
 
-std::optional<Gelu> TanhGeluRecognition::read(const model::Node& tanh) const {
+std::optional<TanhGelu> TanhGeluRecognition::read(const model::Node& tanh) const {
   model::Node* adding = only_reader(graph_, tanh.outputs[0]);
   const auto sum = shifted_part(graph_, shapes_, adding);
   const std::string& argument = tanh.inputs[0];
-  Gelu gelu;
+  TanhGelu gelu;
   if (!sum || sum->number != 1 || graph_.uses(argument) != 1) return std::nullopt;
   if (!read_product(adding->outputs[0], gelu) || !is_float(shapes_, gelu.x)) return std::nullopt;
   if (!is_argument(argument, gelu.x)) return std::nullopt;
@@ -183,7 +183,7 @@ std::optional<Gelu> TanhGeluRecognition::read(const model::Node& tanh) const {
 }
 
 /// The nodes before stay, and go with what nothing reads.
-void TanhGeluRecognition::write(const Gelu& gelu) {
+void TanhGeluRecognition::write(const TanhGelu& gelu) {
   const auto named = [&](const char* suffix) { return graph_.unique(gelu.result + suffix); };
   const auto number = [&](double value) {
     return add_number(graph_, gelu.result + "_number", value);

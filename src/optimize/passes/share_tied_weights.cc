@@ -15,6 +15,7 @@
 #include "model/constant_store.h"
 #include "model/graph_edit.h"
 #include "model/walk.h"
+#include "optimize/equal_constants.h"
 #include "optimize/graph_editor.h"
 #include "optimize/passes/passes.h"
 
@@ -93,17 +94,10 @@ bool is_large_matrix(const model::Constant& constant) {
          constant.data.size() % static_cast<size_t>(constant.element_count()) == 0;
 }
 
-using Names = std::unordered_set<std::string>;
+using NameSet = std::unordered_set<std::string>;
 
-Names port_names(const model::Graph& graph) {
-  Names names;
-  for (const model::Value& input : graph.inputs) names.insert(input.name);
-  for (const model::Value& output : graph.outputs) names.insert(output.name);
-  return names;
-}
-
-Names gathered_names(const model::Graph& graph) {
-  Names names;
+NameSet gathered_names(const model::Graph& graph) {
+  NameSet names;
   for (const model::Node& node : graph.nodes) {
     if (node.is("Gather")) names.insert(node.inputs[0]);
   }
@@ -117,10 +111,10 @@ struct Pair {
 
 /// Each constant is in one pair at most.
 std::vector<Pair> find_pairs(const model::Graph& graph, const model::ConstantStore* store) {
-  const Names ports = port_names(graph);
-  const Names gathered = gathered_names(graph);
+  const NameSet ports = port_names(graph);
+  const NameSet gathered = gathered_names(graph);
   std::unordered_multimap<std::string, const model::Constant*> seen;
-  Names paired;
+  NameSet paired;
   std::vector<Pair> pairs;
   for (const model::Constant& constant : graph.initializers) {
     if (ports.contains(constant.name) || !is_large_matrix(constant)) continue;

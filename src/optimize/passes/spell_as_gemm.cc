@@ -35,9 +35,9 @@ struct Product {
   int64_t columns;
 };
 
-class Spelling {
+class GemmSpelling {
  public:
-  Spelling(GraphEditor& graph, const model::ShapeTable& shapes, PassOutcome& outcome)
+  GemmSpelling(GraphEditor& graph, const model::ShapeTable& shapes, PassOutcome& outcome)
       : graph_(graph), facts_(shapes), outcome_(outcome) {}
 
   void run() {
@@ -60,14 +60,14 @@ class Spelling {
   PassOutcome& outcome_;
 };
 
-bool Spelling::ends_in_softmax(const std::string& value) const {
+bool GemmSpelling::ends_in_softmax(const std::string& value) const {
   const auto readers = graph_.readers(value);
   return graph_.uses(value) == 1 && readers.size() == 1 &&
          (readers[0]->is("Softmax") || readers[0]->is("LogSoftmax"));
 }
 
 /// Sizes of the value but the last; none if not even the rank is known.
-std::vector<int64_t> Spelling::rows_of(const std::string& value) const {
+std::vector<int64_t> GemmSpelling::rows_of(const std::string& value) const {
   std::vector<int64_t> rows;
   if (const auto* shape = facts_.shape(value)) {
     rows = *shape;
@@ -78,7 +78,7 @@ std::vector<int64_t> Spelling::rows_of(const std::string& value) const {
   return rows;
 }
 
-std::optional<Product> Spelling::read(model::Node& add) const {
+std::optional<Product> GemmSpelling::read(model::Node& add) const {
   const size_t slot = graph_.producer_if(add.inputs[0], "MatMul") ? 0 : 1;
   model::Node* multiply = graph_.producer_if(add.inputs[slot], "MatMul");
   if (!multiply || graph_.uses(add.inputs[slot]) != 1) return std::nullopt;
@@ -103,7 +103,7 @@ std::optional<Product> Spelling::read(model::Node& add) const {
 }
 
 /// The name of a constant, or of what is read from x.
-std::string Spelling::result_shape(const Product& product) {
+std::string GemmSpelling::result_shape(const Product& product) {
   const std::string name = product.add->outputs[0] + "_shape";
   std::vector<int64_t> sizes = product.rows;
   sizes.push_back(product.columns);
@@ -128,7 +128,7 @@ std::string Spelling::result_shape(const Product& product) {
   return joined;
 }
 
-void Spelling::rewrite(const Product& product) {
+void GemmSpelling::rewrite(const Product& product) {
   const std::string result = product.add->outputs[0];
   if (product.columns < kFewestColumns) {
     outcome_.decisions.push_back(
@@ -162,7 +162,7 @@ Result<PassOutcome> spell_as_gemm(model::Model& model, const PassContext& contex
   if (context.target().quantizes || model.opset("") < kFirstBroadcastingOpset) return outcome;
   const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
   ModelEditor editor(model);
-  for (GraphEditor& graph : editor.graphs()) Spelling(graph, *shapes, outcome).run();
+  for (GraphEditor& graph : editor.graphs()) GemmSpelling(graph, *shapes, outcome).run();
   WATTWISE_TRY(editor.finish());
   return outcome;
 }

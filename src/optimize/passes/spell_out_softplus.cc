@@ -21,9 +21,10 @@ namespace {
 /// Where n / (n + 2) is 1 in float, and e^2 far from too large.
 constexpr float kLargestExponent = 20;
 
-class Spelling {
+class SoftplusSpelling {
  public:
-  Spelling(GraphEditor& graph, std::string result) : graph_(graph), result_(std::move(result)) {}
+  SoftplusSpelling(GraphEditor& graph, std::string result)
+      : graph_(graph), result_(std::move(result)) {}
 
   std::string apply(const std::string& op, std::vector<std::string> inputs) {
     std::string output = graph_.unique(result_ + "_" + op);
@@ -46,7 +47,7 @@ class Spelling {
 };
 
 void write_softplus(GraphEditor& graph, const std::string& x, const std::string& result) {
-  Spelling spell(graph, result);
+  SoftplusSpelling spell(graph, result);
   const std::string size = spell.apply("Abs", {x});
   const std::string power = spell.apply("Exp", {spell.apply("Neg", {size})});
   const std::string rest = spell.apply("Log", {spell.apply("Add", {power, spell.number(1)})});
@@ -55,7 +56,7 @@ void write_softplus(GraphEditor& graph, const std::string& x, const std::string&
 
 void write_mish(GraphEditor& graph, const std::string& x, const std::string& result,
                 int64_t opset) {
-  Spelling spell(graph, result);
+  SoftplusSpelling spell(graph, result);
   const std::string two = spell.number(2);
   const std::string power = spell.apply("Exp", {spell.limited(x, opset)});
   const std::string above = spell.apply("Mul", {power, spell.apply("Add", {power, two})});

@@ -9,7 +9,8 @@
 //   any other         keeps float arithmetic and reads W through Cast x scale: integer convolution
 //                     with run-time ranges is slower than float on every processor measured.
 //
-// With calibration data, x is smoothed first where that pays, and W is rounded by GPTQ. Weights
+// With calibration data and the techniques for it, x is smoothed first where that pays, W is
+// rounded by GPTQ, and the bias takes back what that adds to the mean. Weights
 // obey the pair rule of kernels.h, so that processors without VNNI give the same answer, unless
 // the caller wants the full range.
 #include "quantize/integer_matmul.h"
@@ -25,12 +26,12 @@ namespace {
 constexpr std::string_view kDynamicMatMul = "dynamic_int8_matmul";
 
 LayerQuantization multiply_int8(const Weight& weight, const Int8Weights& quantized,
-                                ModelEdits& edits) {
+                                const std::vector<float>& bias_change, ModelEdits& edits) {
   const ChannelLayout layout{weight.dim(0), weight.dim(1), 1};
   const std::string values = edits.add_constant(weight, "_int8", int8_tensor(weight, quantized));
   const std::string scale =
       add_floats(weight, {"_scale", {weight.constant.shape[1]}, quantized.scales}, edits);
-  multiply_in_integers(weight, {values, scale}, edits);
+  multiply_in_integers(weight, {values, scale, bias_change}, edits);
   return {layer_name(weight), weight.name, "int8 per column, dynamic activations",
           static_cast<int64_t>(weight.values().size()),
           weight_sqnr_db(weight.values(), quantized, layout)};
@@ -56,7 +57,8 @@ PackedGates pack_gates(const Weight& weight, ModelEdits& edits) {
     for (size_t i = 0; i < inputs; ++i) {
       for (size_t g = 0; g < gates; ++g) columns[i * gates + g] = rows[g * inputs + i];
     }
-    const Int8Weights part = quantize_matrix(columns, {inputs, gates, weight.range});
+    const Int8Weights part =
+        quantize_matrix(columns, {inputs, gates, weight.range, weight.scale_choice()});
     for (size_t i = 0; i < columns.size(); ++i) {
       const float error = columns[i] - part.scales[i % gates] * part.values[i];
       packed.signal += columns[i] * columns[i];
@@ -113,8 +115,7 @@ LayerQuantization quantize_to_int8(const Weight& weight, ModelEdits& edits,
   }
   if (is_matrix(weight)) {
     count_applied(outcome, kDynamicMatMul, weight.readers.size());
-    const MatrixShape shape{weight.dim(0), weight.dim(1), weight.range};
-    return multiply_int8(weight, quantize_matrix(weight.values(), shape), edits);
+    return multiply_int8(weight, quantize_matrix(weight.values(), matrix_shape(weight)), {}, edits);
   }
   return store_weight(weight, edits, outcome);
 }
@@ -123,11 +124,12 @@ LayerQuantization quantize_to_int8(const Weight& weight, ModelEdits& edits,
 void round_group(const MatrixGroup& group, const InputStatistics& statistics, ModelEdits& edits,
                  MethodOutcome& outcome) {
   for (const Weight* weight : group.weights) {
-    const RoundingGrid grid =
-        matrix_grid(weight->values(), {weight->dim(0), weight->dim(1), weight->range});
-    const RoundedMatrix rounded = round_matrix(weight->values(), grid, statistics);
-    outcome.layers.push_back(multiply_int8(*weight, {rounded.values, grid.steps}, edits));
-    outcome.decisions.push_back({"round_by_gptq", weight->name, describe_gain(rounded)});
+    const RoundingGrid grid = matrix_grid(weight->values(), matrix_shape(*weight));
+    const RoundedMatrix rounded =
+        round_matrix(weight->values(), grid, {statistics, weight->techniques});
+    outcome.layers.push_back(
+        multiply_int8(*weight, {rounded.values, grid.steps}, rounded.bias_change, edits));
+    outcome.decisions.push_back({"round_by_inputs", weight->name, describe_gain(rounded)});
     count_applied(outcome, kDynamicMatMul, weight->readers.size());
   }
 }
@@ -139,7 +141,7 @@ const WeightMethod kDynamicWeights = {"dynamic", quantize_to_int8, quantize_lstm
 
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
   MethodOutcome smoothed;
-  if (context.calibration) smoothed = WATTWISE_TRY(smooth_inputs(model, context));
+  if (smooths_inputs(context)) smoothed = WATTWISE_TRY(smooth_inputs(model, context));
   auto outcome = WATTWISE_TRY(quantize_weights(model, context, kDynamicWeights));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
   append(outcome, smoothed);

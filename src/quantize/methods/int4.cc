@@ -7,15 +7,18 @@
 //                    when it loads the model: blocks of 16, int8 speed. x is smoothed first where
 //                    that pays.
 //                  "float": MatMulNBits(x, W4, scales, zeros): blocks of 32, packed in memory too;
+//                    x may be scaled by what it makes of rounding errors;
 //   Gather(W, i)   becomes GatherBlockQuantized(W4, i, scales, zeros): blocks of 32;
 //   any other      is stored in blocks of 16 where choose_int4.h lets it, else as int8, and
 //                  unpacked at load.
 #include <fmt/format.h>
 
+#include "quantize/awq.h"
 #include "quantize/choose_int4.h"
 #include "quantize/cut_zeros.h"
 #include "quantize/integer_matmul.h"
 #include "quantize/methods/methods.h"
+#include "quantize/product_bias.h"
 #include "quantize/raise_opset.h"
 #include "quantize/rounding_grids.h"
 #include "quantize/smooth_inputs.h"
@@ -37,8 +40,8 @@ constexpr std::string_view kInt4MatMul = "int4_matmul";
 int64_t count_of(const Weight& weight) { return static_cast<int64_t>(weight.values().size()); }
 
 LayerQuantization multiply_nbits(const Weight& weight, const Int4Grid& fitted,
-                                 const std::vector<int8_t>& rounded, ModelEdits& edits) {
-  const Int4Blocks quantized = pack_int4(rounded, fitted.grid);
+                                 const RoundedMatrix& rounded, ModelEdits& edits) {
+  const Int4Blocks quantized = pack_int4(rounded.values, fitted.grid);
   const int64_t rows = weight.constant.shape[0];
   const int64_t columns = weight.constant.shape[1];
   const auto blocks = static_cast<int64_t>(quantized.blocks_per_column);
@@ -64,21 +67,22 @@ LayerQuantization multiply_nbits(const Weight& weight, const Int4Grid& fitted,
     node.set_attribute("block_size", static_cast<int64_t>(kBlock));
     node.set_attribute("accuracy_level", kInt8Accumulation);
     edits.replace(reader, {std::move(node)});
+    if (!rounded.bias_change.empty()) change_bias(weight, reader, rounded.bias_change, edits);
   }
   edits.remove_constant(weight);
   return {layer_name(weight), weight.name, "int4 block 32", count_of(weight),
-          weight_sqnr_db(weight.values(), rounded, fitted.grid)};
+          weight_sqnr_db(weight.values(), rounded.values, fitted.grid)};
 }
 
 LayerQuantization multiply_unpacked(const Weight& weight, const Int4Columns& fitted,
-                                    const std::vector<int8_t>& rounded, ModelEdits& edits) {
-  const std::string values = add_int4_columns(weight, fitted, rounded, edits);
+                                    const RoundedMatrix& rounded, ModelEdits& edits) {
+  const std::string values = add_int4_columns(weight, fitted, rounded.values, edits);
   const std::string scale =
       add_floats(weight, {"_scale", {weight.constant.shape[1]}, fitted.scales}, edits);
-  multiply_in_integers(weight, {values, scale}, edits);
+  multiply_in_integers(weight, {values, scale, rounded.bias_change}, edits);
   return {layer_name(weight), weight.name,
           fmt::format("int4 block {}, dynamic activations", fitted.grid.rows_per_group),
-          count_of(weight), weight_sqnr_db(weight.values(), rounded, fitted.grid)};
+          count_of(weight), weight_sqnr_db(weight.values(), rounded.values, fitted.grid)};
 }
 
 /// The block of a matrix that is unpacked to int8; 0 for those that are not.
@@ -87,14 +91,24 @@ size_t unpacked_block(const Weight& weight) {
   return kIntegers ? int4_column_block(weight.dim(0)) : 0;
 }
 
+/// The grid of a matrix that stays packed.
+RoundingGrid packed_grid(Floats weights, size_t rows) {
+  return int4_grid(weights, rows, weights.size() / rows, kBlock).grid;
+}
+
+RoundedMatrix nearest(const Weight& weight, const RoundingGrid& grid) {
+  return {round_to_nearest(weight.values(), grid), {}, {}, {}};
+}
+
 template <bool kIntegers>
 LayerQuantization quantize_matrix(const Weight& weight, ModelEdits& edits) {
   if (const size_t block = unpacked_block<kIntegers>(weight); block > 0) {
-    const Int4Columns fitted = fit_int4_columns(weight.values(), weight.dim(1), block);
-    return multiply_unpacked(weight, fitted, round_to_nearest(weight.values(), fitted.grid), edits);
+    const Int4Columns fitted =
+        fit_int4_columns(weight.values(), {weight.dim(1), block, weight.scale_choice()});
+    return multiply_unpacked(weight, fitted, nearest(weight, fitted.grid), edits);
   }
   const Int4Grid fitted = int4_grid(weight.values(), weight.dim(0), weight.dim(1), kBlock);
-  return multiply_nbits(weight, fitted, round_to_nearest(weight.values(), fitted.grid), edits);
+  return multiply_nbits(weight, fitted, nearest(weight, fitted.grid), edits);
 }
 
 LayerQuantization quantize_embedding(const Weight& weight, ModelEdits& edits,
@@ -142,17 +156,20 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
   for (const Weight* weight : group.weights) {
     const Floats values = weight->values();
     const size_t columns = weight->dim(1);
+    RoundingData data{statistics, weight->techniques};
     RoundedMatrix rounded;
     if (const size_t block = unpacked_block<kIntegers>(*weight); block > 0) {
-      const Int4Columns fitted = fit_int4_columns(values, columns, block, statistics.power);
-      rounded = round_matrix(values, fitted.grid, statistics);
-      outcome.layers.push_back(multiply_unpacked(*weight, fitted, rounded.values, edits));
+      const Int4Columns fitted =
+          fit_int4_columns(values, {columns, block, weight->scale_choice()}, row_importance(data));
+      rounded = round_matrix(values, fitted.grid, data);
+      outcome.layers.push_back(multiply_unpacked(*weight, fitted, rounded, edits));
     } else {
       const Int4Grid fitted = int4_grid(values, weight->dim(0), columns, kBlock);
-      rounded = round_matrix(values, fitted.grid, statistics);
-      outcome.layers.push_back(multiply_nbits(*weight, fitted, rounded.values, edits));
+      data.has_bias = all_have_biases(*weight);
+      rounded = round_matrix(values, fitted.grid, data);
+      outcome.layers.push_back(multiply_nbits(*weight, fitted, rounded, edits));
     }
-    outcome.decisions.push_back({"round_by_gptq", weight->name, describe_gain(rounded)});
+    outcome.decisions.push_back({"round_by_inputs", weight->name, describe_gain(rounded)});
     count_applied(outcome, kInt4MatMul, weight->readers.size());
   }
 }
@@ -205,8 +222,11 @@ Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context
   if (const auto reached = raise_opset(model, storage, context, before); !reached) {
     before.decisions.push_back({"leave", "weights of convolutions", reached.error().message()});
   }
-  if (in_integers && context.calibration) {
+  if (in_integers && smooths_inputs(context)) {
     append(before, WATTWISE_TRY(smooth_inputs(model, context)));
+  }
+  if (!in_integers && scales_by_awq(context)) {
+    append(before, WATTWISE_TRY(scale_by_awq(model, context, packed_grid)));
   }
   auto outcome = WATTWISE_TRY(
       quantize_weights(model, context, in_integers ? kIntegerInt4Weights : kInt4Weights));

@@ -14,12 +14,14 @@
 
 #include "model/graph_edit.h"
 #include "quantize/effective_range.h"
+#include "quantize/equalize_layers.h"
 #include "quantize/integer_plan.h"
 #include "quantize/integer_writer.h"
 #include "quantize/methods/methods.h"
 #include "quantize/noise.h"
 #include "quantize/raise_opset.h"
 #include "quantize/store_int8.h"
+#include "quantize/techniques.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -38,24 +40,41 @@ const RangeMethod& range_method(std::string_view name) {
   return range_methods().front();
 }
 
-/// Ranges of the values that hold the bytes of others.
-Result<RangeTable> find_ranges(const model::Model& model, const IntegerPlan& plan,
-                               const std::map<std::string, double>& lowest,
-                               const MethodContext& context) {
+/// What calibration tells: ranges of the values that hold the bytes of others, and means of what
+/// convolutions read, if biases are corrected.
+struct Calibrated {
+  RangeTable ranges;
+  ChannelMeans means;
+};
+
+std::vector<std::string> convolution_inputs(const IntegerPlan& plan) {
+  std::set<std::string> inputs;
+  for (const IntegerStep& step : plan.steps) {
+    if (step.form == IntegerForm::kConvolution) inputs.insert(step.inputs[0]);
+  }
+  return {inputs.begin(), inputs.end()};
+}
+
+Result<Calibrated> calibrate(const model::Model& model, const IntegerPlan& plan,
+                             const std::map<std::string, double>& lowest,
+                             const MethodContext& context) {
   std::set<std::string> values;
   for (const auto& [value, holder] : holders(plan.steps)) values.insert(holder);
   const CalibrationData& data = *context.calibration;
-  const ActivationTable activations = WATTWISE_TRY(
-      gather_activations(model, {values.begin(), values.end()}, data, context.progress));
-  const RangeMethod& method = range_method(data.range_method);
-  RangeTable ranges;
-  for (const auto& [value, statistics] : activations) {
-    const auto bound = lowest.find(value);
-    ranges[value] = method.choose(bound == lowest.end()
-                                      ? statistics
-                                      : statistics.raised_to(static_cast<float>(bound->second)));
+  ObservedValues observed{{values.begin(), values.end()}};
+  if (Techniques(context.config).has(Technique::kBiasCorrection)) {
+    observed.by_channel = convolution_inputs(plan);
   }
-  return ranges;
+  Observations seen = WATTWISE_TRY(gather_activations(model, observed, data, context.progress));
+  const RangeMethod& method = range_method(data.range_method);
+  Calibrated out{{}, std::move(seen.means)};
+  for (const auto& [value, statistics] : seen.activations) {
+    const auto bound = lowest.find(value);
+    out.ranges[value] = method.choose(
+        bound == lowest.end() ? statistics
+                              : statistics.raised_to(static_cast<float>(bound->second)));
+  }
+  return out;
 }
 
 /// Where a view or a movement stays in float, its result may be what enters integers: its range
@@ -109,14 +128,16 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
   const std::vector<IntegerStep> steps = read_integer_steps(graph, context.shapes);
   IntegerPlan plan = plan_integers(graph, context.shapes, steps, {{}, 0});
   if (!plan.steps.empty()) {
-    RangeTable ranges =
-        WATTWISE_TRY(find_ranges(original, plan, lowest_effective(graph, steps), context));
+    auto [ranges, means] =
+        WATTWISE_TRY(calibrate(original, plan, lowest_effective(graph, steps), context));
     const NoiseTable noise =
         WATTWISE_TRY(measure_noise(original, ranges, *context.calibration, context.progress));
     plan = weigh_noise(graph, context.shapes, steps, noise);
     add_ranges_of_views(steps, ranges);
     tell_noise(noise, outcome.decisions);
-    outcome.layers = write_integers(graph, plan, ranges, weight_range(context.config));
+    outcome.layers = write_integers(graph, plan, ranges,
+                                    {weight_range(context.config),
+                                     Techniques(context.config).scale_choice(), std::move(means)});
     count_applied(outcome, kStaticConvolution, outcome.layers.size());
     count_applied(outcome, "static_int8_operators", plan.steps.size() - outcome.layers.size());
   }
@@ -131,6 +152,9 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
 Result<MethodOutcome> quantize_operators(model::Model& model, const MethodContext& context) {
   MethodOutcome outcome;
   WATTWISE_TRY(raise_opset(model, {kOpset, "scales per channel"}, context, outcome));
+  if (Techniques(context.config).has(Technique::kCrossLayerEqualization)) {
+    append(outcome, WATTWISE_TRY(equalize_layers(model)));
+  }
   WATTWISE_TRY(quantize_activations(model, context, outcome));
   return outcome;
 }

@@ -19,17 +19,17 @@ namespace wattwise::quantize {
 namespace {
 
 /// What the operator multiplies at a time.
-constexpr size_t kBlock = 64;
+constexpr size_t kBytesPerBlock = 64;
 /// Weights that share a scale where one for each column is not enough.
-constexpr size_t kPart = 2 * kBlock;
+constexpr size_t kPart = 2 * kBytesPerBlock;
 /// Parts for a column must halve the noise.
-constexpr double kHalfNoiseDb = 3;
+constexpr double kHalfPrecisionDb = 3;
 /// int8 activations inside the operator.
-constexpr int64_t kInt8Accumulation = 4;
+constexpr int64_t kIntegerAccumulation = 4;
 /// Operator set that has Expand.
 constexpr int64_t kFirstWithExpand = 8;
 /// The operator's zero point where it is given none.
-constexpr uint8_t kMiddle = 128;
+constexpr uint8_t kMiddleByte = 128;
 /// Fewer bytes are stored sooner than made.
 constexpr int64_t kWorthFilling = 512;
 
@@ -37,10 +37,11 @@ constexpr int64_t kWorthFilling = 512;
 FittedInt8 fit_matrix(const Weight& weight) {
   const size_t rows = weight.dim(0);
   const size_t columns = weight.dim(1);
-  FittedInt8 whole = fit_int8(weight.values(), {1, {rows, columns, 1}});
+  const ScaleChoice choice = weight.scale_choice();
+  FittedInt8 whole = fit_int8(weight.values(), {1, {rows, columns, 1}, choice});
   if (rows % kPart != 0 || rows == kPart) return whole;
-  FittedInt8 parts = fit_int8(weight.values(), {rows / kPart, {kPart, columns, 1}});
-  return parts.sqnr_db() >= whole.sqnr_db() + kHalfNoiseDb ? parts : whole;
+  FittedInt8 parts = fit_int8(weight.values(), {rows / kPart, {kPart, columns, 1}, choice});
+  return parts.sqnr_db() >= whole.sqnr_db() + kHalfPrecisionDb ? parts : whole;
 }
 
 /// The integers in the operator's order, unsigned: [columns, length], of which the rows are the
@@ -49,11 +50,11 @@ std::vector<uint8_t> packed_values(const Weight& weight, const Int8Weights& quan
                                    size_t length) {
   const size_t rows = weight.dim(0);
   const size_t columns = weight.dim(1);
-  std::vector<uint8_t> packed(columns * length, kMiddle);
+  std::vector<uint8_t> packed(columns * length, kMiddleByte);
   for (size_t row = 0; row < rows; ++row) {
     for (size_t column = 0; column < columns; ++column) {
       packed[column * length + row] =
-          static_cast<uint8_t>(quantized.values[row * columns + column] + kMiddle);
+          static_cast<uint8_t>(quantized.values[row * columns + column] + kMiddleByte);
     }
   }
   return packed;
@@ -75,12 +76,12 @@ std::string spread_to(const Weight& weight, const std::string& value, const Shap
   return made;
 }
 
-/// The name of the integers, [columns, blocks, kBlock]. What fills up the last blocks is not stored
-/// where it is worth the nodes that make it when the model is loaded.
+/// The name of the integers, [columns, blocks, kBytesPerBlock]. What fills up the last blocks is
+/// not stored where it is worth the nodes that make it when the model is loaded.
 std::string add_values(const Weight& weight, const Int8Weights& quantized, ModelEdits& edits) {
   const int64_t rows = weight.constant.shape[0];
   const int64_t columns = weight.constant.shape[1];
-  const int64_t block = kBlock;
+  const int64_t block = kBytesPerBlock;
   const int64_t blocks = (rows + block - 1) / block;
   const int64_t missing = blocks * block - rows;
   const std::vector<int64_t> shape = {columns, blocks, block};
@@ -94,7 +95,7 @@ std::string add_values(const Weight& weight, const Int8Weights& quantized, Model
   }
   const auto stored = packed_values(weight, quantized, weight.dim(0));
   const std::string values = edits.add_constant(weight, "_int8", tensor({columns, rows}, stored));
-  const std::string middle = edits.shared_constant(weight, "_middle", tensor({1}, {kMiddle}));
+  const std::string middle = edits.shared_constant(weight, "_middle", tensor({1}, {kMiddleByte}));
   const std::string filler = spread_to(weight, middle, {"Expand", {columns, missing}}, edits);
   model::Node concat =
       optimize::make_node("Concat", {values, filler}, edits.unique(weight.name + "_filled"));
@@ -109,7 +110,7 @@ std::string add_values(const Weight& weight, const Int8Weights& quantized, Model
 std::string add_scales(const Weight& weight, const Int8Weights& quantized, ModelEdits& edits) {
   const auto columns = weight.constant.shape[1];
   const int64_t parts = static_cast<int64_t>(quantized.scales.size()) / columns;
-  const auto blocks = static_cast<int64_t>((weight.dim(0) + kBlock - 1) / kBlock);
+  const auto blocks = static_cast<int64_t>((weight.dim(0) + kBytesPerBlock - 1) / kBytesPerBlock);
   std::vector<float> by_column(quantized.scales.size());
   for (int64_t part = 0; part < parts; ++part) {
     for (int64_t column = 0; column < columns; ++column) {
@@ -138,8 +139,8 @@ LayerQuantization multiply_nbits(const Weight& weight, ModelEdits& edits) {
     node.set_attribute("K", weight.constant.shape[0]);
     node.set_attribute("N", weight.constant.shape[1]);
     node.set_attribute("bits", int64_t{8});
-    node.set_attribute("block_size", static_cast<int64_t>(kBlock));
-    node.set_attribute("accuracy_level", kInt8Accumulation);
+    node.set_attribute("block_size", static_cast<int64_t>(kBytesPerBlock));
+    node.set_attribute("accuracy_level", kIntegerAccumulation);
     edits.replace(reader, {std::move(node)});
   }
   edits.remove_constant(weight);

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/awq.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "model/graph_edit.h"
+#include "quantize/divide_inputs.h"
+#include "quantize/matrix_groups.h"
+#include "quantize/quantize_weights.h"
+
+namespace wattwise::quantize {
+namespace {
+
+constexpr int kStrengths = 10;
+/// More than this share of the error is left where a change is not worth it.
+constexpr double kWorthIt = 0.97;
+
+std::vector<double> mean_magnitudes(const std::vector<float>& rows, size_t width) {
+  std::vector<double> magnitudes(width);
+  for (size_t i = 0; i < rows.size(); ++i) magnitudes[i % width] += std::fabs(rows[i]);
+  for (double& magnitude : magnitudes) magnitude /= static_cast<double>(rows.size() / width);
+  return magnitudes;
+}
+
+/// Columns that are always 0 stay as they are.
+std::vector<float> divisors_of(const std::vector<double>& magnitudes, double strength) {
+  double least = 0;
+  double most = 0;
+  for (const double magnitude : magnitudes) {
+    if (magnitude <= 0) continue;
+    const double divisor = std::pow(magnitude, strength);
+    least = least == 0 ? divisor : std::min(least, divisor);
+    most = std::max(most, divisor);
+  }
+  const double middle = std::sqrt(least * most);
+  std::vector<float> divisors;
+  for (const double magnitude : magnitudes) {
+    divisors.push_back(magnitude > 0 ? static_cast<float>(std::pow(magnitude, strength) / middle)
+                                     : 1);
+  }
+  return divisors;
+}
+
+/// The products' error when matrices are rounded with these divisors.
+ProductError error_with(const std::vector<float>& divisors, const std::vector<float>& rows,
+                        const std::vector<Floats>& weights, GridOf grid_of) {
+  const size_t width = divisors.size();
+  std::vector<float> inputs(rows);
+  for (size_t i = 0; i < inputs.size(); ++i) inputs[i] /= divisors[i % width];
+  ProductError all;
+  for (const Floats& weight : weights) {
+    const size_t columns = weight.size() / width;
+    std::vector<float> scaled(weight.begin(), weight.end());
+    for (size_t i = 0; i < scaled.size(); ++i) scaled[i] *= divisors[i / columns];
+    const RoundingGrid grid = grid_of(scaled, width);
+    const ProductError one = product_error(inputs, scaled, {round_to_nearest(scaled, grid), grid});
+    all.signal += one.signal;
+    all.noise += one.noise;
+  }
+  return all;
+}
+
+struct ScaledInput {
+  DividedInput divided;
+  AwqScaling scaling;
+};
+
+Result<std::vector<ScaledInput>> choose(model::Model& model, const MethodContext& context,
+                                        GridOf grid_of) {
+  std::vector<Decision> told_by_the_method;
+  const std::vector<Weight> weights = find_weights(model, told_by_the_method);
+  const auto groups = group_matrices(model, weights, told_by_the_method);
+  std::vector<ProductInput> inputs;
+  for (const MatrixGroup& group : groups) inputs.push_back(group.input);
+  std::vector<ScaledInput> chosen;
+  if (inputs.empty()) return chosen;
+  const auto statistics =
+      WATTWISE_TRY(gather_input_statistics(model, inputs, Detail::kExtremes, context));
+  for (size_t i = 0; i < groups.size(); ++i) {
+    std::vector<Floats> matrices;
+    ScaledInput item{{inputs[i], {}, {}}, {}};
+    for (const Weight* weight : groups[i].weights) {
+      matrices.push_back(weight->values());
+      item.divided.weights.push_back(weight->name);
+    }
+    item.scaling = choose_awq(statistics[i], matrices, grid_of);
+    item.divided.divisors = item.scaling.divisors;
+    if (!item.divided.divisors.empty()) chosen.push_back(std::move(item));
+  }
+  return chosen;
+}
+
+Decision describe(const ScaledInput& item, bool took_node) {
+  const AwqScaling& scaling = item.scaling;
+  return {"scale_by_awq", item.divided.input.name,
+          fmt::format("by strength {:.1f}, for {:.1f} dB less error of the products with it; {}",
+                      scaling.strength, decibels(scaling.without.noise, scaling.error.noise),
+                      took_node ? "in a Mul" : "in constants that make it")};
+}
+
+}  // namespace
+
+AwqScaling choose_awq(const InputStatistics& statistics, const std::vector<Floats>& weights,
+                      GridOf grid_of) {
+  const std::vector<float> rows = rows_of_excerpts(statistics);
+  const std::vector<double> magnitudes = mean_magnitudes(rows, statistics.largest.size());
+  AwqScaling best;
+  best.without = error_with(divisors_of(magnitudes, 0), rows, weights, grid_of);
+  best.error = best.without;
+  double least = kWorthIt * best.without.noise;
+  for (int i = 1; i <= kStrengths; ++i) {
+    const double strength = static_cast<double>(i) / kStrengths;
+    std::vector<float> divisors = divisors_of(magnitudes, strength);
+    const ProductError error = error_with(divisors, rows, weights, grid_of);
+    if (error.noise >= least) continue;
+    least = error.noise;
+    best.error = error;
+    best.strength = static_cast<float>(strength);
+    best.divisors = std::move(divisors);
+  }
+  return best;
+}
+
+bool scales_by_awq(const MethodContext& context) {
+  return context.calibration && Techniques(context.config).has(Technique::kAwq);
+}
+
+Result<MethodOutcome> scale_by_awq(model::Model& model, const MethodContext& context,
+                                   GridOf grid_of) {
+  MethodOutcome outcome;
+  const auto chosen = WATTWISE_TRY(choose(model, context, grid_of));
+  optimize::ModelEditor editor(model);
+  for (const ScaledInput& item : chosen) {
+    const bool took_node = divide_input(editor.graphs().front(), context.shapes, item.divided);
+    outcome.decisions.push_back(describe(item, took_node));
+    count_applied(outcome, "scale_by_awq", item.divided.weights.size());
+  }
+  WATTWISE_TRY(editor.finish());
+  model::remove_unused(model.graph);
+  return outcome;
+}
+
+}  // namespace wattwise::quantize

@@ -46,9 +46,9 @@ class ExternalFiles {
     const std::string path = resolve(location);
     const auto known = by_path_.find(path);
     if (known != by_path_.end()) return by_location_[location] = known->second;
+    const auto info = env_.stat(path);  // before: what replaces the file later looks newer
     auto file = env_.map_file(path);
     if (!file) throw Damage(file.error().message());
-    const auto info = env_.stat(path);
     mapped_.push_back({path, *file, info ? info->modified_ns : 0});
     return by_location_[location] = by_path_[path] = *file;
   }

@@ -20,7 +20,9 @@ bool BlockedValues::fills_blocks(const std::string& value) const {
 }
 
 bool BlockedValues::makes_blocked(model::Node& node) const {
-  if (node.is("BatchNormalization")) return contains(node.inputs[0]);
+  if (node.is("BatchNormalization")) {
+    return contains(node.inputs[0]) && channels_of(shapes_, node.outputs[0]);
+  }
   const auto read = channel_node(graph_, shapes_, node);
   if (!read) return false;
   const auto like_output = [&](const std::string& value) {

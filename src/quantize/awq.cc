@@ -21,7 +21,8 @@ constexpr double kWorthIt = 0.97;
 std::vector<double> mean_magnitudes(const std::vector<float>& rows, size_t width) {
   std::vector<double> magnitudes(width);
   for (size_t i = 0; i < rows.size(); ++i) magnitudes[i % width] += std::fabs(rows[i]);
-  for (double& magnitude : magnitudes) magnitude /= static_cast<double>(rows.size() / width);
+  const size_t count = rows.size() / width;
+  for (double& magnitude : magnitudes) magnitude /= static_cast<double>(count);
   return magnitudes;
 }
 

@@ -79,9 +79,12 @@ class ChannelSums {
   }
 
   ChannelMean mean() const {
+    const bool finite =
+        std::all_of(sums_.begin(), sums_.end(), [](double sum) { return std::isfinite(sum); });
+    if (count_ == 0 || !finite) return {};
     std::vector<float> means;
     for (const double sum : sums_) {
-      means.push_back(static_cast<float>(sum / static_cast<double>(std::max<size_t>(count_, 1))));
+      means.push_back(static_cast<float>(sum / static_cast<double>(count_)));
     }
     return {std::move(means), sizes_};
   }

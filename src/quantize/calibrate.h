@@ -31,7 +31,7 @@ struct CalibrationData {
 using ActivationTable = std::map<std::string, ActivationStatistics>;
 
 /// Mean of each channel, the second axis, of values of rank 3 or more, and the sizes of their last
-/// axes in the last sample.
+/// axes in the last sample. Empty where no sample had elements, or one of them was not finite.
 struct ChannelMean {
   std::vector<float> means;
   std::vector<int64_t> sizes;

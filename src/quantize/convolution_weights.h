@@ -46,9 +46,8 @@ struct ConvolutionInput {
   ConvolutionMeans means = {};
 };
 
-/// Quantizes weights and bias at scales[c] x input scale. A bias
-/// that int32 could not hold beside the products makes its channel's scale larger; it is corrected
-/// by bias_correction.h afterwards.
+/// Quantizes weights and bias at scales[c] x input scale. A bias that int32 could not hold beside
+/// the products makes its channel's scale larger; it is corrected by bias_correction.h afterwards.
 /// `bias` is empty or has one number for each output.
 IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& shape,
                                         const std::vector<float>& bias,

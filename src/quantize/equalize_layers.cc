@@ -100,14 +100,22 @@ double largest(Layer& layer, size_t channel, bool makes_it) {
   return most;
 }
 
+struct Pair {
+  size_t first, second;
+  std::vector<double> scales;  ///< of each channel between them, so far
+};
+
 /// One step for a pair; returns the largest factor or its inverse.
-double equalize(Layer& first, Layer& second) {
+double equalize(Layer& first, Layer& second, std::vector<double>& scales) {
   double most = 1;
   for (size_t channel = 0; channel < first.shape.outputs; ++channel) {
     const double made = largest(first, channel, true);
     const double read = largest(second, channel, false);
     if (made == 0 || read == 0) continue;
-    const double factor = std::clamp(std::sqrt(made / read), 1 / kMostScale, kMostScale);
+    const double wanted = scales[channel] * std::sqrt(made / read);
+    const double scale = std::clamp(wanted, 1 / kMostScale, kMostScale);
+    const double factor = scale / scales[channel];
+    scales[channel] = scale;
     first.for_output(channel, [&](double& weight) { weight /= factor; });
     if (!first.bias.empty()) first.bias[channel] /= factor;
     second.for_input(channel, [&](double& weight) { weight *= factor; });
@@ -149,10 +157,6 @@ void write_layer(GraphEditor& graph, const Layer& layer) {
       graph.add_constant(layer.node->inputs[2] + "_equal", float_tensor({count}, layer.bias)));
 }
 
-struct Pair {
-  size_t first, second;
-};
-
 std::vector<Pair> find_pairs(const GraphEditor& graph, std::vector<Layer>& layers) {
   std::vector<Pair> pairs;
   for (size_t i = 0; i < layers.size(); ++i) {
@@ -160,7 +164,8 @@ std::vector<Pair> find_pairs(const GraphEditor& graph, std::vector<Layer>& layer
     const auto it = std::find_if(layers.begin(), layers.end(),
                                  [&](const Layer& layer) { return layer.node == next; });
     if (!next || it == layers.end() || it->channels() != layers[i].shape.outputs) continue;
-    pairs.push_back({i, static_cast<size_t>(it - layers.begin())});
+    pairs.push_back({i, static_cast<size_t>(it - layers.begin()),
+                     std::vector<double>(layers[i].shape.outputs, 1)});
   }
   return pairs;
 }
@@ -183,16 +188,16 @@ Result<MethodOutcome> equalize_layers(model::Model& model) {
   for (model::Node* node : graph.nodes()) {
     if (auto layer = read_layer(graph, *node)) layers.push_back(std::move(*layer));
   }
-  const std::vector<Pair> pairs = find_pairs(graph, layers);
-  for (const auto& [first, second] : pairs) {
+  std::vector<Pair> pairs = find_pairs(graph, layers);
+  for (const auto& [first, second, scales] : pairs) {
     tell(layers[first], layers[second], spread_db(layers[first], layers[second]), outcome);
     layers[first].is_changed = layers[second].is_changed = true;
   }
   double change = 2;
   for (int round = 0; round < kMostRounds && change > 1 + kSettled; ++round) {
     change = 1;
-    for (const auto& [first, second] : pairs) {
-      change = std::max(change, equalize(layers[first], layers[second]));
+    for (auto& [first, second, scales] : pairs) {
+      change = std::max(change, equalize(layers[first], layers[second], scales));
     }
   }
   for (const Layer& layer : layers) {

@@ -105,7 +105,7 @@ std::vector<size_t> rounding_order(const Gram& gram, bool by_activation, bool in
   return order;
 }
 
-/// MatrixRow j, column i < j: the share of the error of the i-th rounded row that the j-th makes up
+/// Row j, column i < j: the share of the error of the i-th rounded row that the j-th makes up
 /// for. Precondition of the factorization, positive eigenvalues, holds by damping.
 Matrix shares(const Gram& gram, const std::vector<size_t>& order, float damping) {
   const Index size = gram.rows();

@@ -140,7 +140,7 @@ class Writer {
   /// channel alone, as colours do that are read where they lie, may differ from tap to tap.
   const ChannelMean* means(const std::string& value) const {
     const auto it = rounding_.means.find(value);
-    return it == rounding_.means.end() || it->second.means.size() == 1 ? nullptr : &it->second;
+    return it == rounding_.means.end() || it->second.means.size() < 2 ? nullptr : &it->second;
   }
 
   std::string constant(const std::string& base, const Tensor& tensor) {

@@ -16,6 +16,11 @@ BiasAdd bias_after(const WeightReader& reader, size_t columns) {
     const auto at = std::find(node.inputs.begin(), node.inputs.end(), product);
     if (at == node.inputs.end()) continue;
     const std::string& other = node.inputs[at == node.inputs.begin() ? 1 : 0];
+    const auto& fed = reader.graph->inputs;
+    if (std::any_of(fed.begin(), fed.end(),
+                    [&](const model::Value& input) { return input.name == other; })) {
+      continue;  // a default that callers may replace
+    }
     for (const model::Constant& constant : reader.graph->initializers) {
       if (constant.name == other && constant.type == DataType::kFloat &&
           constant.shape == std::vector<int64_t>{static_cast<int64_t>(columns)}) {

@@ -32,6 +32,9 @@ bool is_read_plainly(const Weight& weight) {
   });
 }
 
+/// Below it halves lose bits.
+constexpr float kLeastNormalHalf = 6.104e-5F;
+
 struct Halves {
   std::vector<Half> values;
   double sqnr_db;
@@ -84,13 +87,39 @@ LayerQuantization store_half(const Weight& weight, ModelEdits& edits) {
           static_cast<int64_t>(weight.values().size()), halves.sqnr_db};
 }
 
+namespace {
+
+/// Whether the halves serve where a BatchNormalization divides by the root of a variance, and takes
+/// a mean away that may be many times that root.
+bool serve_as_statistics(const Weight& vector, const Halves& halves) {
+  constexpr size_t kMean = 3;
+  constexpr size_t kVariance = 4;
+  const auto is_read_at = [&](size_t slot) {
+    return std::any_of(vector.readers.begin(), vector.readers.end(),
+                       [&](const WeightReader& reader) {
+                         return reader.node->is("BatchNormalization") && reader.slot == slot;
+                       });
+  };
+  const auto values = vector.values();
+  const auto all = [&](const auto& serves) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (!serves(values[i], to_float(halves.values[i]))) return false;
+    }
+    return true;
+  };
+  return (!is_read_at(kMean) || all([](float value, float half) { return value == half; })) &&
+         (!is_read_at(kVariance) ||
+          all([](float value, float) { return value > kLeastNormalHalf; }));
+}
+
+}  // namespace
+
 size_t store_half_vectors(model::Model& model, ModelEdits& edits) {
   size_t count = 0;
   for (const Weight& vector : find_vectors(model)) {
-    if (!is_read_plainly(vector) || !fits_half(vector) ||
-        to_halves(vector.values()).sqnr_db < kFaithfulDb) {
-      continue;
-    }
+    if (!is_read_plainly(vector) || !fits_half(vector)) continue;
+    const Halves halves = to_halves(vector.values());
+    if (halves.sqnr_db < kFaithfulDb || !serve_as_statistics(vector, halves)) continue;
     store_half(vector, edits);
     count += vector.readers.size();
   }

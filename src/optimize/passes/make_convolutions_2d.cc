@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "optimize/affine.h"
 #include "optimize/channel_regions.h"
 #include "optimize/line_nodes.h"
 #include "optimize/passes/passes.h"
@@ -146,7 +147,7 @@ int64_t Raising::run(int64_t opset) {
 
 Result<PassOutcome> make_convolutions_2d(model::Model& model, const PassContext& context) {
   const int64_t opset = model.opset("");
-  if (context.target().channel_block < 2 || opset < kBroadcastOpset) return PassOutcome();
+  if (context.target().channel_block < 2 || opset < kFirstBroadcastingOpset) return PassOutcome();
   return rewrite_graphs(model, context, [&](GraphEditor& graph, const model::ShapeTable& shapes) {
     return Raising(graph, shapes, context).run(opset);
   });

@@ -18,7 +18,7 @@
 namespace wattwise::optimize {
 namespace {
 
-/// SplitPart of a value along one axis.
+/// Part of a value along one axis.
 struct SplitPart {
   std::string whole;
   int64_t axis;

@@ -6,9 +6,6 @@
 // One function per pass, each in the file of its name.
 namespace wattwise::optimize {
 
-/// First operator set whose elementwise operators broadcast, Pow's exponent among their inputs.
-inline constexpr int64_t kBroadcastOpset = 7;
-
 Result<PassOutcome> fuse_affine_into_weights(model::Model& model, const PassContext& context);
 Result<PassOutcome> fuse_clip(model::Model& model, const PassContext& context);
 Result<PassOutcome> fold_constants(model::Model& model, const PassContext& context);

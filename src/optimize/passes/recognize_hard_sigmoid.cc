@@ -132,7 +132,7 @@ bool HardSigmoidRecognition::rewrite(model::Node& clip) {
 
 Result<PassOutcome> recognize_hard_sigmoid(model::Model& model, const PassContext& context) {
   const int64_t opset = model.opset("");
-  if (opset < kBroadcastOpset) return PassOutcome();
+  if (opset < kFirstBroadcastingOpset) return PassOutcome();
   return rewrite_graphs(model, context,
                         [opset](GraphEditor& graph, const model::ShapeTable& shapes) {
                           return HardSigmoidRecognition(graph, shapes, opset).run();

@@ -101,7 +101,7 @@ int64_t LayerNormRecognition::rewrite(model::Node& root) {
 }  // namespace
 
 Result<PassOutcome> recognize_layer_norm(model::Model& model, const PassContext& context) {
-  if (model.opset("") < kBroadcastOpset) return PassOutcome();
+  if (model.opset("") < kFirstBroadcastingOpset) return PassOutcome();
   return rewrite_graphs_by<LayerNormRecognition>(model, context);
 }
 

@@ -209,7 +209,7 @@ void TanhGeluRecognition::write(const TanhGelu& gelu) {
 }  // namespace
 
 Result<PassOutcome> recognize_tanh_gelu(model::Model& model, const PassContext& context) {
-  if (model.opset("") < kBroadcastOpset) return PassOutcome();
+  if (model.opset("") < kFirstBroadcastingOpset) return PassOutcome();
   return rewrite_graphs_by<TanhGeluRecognition>(model, context);
 }
 

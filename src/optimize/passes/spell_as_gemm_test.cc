@@ -48,6 +48,13 @@ TEST(SpellAsGemm, ReadsTheShapeWhereSeveralSizesAreFree) {
   }
 }
 
+TEST(SpellAsGemm, KeepsEmptySizes) {
+  ModelBuilder b = head_model({}, 14);
+  EXPECT_EQ(run_pass(kPass, b.model(), {0, 3}).outcome.changed, 2);
+  ModelBuilder batch = head_model({{-1, 5, 6}}, 9);
+  EXPECT_EQ(run_pass(kPass, batch.model(), {0, 3}).outcome.changed, 2);
+}
+
 TEST(SpellAsGemm, WritesTheShapeWhereOneSizeIsFree) {
   for (const Ints& shape : {Ints{-1, 3, 6}, Ints{2, -1, 6}, Ints{2, 3, -1, 6}}) {
     const Head head{shape, 1000, {1, 1, 1000}, "LogSoftmax"};

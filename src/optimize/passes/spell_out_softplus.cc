@@ -98,7 +98,7 @@ int64_t rewrite(GraphEditor& graph, model::Node& node, int64_t opset) {
 
 Result<PassOutcome> spell_out_softplus(model::Model& model, const PassContext& context) {
   const int64_t opset = model.opset("");
-  if (opset < kBroadcastOpset) return PassOutcome();
+  if (opset < kFirstBroadcastingOpset) return PassOutcome();
   return rewrite_graphs(model, context,
                         [opset](GraphEditor& graph, const model::ShapeTable& shapes) {
                           int64_t changed = 0;

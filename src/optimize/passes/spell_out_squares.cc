@@ -35,7 +35,7 @@ bool is_square(const GraphEditor& graph, const model::ShapeTable& shapes, const 
 }  // namespace
 
 Result<PassOutcome> spell_out_squares(model::Model& model, const PassContext& context) {
-  if (model.opset("") < kBroadcastOpset || !any_node(model, is_power)) return PassOutcome();
+  if (model.opset("") < kFirstBroadcastingOpset || !any_node(model, is_power)) return PassOutcome();
   return rewrite_graphs(model, context, [](GraphEditor& graph, const model::ShapeTable& shapes) {
     int64_t changed = 0;
     for (model::Node* node : graph.nodes()) {

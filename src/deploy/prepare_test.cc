@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/failing_env.h"
 #include "deploy/test_folder.h"
@@ -120,6 +121,40 @@ TEST_F(Prepare, WritesAModelThatIsSmallerAndComparedWithItsBundle) {
     EXPECT_FALSE(figure.method.empty()) << id;
     EXPECT_EQ(figure.value.has_value(), figure.origin != Origin::kAbsent) << id;
   }
+}
+
+/// A matrix and its bias, which hand NaN on.
+model::Model sum_model() {
+  model::Model model = model::dense_like(64, 64);
+  model.graph.nodes.pop_back();
+  model.graph.outputs[0].name = "s";
+  return model;
+}
+
+InferenceInputs rows(int64_t count, float first) {
+  std::vector<float> values = model::random_floats(static_cast<size_t>(count) * 64, 3);
+  if (count > 0) values[0] = first;
+  return {{{"x", make_float_tensor({count, 64}, values)}}, {}};
+}
+
+TEST_F(Prepare, SamplesThatTheModelAnswersWithNaNAreLeftOut) {
+  const auto made = context(system_env(), options());
+  PrepareOptions request = preparation(save(sum_model(), "sum.onnx"), "dynamic");
+  request.samples = {rows(2, std::nanf("")), rows(2, 1), rows(2, 0)};
+  const auto result = prepare(*made, request);
+  ASSERT_TRUE(result.has_value()) << result.error().to_string();
+  EXPECT_EQ(result->accuracy.samples, 2);
+  EXPECT_GT(result->accuracy.outputs[0].cosine, 0.99);
+}
+
+TEST_F(Prepare, RefusesSamplesWithoutElements) {
+  const auto made = context(system_env(), options());
+  PrepareOptions request = preparation(save(sum_model(), "sum.onnx"), "dynamic");
+  request.samples = {rows(0, 0)};
+  const auto result = prepare(*made, request);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_NE(result.error().to_string().find("outputs without elements"), std::string::npos);
 }
 
 TEST_F(Prepare, WithoutABundleOnlyTheModelIsWritten) {

@@ -70,6 +70,36 @@ Result<std::vector<TensorMap>> run_all(const SampleSource& source,
   return outputs;
 }
 
+bool has_nan(const TensorMap& outputs) { return !measure::outputs_with_nan(outputs).empty(); }
+
+bool has_elements(const TensorMap& outputs) {
+  return std::any_of(outputs.begin(), outputs.end(),
+                     [](const auto& output) { return output.second.element_count() > 0; });
+}
+
+/// Runs the model on what a caller gave. Samples that it answers with NaN are left out, which the
+/// source tells: nothing can be held against them.
+Result<void> answer_given(const SampleSource& source, Samples& samples) {
+  std::vector<TensorMap> answers = WATTWISE_TRY(run_all(source, samples.inputs));
+  if (std::none_of(answers.begin(), answers.end(), has_elements)) {
+    return Error(ErrorCode::kInvalidArgument,
+                 "the samples make outputs without elements, so that nothing can be held against "
+                 "the float model; pass samples that it answers with numbers");
+  }
+  const bool all_hold_nan = std::all_of(answers.begin(), answers.end(), has_nan);
+  std::vector<TensorMap> kept;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (has_nan(answers[i]) && !all_hold_nan) continue;
+    kept.push_back(std::move(samples.inputs[i]));
+    samples.outputs.push_back(std::move(answers[i]));
+  }
+  if (const size_t left_out = answers.size() - kept.size(); left_out > 0) {
+    samples.source += fmt::format(", {} left out that the model answers with NaN", left_out);
+  }
+  samples.inputs = std::move(kept);
+  return {};
+}
+
 Result<Samples> random_samples(const SampleSource& source) {
   const std::vector<PortInfo> ports = sample_ports(source.model, source.session);
   std::optional<Error> first_failure;
@@ -154,7 +184,7 @@ Result<Samples> run_samples(const Env& env, const SampleSource& float_model,
     samples.inputs.push_back(
         WATTWISE_TRY(to_tensors(env, ports, float_model.preprocessor, sample, ignored)));
   }
-  samples.outputs = WATTWISE_TRY(run_all(float_model, samples.inputs));
+  WATTWISE_TRY(answer_given(float_model, samples));
   return samples;
 }
 
@@ -176,7 +206,7 @@ Result<Samples> spread_samples(const SampleSource& float_model) {
   for (PreparedSample& sample : spread.samples) {
     samples.inputs.push_back(std::move(sample.tensors));
   }
-  samples.outputs = WATTWISE_TRY(run_all(float_model, samples.inputs));
+  WATTWISE_TRY(answer_given(float_model, samples));
   return samples;
 }
 

@@ -5,8 +5,10 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <cmath>
 #include <set>
 
+#include "core/finite.h"
 #include "engine/session.h"
 #include "model/graph_edit.h"
 
@@ -95,6 +97,11 @@ class ChannelSums {
   size_t count_ = 0;  ///< positions
 };
 
+bool has_nan(std::span<const float> values) {
+  return !all_finite(values) &&
+         std::any_of(values.begin(), values.end(), [](float x) { return std::isnan(x); });
+}
+
 Error no_sample() {
   return Error(ErrorCode::kInvalidArgument,
                "the calibration data holds no sample; pass inputs like those of the application");
@@ -116,7 +123,13 @@ Result<Observations> gather_activations(const model::Model& model, const Observe
     if (!sample) break;
     const TensorMap seen = WATTWISE_TRY(observer.look_at(*sample));
     for (const std::string& name : observed.values) {
-      out.activations[name].add(seen.at(name).values<float>());
+      const auto values = seen.at(name).values<float>();
+      if (has_nan(values)) {
+        return Error(ErrorCode::kInvalidArgument,
+                     fmt::format("sample {} of the calibration data makes {} NaN; take it out",
+                                 count + 1, name));
+      }
+      out.activations[name].add(values);
     }
     for (const std::string& name : observed.by_channel) sums[name].add(seen.at(name));
     WATTWISE_TRY(report_progress(progress, fmt::format("calibrating, sample {}", count + 1), 0.3));

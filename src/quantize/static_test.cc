@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "engine/session.h"
 #include "measure/metrics.h"
@@ -211,6 +212,19 @@ TEST(Static, NeedsData) {
   const auto empty = gather_activations(mobile_like(), {{"c1"}}, data, kNoProgress);
   ASSERT_FALSE(empty.has_value());
   EXPECT_NE(empty.error().message().find("no sample"), std::string::npos);
+}
+
+TEST(Calibration, NamesASampleThatMakesNaN) {
+  std::vector<TensorMap> samples = {image_sample(1), image_sample(2)};
+  auto values = random_floats(size_t{3} * 32 * 48, 2);
+  values[100] = std::numeric_limits<float>::quiet_NaN();
+  samples[1].at("x") = make_float_tensor({1, 3, 32, 48}, values);
+  const auto gathered =
+      gather_activations(mobile_like(), {{"c1"}}, calibration(samples), kNoProgress);
+  ASSERT_FALSE(gathered.has_value());
+  EXPECT_EQ(gathered.error().code(), ErrorCode::kInvalidArgument);
+  EXPECT_NE(gathered.error().message().find("sample 2 of the calibration data makes c1 NaN"),
+            std::string::npos);
 }
 
 TEST(Calibration, GathersWhatTheModelComputes) {

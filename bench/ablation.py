@@ -14,7 +14,7 @@ import pathlib
 import sys
 import tempfile
 
-from running import MODELS, ROOT, cpu_features, python_with, run, wattwise
+from running import MODELS, ROOT, cpu_features, python_with, run, select, wattwise
 
 TOOLS = ["numpy", "onnxruntime==1.32.0", "pillow", "tokenizers"]
 ON_MATRICES = ("clipping_search", "smooth_quant", "gptq", "bias_correction", "adaround")
@@ -91,14 +91,7 @@ def show(result):
 
 def main(words):
     """Measures the cases that are named, or all."""
-    to = None
-    if "--json" in words:
-        at = words.index("--json")
-        to = pathlib.Path(words[at + 1])
-        words = words[:at] + words[at + 2:]
-    unknown = [word for word in words if word not in CASES]
-    if unknown:
-        sys.exit(f"{unknown[0]} is none of {', '.join(CASES)}")
+    words, to = select(words, CASES)
     print(cpu_features())
     print("without the technique  ->  with it")
     rows = []

@@ -17,7 +17,7 @@ import statistics
 import sys
 import tempfile
 
-from running import MODELS, ROOT, cpu_features, python_with, run, size, wattwise
+from running import MODELS, ROOT, cpu_features, python_with, run, select, size, wattwise
 
 ONNX_TOOLS = ["numpy", "onnx", "onnx_ir", "onnxruntime==1.32.0", "pillow", "tokenizers", "nncf",
               "openvino"]
@@ -189,14 +189,7 @@ def measure(name):
 
 def main(words):
     """Measures the models that are named, or all."""
-    to = None
-    if "--json" in words:
-        at = words.index("--json")
-        to = pathlib.Path(words[at + 1])
-        words = words[:at] + words[at + 2:]
-    unknown = [word for word in words if word not in CASES]
-    if unknown:
-        sys.exit(f"{unknown[0]} is none of {', '.join(CASES)}")
+    words, to = select(words, CASES)
     print(cpu_features())
     print("columns: size, speed, task, cost")
     rows = [row for name in words or CASES for row in measure(name)]

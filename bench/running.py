@@ -5,6 +5,7 @@ import os
 import pathlib
 import platform
 import subprocess
+import sys
 import tempfile
 import typing
 import venv
@@ -76,3 +77,16 @@ def python_with(name, packages):
         run([python, "-m", "pip", "install", "-q", *packages])
         (folder / "complete").touch()
     return python
+
+
+def select(words, known):
+    """The names among a bench's arguments, all known, and the file after --json, if any."""
+    to = None
+    if "--json" in words:
+        at = words.index("--json")
+        to = pathlib.Path(words[at + 1])
+        words = words[:at] + words[at + 2:]
+    unknown = [word for word in words if word not in known]
+    if unknown:
+        sys.exit(f"{unknown[0]} is none of {', '.join(known)}")
+    return words, to

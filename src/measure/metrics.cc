@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
 
+#include "core/extremes.h"
 #include "core/finite.h"
 #include "core/half.h"
 
@@ -77,23 +77,8 @@ void count_agreement(const Tensor& reference, const Tensor& other, Agreement& ag
 /// Whether values, all finite, lie further apart than that; those of a constant lie 0 apart.
 bool varies(std::span<const float> values, double tolerance) {
   if (values.empty()) return false;
-  constexpr size_t kLanes = 16;  // loops of a fixed length are what compilers vectorize
-  std::array<float, kLanes> low;
-  std::array<float, kLanes> high;
-  low.fill(values[0]);
-  high.fill(values[0]);
-  const auto take = [&](size_t lane, float x) {
-    low[lane] = x < low[lane] ? x : low[lane];
-    high[lane] = x > high[lane] ? x : high[lane];
-  };
-  size_t i = 0;
-  for (; i + kLanes <= values.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) take(lane, values[i + lane]);
-  }
-  for (; i < values.size(); ++i) take(0, values[i]);
-  const float lowest = *std::min_element(low.begin(), low.end());
-  const float highest = *std::max_element(high.begin(), high.end());
-  return static_cast<double>(highest) - lowest > tolerance;
+  const Extremes extremes = extremes_of(values);
+  return static_cast<double>(extremes.high) - extremes.low > tolerance;
 }
 
 /// Two outputs as floats, without what the reference has no finite value for: there is nothing to

@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
-#include "model/graph_edit.h"
 #include "quantize/divide_inputs.h"
-#include "quantize/matrix_groups.h"
-#include "quantize/quantize_weights.h"
+#include "quantize/kernels.h"
+#include "quantize/techniques.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -64,44 +64,6 @@ ProductError error_with(const std::vector<float>& divisors, const std::vector<fl
   return all;
 }
 
-struct ScaledInput {
-  DividedInput divided;
-  AwqScaling scaling;
-};
-
-Result<std::vector<ScaledInput>> choose(model::Model& model, const MethodContext& context,
-                                        GridOf grid_of) {
-  std::vector<Decision> told_by_the_method;
-  const std::vector<Weight> weights = find_weights(model, told_by_the_method);
-  const auto groups = group_matrices(model, weights, told_by_the_method);
-  std::vector<ProductInput> inputs;
-  for (const MatrixGroup& group : groups) inputs.push_back(group.input);
-  std::vector<ScaledInput> chosen;
-  if (inputs.empty()) return chosen;
-  const auto statistics =
-      WATTWISE_TRY(gather_input_statistics(model, inputs, Detail::kExtremes, context));
-  for (size_t i = 0; i < groups.size(); ++i) {
-    std::vector<Floats> matrices;
-    ScaledInput item{{inputs[i], {}, {}}, {}};
-    for (const Weight* weight : groups[i].weights) {
-      matrices.push_back(weight->values());
-      item.divided.weights.push_back(weight->name);
-    }
-    item.scaling = choose_awq(statistics[i], matrices, grid_of);
-    item.divided.divisors = item.scaling.divisors;
-    if (!item.divided.divisors.empty()) chosen.push_back(std::move(item));
-  }
-  return chosen;
-}
-
-Decision describe(const ScaledInput& item, bool took_node) {
-  const AwqScaling& scaling = item.scaling;
-  return {"scale_by_awq", item.divided.input.name,
-          fmt::format("by strength {:.1f}, for {:.1f} dB less error of the products with it; {}",
-                      scaling.strength, decibels(scaling.without.noise, scaling.error.noise),
-                      took_node ? "in a Mul" : "in constants that make it")};
-}
-
 }  // namespace
 
 AwqScaling choose_awq(const InputStatistics& statistics, const std::vector<Floats>& weights,
@@ -131,17 +93,15 @@ bool scales_by_awq(const MethodContext& context) {
 
 Result<MethodOutcome> scale_by_awq(model::Model& model, const MethodContext& context,
                                    GridOf grid_of) {
-  MethodOutcome outcome;
-  const auto chosen = WATTWISE_TRY(choose(model, context, grid_of));
-  optimize::ModelEditor editor(model);
-  for (const ScaledInput& item : chosen) {
-    const bool took_node = divide_input(editor.graphs().front(), context.shapes, item.divided);
-    outcome.decisions.push_back(describe(item, took_node));
-    count_applied(outcome, "scale_by_awq", item.divided.weights.size());
-  }
-  WATTWISE_TRY(editor.finish());
-  model::remove_unused(model.graph);
-  return outcome;
+  return divide_inputs(
+      model, context, {"scale_by_awq", "scale_by_awq"},
+      [grid_of](const InputStatistics& statistics, const std::vector<Floats>& matrices) {
+        AwqScaling scaling = choose_awq(statistics, matrices, grid_of);
+        return ChosenDivisors{
+            std::move(scaling.divisors),
+            fmt::format("by strength {:.1f}, for {:.1f} dB less error of the products with it",
+                        scaling.strength, decibels(scaling.without.noise, scaling.error.noise))};
+      });
 }
 
 }  // namespace wattwise::quantize

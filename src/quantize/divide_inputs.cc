@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quantize/divide_inputs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "model/graph_edit.h"
 #include "quantize/divide_upstream.h"
 #include "quantize/floats.h"
+#include "quantize/matrix_groups.h"
+#include "quantize/quantize_weights.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -74,6 +79,43 @@ bool divide_input(GraphEditor& graph, const model::ShapeTable& shapes, const Div
   }
   scale_matrices(graph, item, input);
   return !folded;
+}
+
+Result<MethodOutcome> divide_inputs(model::Model& model, const MethodContext& context,
+                                    const DivisionNames& names, const ChooseDivisors& choose) {
+  MethodOutcome outcome;
+  std::vector<Decision> told_by_the_method;
+  const std::vector<Weight> weights = find_weights(model, told_by_the_method);
+  const auto groups = group_matrices(model, weights, told_by_the_method);
+  std::vector<ProductInput> inputs;
+  for (const MatrixGroup& group : groups) inputs.push_back(group.input);
+  std::vector<InputStatistics> statistics;
+  if (!inputs.empty()) {
+    statistics = WATTWISE_TRY(gather_input_statistics(model, inputs, Detail::kExtremes, context));
+  }
+  std::vector<std::pair<DividedInput, std::string>> chosen;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    std::vector<Floats> matrices;
+    DividedInput item{inputs[i], {}, {}};
+    for (const Weight* weight : groups[i].weights) {
+      matrices.push_back(weight->values());
+      item.weights.push_back(weight->name);
+    }
+    ChosenDivisors found = choose(statistics[i], matrices);
+    item.divisors = std::move(found.divisors);
+    if (!item.divisors.empty()) chosen.emplace_back(std::move(item), std::move(found.reason));
+  }
+  optimize::ModelEditor editor(model);
+  for (const auto& [item, reason] : chosen) {
+    const bool took_node = divide_input(editor.graphs().front(), context.shapes, item);
+    const char* place = took_node ? "in a Mul" : "in constants that make it";
+    outcome.decisions.push_back(
+        {names.action, item.input.name, fmt::format("{}; {}", reason, place)});
+    count_applied(outcome, names.applied, item.weights.size());
+  }
+  WATTWISE_TRY(editor.finish());
+  model::remove_unused(model.graph);
+  return outcome;
 }
 
 }  // namespace wattwise::quantize

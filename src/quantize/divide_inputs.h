@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "optimize/graph_editor.h"
 #include "quantize/input_statistics.h"
+#include "quantize/quantize.h"
 
 namespace wattwise::quantize {
 
@@ -21,5 +23,23 @@ struct DividedInput {
 /// reads it, or into a new Mul. Returns whether it took that node.
 bool divide_input(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
                   const DividedInput& item);
+
+/// What a technique chose for one input, and why.
+struct ChosenDivisors {
+  std::vector<float> divisors;  ///< empty: the input stays as it is
+  std::string reason;
+};
+using ChooseDivisors = std::function<ChosenDivisors(const InputStatistics& statistics,
+                                                    const std::vector<Floats>& matrices)>;
+
+/// How decisions and applied optimizations name a technique.
+struct DivisionNames {
+  std::string action;
+  std::string applied;
+};
+
+/// Divides what matrices read by what `choose` says of it and the matrices.
+Result<MethodOutcome> divide_inputs(model::Model& model, const MethodContext& context,
+                                    const DivisionNames& names, const ChooseDivisors& choose);
 
 }  // namespace wattwise::quantize

@@ -6,31 +6,13 @@
 #include <cmath>
 #include <limits>
 
+#include "core/extremes.h"
+
 namespace wattwise::quantize {
 namespace {
 
 constexpr double kForget = 0.01;
 constexpr float kLargest = std::numeric_limits<float>::max();
-
-/// Smallest and largest element; written so that compilers vectorize it. NaN loses every
-/// comparison.
-Range extremes_of(std::span<const float> values) {
-  constexpr size_t kLanes = 16;
-  std::array<float, kLanes> low;
-  std::array<float, kLanes> high;
-  low.fill(kLargest);
-  high.fill(-kLargest);
-  const auto take = [&](size_t lane, float x) {
-    low[lane] = x < low[lane] ? x : low[lane];
-    high[lane] = x > high[lane] ? x : high[lane];
-  };
-  size_t i = 0;
-  for (; i + kLanes <= values.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) take(lane, values[i + lane]);
-  }
-  for (; i < values.size(); ++i) take(0, values[i]);
-  return {*std::min_element(low.begin(), low.end()), *std::max_element(high.begin(), high.end())};
-}
 
 Range finite_extremes_of(std::span<const float> values) {
   Range range{kLargest, -kLargest};
@@ -80,7 +62,8 @@ void ActivationStatistics::cover(const Range& range) {
 }
 
 void ActivationStatistics::add(std::span<const float> values) {
-  Range range = extremes_of(values);
+  const Extremes extremes = extremes_of(values);
+  Range range{extremes.low, extremes.high};
   // NaN hides only itself; infinity shows in the extremes.
   if (!std::isfinite(range.low) || !std::isfinite(range.high)) range = finite_extremes_of(values);
   if (range.low > range.high) return;

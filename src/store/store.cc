@@ -6,11 +6,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
+#include <map>
 #include <utility>
 
 #include "core/text.h"
 #include "store/journal.h"
 #include "store/sql.h"
+#include "store/store_path.h"
 #include "store/tables.h"
 
 namespace wattwise::store {
@@ -19,7 +22,10 @@ namespace {
 constexpr int kSchemaVersion = 1;
 constexpr const char* kJournalFolder = ".journal";
 /// A reader waits this long for the others' short transactions.
-constexpr Seconds kPatience(20);
+constexpr Seconds kReadersPatience(20);
+/// A reader leaves fewer new rows of living processes in their journals: it sees them, but writing
+/// and syncing the file for them would make all others wait.
+constexpr size_t kRowsWorthMoving = 1000;
 /// What a writer has journalled is safe already: when others are busy with the database, the next
 /// one of them takes it in, and readers wait for fewer.
 constexpr Seconds kWritersPatience(0.02);
@@ -138,14 +144,14 @@ class DuckDbStore final : public Store {
 
   /// Moves all journals into the database, unless others use it now.
   Result<void> take_in() {
-    const auto done = with_database([](Database&) -> Result<void> { return {}; }, kWritersPatience);
+    const auto nothing_more = [](Database&) -> Result<void> { return {}; };
+    const auto done = with_database(nothing_more, kWritersPatience, 0);
     return busy_ ? Result<void>() : done;
   }
 
   /// Removes rows that are too old, once.
   Result<void> forget(Database& database) {
     if (!std::isfinite(retention_days_) || forgotten_) return {};
-    forgotten_ = true;
     const double limit = env_.wall_now().count() - retention_days_ * 86400;
     for (const auto& [table, time] : {std::pair("inferences", "finished_at"),
                                       {"loads", "loaded_at"},
@@ -212,14 +218,11 @@ class DuckDbStore final : public Store {
   }
 
   Result<void> migrate(Database& database) const {
-    const auto tables = WATTWISE_TRY(
-        database.rows("SELECT 1 FROM duckdb_tables() WHERE table_name = 'schema_version'"));
     int version = 0;
-    if (tables.empty()) {
-      WATTWISE_TRY(check_unclaimed(database));
+    if (const auto rows = database.rows("SELECT max(version) FROM schema_version")) {
+      version = static_cast<int>(number((*rows)[0][0]));
     } else {
-      const auto rows = WATTWISE_TRY(database.rows("SELECT max(version) FROM schema_version"));
-      version = static_cast<int>(number(rows[0][0]));
+      WATTWISE_TRY(check_unclaimed(database));
     }
     if (version > kSchemaVersion) {
       return Error(ErrorCode::kUnsupported,
@@ -228,7 +231,8 @@ class DuckDbStore final : public Store {
                                path_, version, kSchemaVersion));
     }
     for (int next = version + 1; next <= kSchemaVersion; ++next) {
-      WATTWISE_TRY(database.run(sql_file(fmt::format("migration_{}.sql", next))));
+      WATTWISE_TRY(database.run(fmt::format("BEGIN TRANSACTION; {} COMMIT",
+                                            sql_file(fmt::format("migration_{}.sql", next)))));
     }
     return {};
   }
@@ -239,41 +243,60 @@ class DuckDbStore final : public Store {
     std::unique_ptr<FileLock> lock;
   };
 
-  /// Moves one journal's new lines into the tables.
-  Result<void> drain(Database& database, const std::string& name) {
+  /// How far each journal has been read.
+  static Result<std::map<std::string, size_t>> read_offsets(Database& database) {
+    std::map<std::string, size_t> out;
+    for (const auto& row :
+         WATTWISE_TRY(database.rows("SELECT journal, consumed_bytes FROM journal_offsets"))) {
+      out.emplace(text(row[0]), static_cast<size_t>(number(row[1])));
+    }
+    return out;
+  }
+
+  /// Reads one journal's new lines, and locks it if its process is gone.
+  Result<JournalPart> read_new(const std::string& name, size_t offset) {
     const std::string path = join_path(folder_, name);
-    const auto known = WATTWISE_TRY(database.rows(fmt::format(
-        "SELECT consumed_bytes FROM journal_offsets WHERE journal = {}", sql_literal(name))));
-    const auto offset = known.empty() ? 0 : static_cast<size_t>(number(known[0][0]));
     // The owner's lock is tried before reading: if it is free, nothing more can follow.
     auto lock = env_.lock_file(path, Seconds(0));
-    const JournalPart part = WATTWISE_TRY(read_journal(env_, path, offset));
-    WATTWISE_TRY(insert_records(database, part.records));
-    WATTWISE_TRY(database.run(fmt::format("INSERT OR REPLACE INTO journal_offsets VALUES ({}, {})",
-                                          sql_literal(name), part.end)));
+    JournalPart part = WATTWISE_TRY(read_journal(env_, path, offset));
     if (lock) dead_.push_back({name, std::move(*lock)});
-    return {};
+    return part;
+  }
+
+  /// Moves the journals' new lines into the tables, in few statements: others wait meanwhile.
+  Result<void> drain_all(Database& database) {
+    moved_ = 0;
+    const auto names = env_.list_directory(folder_);
+    if (!names) return {};  // no journal has been written yet
+    auto offsets = WATTWISE_TRY(read_offsets(database));
+    std::vector<Json> records;
+    std::vector<std::string> moved;
+    for (const std::string& name : *names) {
+      if (!name.ends_with(kJournalExtension)) continue;
+      const auto known = offsets.extract(name);
+      const size_t offset = known ? known.mapped() : 0;
+      JournalPart part = WATTWISE_TRY(read_new(name, offset));
+      std::move(part.records.begin(), part.records.end(), std::back_inserter(records));
+      if (part.end != offset) moved.push_back(fmt::format("({}, {})", sql_literal(name), part.end));
+    }
+    moved_ = records.size();
+    WATTWISE_TRY(insert_records(database, records));
+    if (!moved.empty()) {
+      WATTWISE_TRY(
+          database.run("INSERT OR REPLACE INTO journal_offsets VALUES " + join(moved, ", ")));
+    }
+    return forget_removed(database, offsets);
   }
 
   /// Offsets of journals that the last to drain them has removed.
-  static Result<void> forget_removed(Database& database, const std::vector<std::string>& names) {
-    for (const auto& row : WATTWISE_TRY(database.rows("SELECT journal FROM journal_offsets"))) {
-      const std::string journal = text(row[0]);
-      if (std::find(names.begin(), names.end(), journal) != names.end()) continue;
-      WATTWISE_TRY(
-          database.run("DELETE FROM journal_offsets WHERE journal = " + sql_literal(journal)));
-    }
-    return {};
-  }
-
-  Result<void> drain_all(Database& database) {
-    const auto names = env_.list_directory(folder_);
-    if (!names) return {};  // no journal has been written yet
-    WATTWISE_TRY(forget_removed(database, *names));
-    for (const std::string& name : *names) {
-      if (name.ends_with(kJournalExtension)) WATTWISE_TRY(drain(database, name));
-    }
-    return {};
+  static Result<void> forget_removed(Database& database,
+                                     const std::map<std::string, size_t>& removed) {
+    if (removed.empty()) return {};
+    std::vector<std::string> names;
+    names.reserve(removed.size());
+    for (const auto& [name, offset] : removed) names.push_back(sql_literal(name));
+    return database.run(
+        fmt::format("DELETE FROM journal_offsets WHERE journal IN ({})", join(names, ", ")));
   }
 
   /// After the rows are committed; until then the journal is the only safe copy.
@@ -309,9 +332,19 @@ class DuckDbStore final : public Store {
     return pending_;
   }
 
+  /// Ends the transaction; the rows it moved stay where they are if they are too few.
+  Result<void> settle(Database& database, size_t worth_moving) {
+    if (dead_.empty() && moved_ < worth_moving) return database.run("ROLLBACK");
+    WATTWISE_TRY(database.run("COMMIT"));
+    pending_ = false;
+    forgotten_ = true;
+    return remove_dead();
+  }
+
   /// Attaches the file under the lock, migrates, drains, works, and detaches it again.
   template <typename Work>
-  Result<void> with_database(const Work& work, Seconds patience = kPatience) {
+  Result<void> with_database(const Work& work, Seconds patience = kReadersPatience,
+                             size_t worth_moving = kRowsWorthMoving) {
     const std::lock_guard guard(mutex_);
     if (!database_) database_.emplace(WATTWISE_TRY(Database::start(api_)));
     auto lock = env_.lock_file(path_ + ".lock", patience);
@@ -322,17 +355,15 @@ class DuckDbStore final : public Store {
     const auto done = [&]() -> Result<void> {
       WATTWISE_TRY(database_->attach(path_));
       WATTWISE_TRY(check_whole(*database_));
-      WATTWISE_TRY(database_->run("BEGIN TRANSACTION"));
       WATTWISE_TRY(migrate(*database_));
+      WATTWISE_TRY(database_->run("BEGIN TRANSACTION"));
       WATTWISE_TRY(drain_all(*database_));
       WATTWISE_TRY(forget(*database_));
       WATTWISE_TRY(work(*database_));
-      WATTWISE_TRY(database_->run("COMMIT"));
-      return remove_dead();
+      return settle(*database_, worth_moving);
     }();
     dead_.clear();
     const auto closed = database_->detach();
-    if (done && closed) pending_ = false;
     if (!done || !closed) database_.reset();  // closes the file whatever has happened
     return done ? closed : done;
   }
@@ -348,43 +379,19 @@ class DuckDbStore final : public Store {
   bool forgotten_ = false;  // rows that were too old at the first use are gone
   bool busy_ = false;       // the last try found the database in use by others
   bool pending_ = false;    // the journal holds records that the database may lack
+  size_t moved_ = 0;        // records that the current transaction took from journals
   std::vector<DeadJournal> dead_;
 };
-
-Result<std::string> default_path(const Env& env) {
-  if (auto path = env.variable("WATTWISE_DB"); path && !path->empty()) return *path;
-  if (auto data = env.variable("XDG_DATA_HOME"); data && !data->empty()) {
-    return join_path(*data, "wattwise/wattwise.duckdb");
-  }
-  if (auto home = env.variable("HOME"); home && !home->empty()) {
-    return join_path(*home, ".local/share/wattwise/wattwise.duckdb");
-  }
-  return Error(ErrorCode::kInvalidArgument,
-               "there is no place for the database: set HOME or WATTWISE_DB, or pass --db-path");
-}
-
-/// The database's path; a file cannot have one below it.
-Result<std::string> path_of(const Env& env, const StoreOptions& options) {
-  std::string path = options.path.empty() ? WATTWISE_TRY(default_path(env)) : options.path;
-  std::string above = parent_path(path);
-  while (!env.stat(above) && above != "/" && above != ".") above = parent_path(above);
-  const auto there = env.stat(above);
-  if (!there || there->is_directory) return path;
-  return Error(ErrorCode::kInvalidArgument,
-               fmt::format("the database {} cannot lie below {}, which is no folder; name another "
-                           "place with --db-path",
-                           path, above));
-}
 
 }  // namespace
 
 Result<bool> store_exists(const Env& env, const StoreOptions& options) {
-  const std::string path = WATTWISE_TRY(path_of(env, options));
+  const std::string path = WATTWISE_TRY(store_path(env, options));
   return env.stat(path).has_value() || env.stat(path + kJournalFolder).has_value();
 }
 
 Result<std::unique_ptr<Store>> open_store(Env& env, const StoreOptions& options) {
-  const std::string path = WATTWISE_TRY(path_of(env, options));
+  const std::string path = WATTWISE_TRY(store_path(env, options));
   const DuckDbApi* api = WATTWISE_TRY(load_duckdb(env, options.duckdb_library));
   auto store = std::make_unique<DuckDbStore>(env, *api, path, options.retention_days);
   WATTWISE_TRY(store->start(options.reads_at_once));

@@ -184,10 +184,31 @@ TEST_F(StoreTest, AJournalWhoseProcessLivesIsNotRemoved) {
   EXPECT_TRUE(system_env().list_directory(path() + ".journal")->empty());
 }
 
+TEST_F(StoreTest, AReaderSeesAFewRowsAndLeavesThemInTheirJournal) {
+  auto writer = open();
+  ASSERT_TRUE(writer->add(inference("/m.onnx", 1)));
+  const auto rows_in_file = [&] {
+    auto database = Database::start(*load_duckdb(system_env(), "").value());
+    EXPECT_TRUE(database->attach(path()));
+    return std::stoi(*(*database->rows("SELECT count(*) FROM inferences"))[0][0]);
+  };
+  auto reader = open_store(system_env(), {path(), "", {}, 1e9, true});
+  EXPECT_EQ((*(*reader)->models())[0].inference_count, 1);
+  EXPECT_EQ(rows_in_file(), 0);
+  for (int i = 1; i < 1000; ++i) ASSERT_TRUE(writer->add(inference("/m.onnx", 1)));
+  EXPECT_EQ((*(*reader)->models())[0].inference_count, 1000);
+  EXPECT_EQ(rows_in_file(), 1000) << "so many would make every reader slow";
+  ASSERT_TRUE(writer->add(inference("/m.onnx", 1)));
+  writer.reset();
+  EXPECT_EQ((*(*reader)->models())[0].inference_count, 1001);
+  EXPECT_EQ(rows_in_file(), 1001) << "a journal without a process moves as a whole";
+}
+
 TEST_F(StoreTest, AJournalThatIsGoneLeavesNoOffset) {
   for (int i = 0; i < 3; ++i) {
     ASSERT_TRUE(open()->add(inference("/m.onnx", 1e-3)));  // closing moves the row and the journal
   }
+  open();  // removes the last journal, and what was known of the one before
   ASSERT_EQ(open()->model("/m.onnx")->inference_count, 3);
   auto database = Database::start(*load_duckdb(system_env(), "").value());
   ASSERT_TRUE(database->attach(path()));

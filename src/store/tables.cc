@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 namespace wattwise::store {
@@ -134,11 +135,14 @@ Json to_row(const Event& row) {
 
 Result<void> insert_records(Database& database, const std::vector<Json>& records) {
   for (const Table& table : kTables) {
+    const auto is_of_table = [&](const Json& record) {
+      return record.is_object() && record.value("table", "") == table.name &&
+             record.contains("row");
+    };
+    if (std::none_of(records.begin(), records.end(), is_of_table)) continue;
     Appender appender(database, table.name);
     for (const Json& record : records) {
-      if (record.is_object() && record.value("table", "") == table.name && record.contains("row")) {
-        appender.append(table, record["row"]);
-      }
+      if (is_of_table(record)) appender.append(table, record["row"]);
     }
     WATTWISE_TRY(appender.finish());
   }

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# wattwise_module(<name> [DEPS <modules>...] [LIBS <targets>...] [SHARDS <count>]): a static library
-# of all sources below src/<name>, and one test program of all its *_test.cc files, which ctest runs
-# in so many parts.
+# wattwise_module(<name> [HOT] [DEPS <modules>...] [LIBS <targets>...] [SHARDS <count>]): a static
+# library of all sources below src/<name>, and one test program of all its *_test.cc files, which
+# ctest runs in so many parts. Tests spend their time in HOT ones: sanitizers get them optimized.
 function(wattwise_module name)
-  cmake_parse_arguments(arg "" "SHARDS" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "HOT" "SHARDS" "DEPS;LIBS" ${ARGN})
   set(root ${CMAKE_SOURCE_DIR}/src/${name})
   file(GLOB sources CONFIGURE_DEPENDS ${root}/*.cc ${root}/*/*.cc)
   set(tests ${sources})
@@ -15,6 +15,13 @@ function(wattwise_module name)
   target_include_directories(wattwise_${name} PUBLIC ${CMAKE_SOURCE_DIR}/include
                                                      ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(wattwise_${name} PUBLIC ${arg_DEPS} PRIVATE wattwise_warnings)
+  if(WATTWISE_BATCH GREATER 1)
+    set_target_properties(wattwise_${name} PROPERTIES UNITY_BUILD ON
+                                                      UNITY_BUILD_BATCH_SIZE ${WATTWISE_BATCH})
+  endif()
+  if(arg_HOT AND WATTWISE_SANITIZE)
+    target_compile_options(wattwise_${name} PRIVATE -O1)
+  endif()
   if(name STREQUAL core)
     target_link_libraries(wattwise_core PUBLIC ${arg_LIBS})
   else()

@@ -37,6 +37,8 @@ class ExternalFiles {
 
   /// Every file that was mapped.
   const std::vector<SourceFile>& mapped() const { return mapped_; }
+  /// Why a data file that is there could not be mapped: the model may be sound.
+  const std::optional<Error>& failure() const { return failure_; }
 
  private:
   const Bytes& map(const std::string& location) {
@@ -48,7 +50,10 @@ class ExternalFiles {
     if (known != by_path_.end()) return by_location_[location] = known->second;
     const auto info = env_.stat(path);  // before: what replaces the file later looks newer
     auto file = env_.map_file(path);
-    if (!file) throw Damage(file.error().message());
+    if (!file) {
+      failure_ = file.error();
+      throw Damage(failure_->message());
+    }
     mapped_.push_back({path, *file, info ? info->modified_ns : 0});
     return by_location_[location] = by_path_[path] = *file;
   }
@@ -80,6 +85,7 @@ class ExternalFiles {
   std::map<std::string, Bytes> by_location_;
   std::map<std::string, Bytes> by_path_;
   std::vector<SourceFile> mapped_;
+  std::optional<Error> failure_;
 };
 
 Result<Model> read(const Bytes& content, const std::string& source, const ExternalData& external) {
@@ -115,6 +121,9 @@ Result<Model> load(Env& env, const std::string& path) {
            [&](const std::string& location, uint64_t offset, std::optional<uint64_t> length) {
              return files.read(location, offset, length);
            });
+  if (!model && files.failure()) {
+    return Error(*files.failure()).with_context("reading the weights of " + path);
+  }
   if (!model) return model;
   const auto real_path = env.canonical_path(path);
   model->sources = {{real_path ? *real_path : path, content, info->modified_ns}};

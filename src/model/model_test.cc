@@ -158,6 +158,21 @@ TEST(Model, DataFilesOutsideTheFolderAreRefused) {
   EXPECT_EQ(load(env, "/m/model.onnx").error().code(), ErrorCode::kCorrupt);
 }
 
+TEST(Model, ADataFileThatCannotBeReadDoesNotMakeTheModelDamaged) {
+  MemoryEnv env;
+  Model model = sample();
+  const std::vector<float> many(1000, 2.5F);
+  model.graph.initializers.push_back(make_float_constant("big", {1000}, many));
+  ASSERT_TRUE(save(env, model, "/m/model.onnx", "model.data").has_value());
+  ASSERT_TRUE(env.remove("/m/model.data").has_value());
+  EXPECT_EQ(load(env, "/m/model.onnx").error().code(), ErrorCode::kCorrupt) << "a part is missing";
+  ASSERT_TRUE(env.create_directories("/m/model.data").has_value());
+  const auto unread = load(env, "/m/model.onnx");
+  ASSERT_FALSE(unread.has_value());
+  EXPECT_NE(unread.error().code(), ErrorCode::kCorrupt) << unread.error().to_string();
+  EXPECT_NE(unread.error().message().find("/m/model.data"), std::string::npos);
+}
+
 TEST(Model, ConstantsHoldWhatTheirShapesNeed) {
   // The last is one that no row of ours knows: int2.
   for (const int32_t type : {1, 8, 16, 22, 26}) {

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <iterator>
 #include <map>
 #include <utility>
@@ -29,40 +28,6 @@ constexpr size_t kRowsWorthMoving = 1000;
 /// What a writer has journalled is safe already: when others are busy with the database, the next
 /// one of them takes it in, and readers wait for fewer.
 constexpr Seconds kWritersPatience(0.02);
-
-double number(const Cell& cell) { return cell ? std::strtod(cell->c_str(), nullptr) : 0; }
-std::optional<double> optional_number(const Cell& cell) {
-  return cell ? std::optional(number(cell)) : std::nullopt;
-}
-std::string text(const Cell& cell) { return cell.value_or(""); }
-
-Preparation read_preparation(const std::vector<Cell>& row, size_t at) {
-  Preparation preparation{
-      text(row[at]),     text(row[at + 1]), text(row[at + 2]),   text(row[at + 3]),
-      text(row[at + 4]), text(row[at + 5]), number(row[at + 6]), nullptr};
-  if (auto record = parse_json(text(row[at + 7]), "a preparation record")) {
-    preparation.record = std::move(*record);
-  }
-  return preparation;
-}
-
-/// Columns as in models.sql.
-ModelSummary read_summary(const std::vector<Cell>& row) {
-  ModelSummary summary;
-  summary.model_path = text(row[0]);
-  summary.inference_count = static_cast<int64_t>(number(row[1]));
-  summary.total_inference_time_seconds = number(row[2]);
-  summary.average_ms = optional_number(row[3]);
-  summary.p50_ms = optional_number(row[4]);
-  summary.p99_ms = optional_number(row[5]);
-  summary.last_used_at = optional_number(row[6]);
-  if (row[7]) summary.preparation = read_preparation(row, 7);
-  if (row[15]) {
-    summary.last_load =
-        Load{text(row[15]), text(row[16]), text(row[17]), number(row[18]), number(row[19])};
-  }
-  return summary;
-}
 
 class DuckDbStore final : public Store {
  public:

@@ -17,4 +17,15 @@ Json to_row(const Event& row);
 /// version wrote it, and its migration will know it.
 Result<void> insert_records(Database& database, const std::vector<Json>& records);
 
+/// The number in a cell, 0 for NULL.
+double number(const Cell& cell);
+/// The text in a cell, "" for NULL.
+std::string text(const Cell& cell);
+
+/// The preparation whose columns, in the order of its table, start at `at`.
+Preparation read_preparation(const std::vector<Cell>& row, size_t at);
+
+/// A row of models.sql.
+ModelSummary read_summary(const std::vector<Cell>& row);
+
 }  // namespace wattwise::store

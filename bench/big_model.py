@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prepares and rewrites a model larger than the memory it may take, and checks what it took.
 
-    python3 bench/big_model.py [--gigabytes 8] [--folder FOLDER] [--methods int4,weight_only]
+    python3 bench/big_model.py [--gigabytes 8] [--folder FOLDER] [--methods int4,dynamic]
 
 Makes a transformer-like model of random weights with an external data file in FOLDER (which needs
 room for about twice its size), runs `wattwise optimize` and `wattwise prepare` on it, and removes
@@ -146,7 +146,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", type=float, default=8)
     parser.add_argument("--folder", type=pathlib.Path, default=None)
-    parser.add_argument("--methods", default="int4,weight_only")
+    parser.add_argument("--methods", default="int4,dynamic,weight_only,fp16")
     arguments = parser.parse_args()
     problems = []
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:

@@ -7,6 +7,7 @@
 
 #include "core/build_id.h"
 #include "core/hash.h"
+#include "core/mapped_pieces.h"
 #include "core/text.h"
 #include "deploy/from_json.h"
 #include "deploy/to_json.h"
@@ -17,16 +18,8 @@
 namespace wattwise::deploy {
 namespace {
 
-/// So many bytes are mapped in at a time while a file is hashed.
-constexpr size_t kPieceBytes = 64'000'000;
-
-/// Adds a mapped file without keeping more than a piece of it in memory.
 void add_file(const Env& env, std::string_view name, const Bytes& content, Hash& hash) {
-  hash.add_field(name, std::to_string(content.size()));
-  for (size_t at = 0; at < content.size(); at += kPieceBytes) {
-    hash.add(content.view().subspan(at, std::min(kPieceBytes, content.size() - at)));
-    env.release_pages(content);
-  }
+  hash.add_field(name, fmt::format("{} {}", content.size(), hash_of_mapped(env, content)));
 }
 
 /// The model file and the files beside it that hold its constants.

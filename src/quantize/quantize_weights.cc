@@ -101,12 +101,15 @@ LayerQuantization keep_float(const Weight& weight) {
 }
 
 /// Names what hurts layers whose weights lost much.
-void diagnose(const std::vector<Weight>& weights, std::vector<LayerQuantization>& layers) {
+void diagnose(const std::vector<Weight>& weights, const model::ConstantStore* store,
+              std::vector<LayerQuantization>& layers) {
   for (LayerQuantization& layer : layers) {
     if (layer.weight_sqnr_db > kPoorDb) continue;
     const auto it = std::find_if(weights.begin(), weights.end(),
                                  [&](const Weight& weight) { return weight.name == layer.weight; });
-    if (it != weights.end()) layer.hurt_by = find_outlier_channel(*it);
+    if (it == weights.end()) continue;
+    layer.hurt_by = find_outlier_channel(*it);
+    if (store) store->release_all();
   }
 }
 
@@ -159,7 +162,7 @@ Result<void> quantize_all(model::Model& model, const MethodContext& context, Wei
     WATTWISE_TRY(model.store->status());
     model.store->release_all();
   }
-  diagnose(weights, work.outcome.layers);
+  diagnose(weights, model.store.get(), work.outcome.layers);
   const size_t vectors = weights.empty() ? 0 : store_half_vectors(model, work.edits);
   if (vectors > 0) count_applied(work.outcome, "fp16_stored_vectors", vectors);
   work.edits.apply();

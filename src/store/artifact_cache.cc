@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/hash.h"
+#include "core/mapped_pieces.h"
 #include "core/text.h"
 
 namespace wattwise::store {
@@ -41,10 +42,16 @@ Result<void> map_files(const Env& env, const std::string& folder, const std::str
   return {};
 }
 
-Result<void> write_file(Env& env, const std::string& path, std::span<const std::byte> content,
-                        bool sync) {
+Result<void> write_file(Env& env, const std::string& path, std::string_view content) {
   const auto file = WATTWISE_TRY(env.create_file(path));
-  WATTWISE_TRY(file->append(content));
+  WATTWISE_TRY(file->append(std::as_bytes(std::span(content))));
+  return file->close();
+}
+
+Result<void> copy_file(Env& env, const std::string& path, const Bytes& mapped, bool sync) {
+  const auto file = WATTWISE_TRY(env.create_file(path));
+  WATTWISE_TRY(visit_pieces(env, mapped,
+                            [&](std::span<const std::byte> piece) { return file->append(piece); }));
   if (sync) WATTWISE_TRY(file->sync());
   return file->close();
 }
@@ -77,7 +84,7 @@ Result<std::map<std::string, Bytes>> read_contents(const Env& env, const std::st
     const auto digits = hash.get<std::string>();
     if (contents.contains(digits)) continue;
     Bytes content = WATTWISE_TRY(env.map_file(join_path(entry, digits)));
-    if (hash_of(content.view()) != digits) return damaged(fmt::format("{} is damaged", name));
+    if (hash_of_mapped(env, content) != digits) return damaged(fmt::format("{} is damaged", name));
     contents[digits] = std::move(content);
   }
   return contents;
@@ -146,7 +153,7 @@ std::optional<Json> ArtifactCache::find_in_place(const std::string& key,
   }
   if (there.size() != index->at("files").size()) return std::nullopt;
   for (const auto& [name, content] : there) {
-    if (index->at("files").value(name, "") != hash_of(content.view())) return std::nullopt;
+    if (index->at("files").value(name, "") != hash_of_mapped(env_, content)) return std::nullopt;
   }
   mark_used(key);
   return index->at("note");
@@ -176,7 +183,7 @@ Result<std::optional<Json>> ArtifactCache::restore(const std::string& key,
       WATTWISE_TRY(env_.create_directories(parent_path(target)));
     }
     const Bytes& content = contents->at(hash.get<std::string>());
-    WATTWISE_TRY(write_file(env_, target, content.view(), true));
+    WATTWISE_TRY(copy_file(env_, target, content, true));
   }
   for (const std::string& made : folders) WATTWISE_TRY(env_.sync_directory(made));
   mark_used(key);
@@ -191,7 +198,7 @@ Result<void> ArtifactCache::keep(const std::string& key, const std::string& fold
   Json names = Json::object();
   uint64_t size = 0;
   for (const auto& [name, content] : files) {
-    const std::string digits = hash_of(content.view());
+    const std::string digits = hash_of_mapped(env_, content);
     names[name] = digits;
     if (contents.emplace(digits, content).second) size += content.size();
   }
@@ -206,11 +213,10 @@ Result<void> ArtifactCache::keep(const std::string& key, const std::string& fold
   const auto write = [&]() -> Result<void> {
     WATTWISE_TRY(env_.create_directories(part));
     for (const auto& [digits, content] : contents) {
-      WATTWISE_TRY(write_file(env_, join_path(part, digits), content.view(), false));
+      WATTWISE_TRY(copy_file(env_, join_path(part, digits), content, false));
     }
     const std::string index = hash_of(json) + json;
-    WATTWISE_TRY(write_file(env_, join_path(part, kIndex),
-                            std::as_bytes(std::span<const char>(index)), false));
+    WATTWISE_TRY(write_file(env_, join_path(part, kIndex), index));
     return publish(part, key);
   };
   auto written = write();
@@ -230,7 +236,7 @@ Result<void> ArtifactCache::publish(const std::string& part, const std::string& 
 }
 
 void ArtifactCache::mark_used(const std::string& key) {
-  [[maybe_unused]] const auto ignored = write_file(env_, join_path(path(key), kUsed), {}, false);
+  [[maybe_unused]] const auto ignored = write_file(env_, join_path(path(key), kUsed), "");
 }
 
 Result<void> ArtifactCache::drop(const std::string& name) {

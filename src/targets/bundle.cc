@@ -9,24 +9,13 @@
 #include <memory>
 
 #include "core/atomic_file.h"
+#include "core/mapped_pieces.h"
 #include "input/array_file.h"
 
 namespace wattwise::targets {
 namespace {
 
 constexpr int kManifestVersion = 1;
-
-/// Calls `visit` with pieces of a mapped file and lets the pages of each go.
-template <typename Visit>
-Result<void> visit_pieces(const Env& env, const Bytes& mapped, const Visit& visit) {
-  constexpr size_t kPiece = size_t{16} << 20;
-  for (size_t at = 0; at < mapped.size(); at += kPiece) {
-    const Bytes piece = mapped.slice(at, std::min(kPiece, mapped.size() - at));
-    WATTWISE_TRY(visit(piece.view()));
-    env.release_pages(piece);
-  }
-  return {};
-}
 
 Result<std::string> sha256(const Env& env, const Bytes& content) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};

@@ -85,6 +85,7 @@ constexpr std::array kRows = {
     MacsRow{"MatMulInteger", true, matmul_macs},
     MacsRow{"QLinearMatMul", true, matmul_macs},
     MacsRow{"DynamicQuantizeMatMul", true, matmul_macs},
+    MacsRow{"MatMulIntegerToFloat", true, matmul_macs},
     MacsRow{"MatMulNBits", true, matmul_macs},
     MacsRow{"LSTM", false, recurrent_macs},
     MacsRow{"GRU", false, recurrent_macs},

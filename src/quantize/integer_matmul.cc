@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quantize/integer_matmul.h"
 
+#include <algorithm>
+
+#include "quantize/approximate_gelu.h"
 #include "quantize/product_bias.h"
+#include "quantize/share_rounded_inputs.h"
 
 namespace wattwise::quantize {
+
 void multiply_in_integers(const Weight& weight, const IntegerMatrix& matrix, ModelEdits& edits) {
   for (const WeightReader& reader : weight.readers) {
     model::Node node = *reader.node;
@@ -24,6 +29,25 @@ void multiply_in_integers(const Weight& weight, const IntegerMatrix& matrix, Mod
     edits.replace(reader, {std::move(node)});
   }
   edits.remove_constant(weight);
+}
+
+bool is_integer_product(const model::Node& node) {
+  return node.domain == "com.microsoft" && node.op_type == "DynamicQuantizeMatMul";
+}
+
+Result<void> suit_integer_products(model::Model& model, const MethodContext& context,
+                                   MethodOutcome& outcome) {
+  optimize::ModelEditor editor(model);
+  for (optimize::GraphEditor& graph : editor.graphs()) {
+    const auto nodes = graph.nodes();
+    if (std::none_of(nodes.begin(), nodes.end(),
+                     [](const model::Node* node) { return is_integer_product(*node); })) {
+      continue;
+    }
+    approximate_gelus(graph, context.shapes, outcome);
+    if (model.opset("") >= kFirstToRoundApart) share_rounded_inputs(graph, outcome);
+  }
+  return editor.finish();
 }
 
 }  // namespace wattwise::quantize

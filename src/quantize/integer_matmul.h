@@ -21,4 +21,12 @@ struct IntegerMatrix {
 /// follows, changed or not. Removes the float matrix. Precondition: is_matrix(weight).
 void multiply_in_integers(const Weight& weight, const IntegerMatrix& matrix, ModelEdits& edits);
 
+/// Whether the node is such a product.
+bool is_integer_product(const model::Node& node);
+
+/// Fits what stands before these products to them, once they are in place: see
+/// approximate_gelu.h and share_rounded_inputs.h.
+Result<void> suit_integer_products(model::Model& model, const MethodContext& context,
+                                   MethodOutcome& outcome);
+
 }  // namespace wattwise::quantize

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "quantize/diagnose.h"
+#include "quantize/integer_matmul.h"
 #include "quantize/store_half.h"
 #include "quantize/store_int8.h"
 
@@ -166,6 +167,7 @@ Result<void> quantize_all(model::Model& model, const MethodContext& context, Wei
   const size_t vectors = weights.empty() ? 0 : store_half_vectors(model, work.edits);
   if (vectors > 0) count_applied(work.outcome, "fp16_stored_vectors", vectors);
   work.edits.apply();
+  WATTWISE_TRY(suit_integer_products(model, context, work.outcome));
   if (context.calibration) model::remove_unused(model.graph);  // biases that others stand for now
   return {};
 }

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/integer_matmul.h"
+
+#include <gtest/gtest.h>
+
+#include "model/graph_edit.h"
+#include "model/test_models.h"
+#include "quantize/quantize_testing.h"
+
+namespace wattwise::quantize {
+namespace {
+
+using fixtures::count;
+using fixtures::make;
+using fixtures::run;
+using model::make_float_constant;
+using model::make_node;
+using model::make_value;
+using model::random_floats;
+
+constexpr int64_t kWide = 64;
+
+model::Model empty_model(int64_t opset) {
+  model::Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", opset}};
+  model.graph.name = "products";
+  model.graph.inputs = {make_value("x", DataType::kFloat, {5, kWide})};
+  return model;
+}
+
+void add_product(model::Model& model, const std::string& input, const std::string& output,
+                 uint32_t seed) {
+  model.graph.initializers.push_back(
+      make_float_constant(output + "_matrix", {kWide, kWide}, random_floats(kWide * kWide, seed)));
+  model.graph.nodes.push_back(make_node("MatMul", {input, output + "_matrix"}, output));
+}
+
+/// Two products of x, one with a bias, and a third of the sum of both.
+model::Model shared_input(int64_t opset) {
+  model::Model model = empty_model(opset);
+  model.graph.outputs = {make_value("y", DataType::kFloat, {5, kWide})};
+  add_product(model, "x", "a", 1);
+  add_product(model, "x", "b", 2);
+  model.graph.initializers.push_back(make_float_constant("bias", {kWide}, random_floats(kWide, 3)));
+  model.graph.nodes.push_back(make_node("Add", {"b", "bias"}, "c"));
+  model.graph.nodes.push_back(make_node("Add", {"a", "c"}, "sum"));
+  add_product(model, "sum", "y", 4);
+  return model;
+}
+
+/// GELU(x A) times a constant, times B; `is_read` makes the GELU an output too.
+model::Model gelu_like(bool is_read) {
+  model::Model model = empty_model(13);
+  model.graph.outputs = {make_value("y", DataType::kFloat, {5, kWide})};
+  if (is_read) model.graph.outputs.push_back(make_value("g", DataType::kFloat, {5, kWide}));
+  add_product(model, "x", "a", 1);
+  const std::vector<float> root = {1.41421356F};
+  const std::vector<float> one = {1};
+  const std::vector<float> half = {0.5F};
+  auto& constants = model.graph.initializers;
+  constants.push_back(make_float_constant("root", {}, root));
+  constants.push_back(make_float_constant("one", {}, one));
+  constants.push_back(make_float_constant("half", {}, half));
+  constants.push_back(make_float_constant("factors", {kWide}, random_floats(kWide, 5)));
+  auto& nodes = model.graph.nodes;
+  nodes.push_back(make_node("Div", {"a", "root"}, "scaled"));
+  nodes.push_back(make_node("Erf", {"scaled"}, "erf"));
+  nodes.push_back(make_node("Add", {"erf", "one"}, "sum"));
+  nodes.push_back(make_node("Mul", {"a", "sum"}, "product"));
+  nodes.push_back(make_node("Mul", {"product", "half"}, "g"));
+  nodes.push_back(make_node("Mul", {"g", "factors"}, "smooth"));
+  add_product(model, "smooth", "y", 4);
+  return model;
+}
+
+fixtures::Made quantize_with_shapes(const model::Model& original) {
+  const auto shapes = engine::infer_shapes(engine::runtime_for_tests(), system_env(), original, {});
+  EXPECT_TRUE(shapes.has_value());
+  fixtures::Made made{model::clone(original), {}};
+  auto outcome = find_method("dynamic").value()->run(made.model, {*shapes, fixtures::kNoProgress});
+  EXPECT_TRUE(outcome.has_value());
+  made.outcome = *outcome;
+  return made;
+}
+
+TEST(IntegerProducts, RoundWhatTheyShareOnceWithTheSameBits) {
+  const auto together = make(shared_input(13), "dynamic");
+  EXPECT_EQ(count(together.model, "DynamicQuantizeLinear"), 1);
+  EXPECT_EQ(count(together.model, "MatMulIntegerToFloat"), 2);
+  EXPECT_EQ(count(together.model, "DynamicQuantizeMatMul"), 1) << "which reads its input alone";
+  const auto apart = make(shared_input(10), "dynamic");
+  EXPECT_EQ(count(apart.model, "DynamicQuantizeMatMul"), 3) << "older sets cannot round apart";
+  const Tensor expected = run(apart.model).at("y");
+  const Tensor found = run(together.model).at("y");
+  EXPECT_TRUE(std::ranges::equal(found.values<float>(), expected.values<float>()));
+}
+
+TEST(IntegerProducts, TakeAGeluByATangentWhereNothingElseReadsIt) {
+  const model::Model original = gelu_like(false);
+  const auto made = quantize_with_shapes(original);
+  EXPECT_EQ(count(made.model, "FastGelu"), 1);
+  EXPECT_EQ(count(made.model, "Erf"), 0);
+  EXPECT_GT(fixtures::cosine(original, made.model), 0.9995);
+  const auto read = quantize_with_shapes(gelu_like(true));
+  EXPECT_EQ(count(read.model, "FastGelu"), 0);
+  EXPECT_EQ(count(read.model, "Erf"), 1);
+}
+
+}  // namespace
+}  // namespace wattwise::quantize

@@ -5,7 +5,7 @@
 
 #include "quantize/approximate_gelu.h"
 #include "quantize/product_bias.h"
-#include "quantize/share_rounded_inputs.h"
+#include "quantize/round_inputs.h"
 
 namespace wattwise::quantize {
 
@@ -45,7 +45,9 @@ Result<void> suit_integer_products(model::Model& model, const MethodContext& con
       continue;
     }
     approximate_gelus(graph, context.shapes, outcome);
-    if (model.opset("") >= kFirstToRoundApart) share_rounded_inputs(graph, outcome);
+    if (model.opset("") >= kFirstToRoundApart) {
+      round_inputs(graph, outcome.product_ranges, outcome);
+    }
   }
   return editor.finish();
 }

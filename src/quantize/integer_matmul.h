@@ -25,7 +25,7 @@ void multiply_in_integers(const Weight& weight, const IntegerMatrix& matrix, Mod
 bool is_integer_product(const model::Node& node);
 
 /// Fits what stands before these products to them, once they are in place: see
-/// approximate_gelu.h and share_rounded_inputs.h.
+/// approximate_gelu.h and round_inputs.h.
 Result<void> suit_integer_products(model::Model& model, const MethodContext& context,
                                    MethodOutcome& outcome);
 

@@ -5,6 +5,7 @@
 
 #include "model/graph_edit.h"
 #include "model/test_models.h"
+#include "quantize/product_range.h"
 #include "quantize/quantize_testing.h"
 
 namespace wattwise::quantize {
@@ -19,13 +20,14 @@ using model::make_value;
 using model::random_floats;
 
 constexpr int64_t kWide = 64;
+constexpr int64_t kRows = 99;
 
 model::Model empty_model(int64_t opset) {
   model::Model model;
   model.ir_version = 8;
   model.opset_imports = {{"", opset}};
   model.graph.name = "products";
-  model.graph.inputs = {make_value("x", DataType::kFloat, {5, kWide})};
+  model.graph.inputs = {make_value("x", DataType::kFloat, {-1, kWide})};
   return model;
 }
 
@@ -39,7 +41,7 @@ void add_product(model::Model& model, const std::string& input, const std::strin
 /// Two products of x, one with a bias, and a third of the sum of both.
 model::Model shared_input(int64_t opset) {
   model::Model model = empty_model(opset);
-  model.graph.outputs = {make_value("y", DataType::kFloat, {5, kWide})};
+  model.graph.outputs = {make_value("y", DataType::kFloat, {-1, kWide})};
   add_product(model, "x", "a", 1);
   add_product(model, "x", "b", 2);
   model.graph.initializers.push_back(make_float_constant("bias", {kWide}, random_floats(kWide, 3)));
@@ -52,8 +54,8 @@ model::Model shared_input(int64_t opset) {
 /// GELU(x A) times a constant, times B; `is_read` makes the GELU an output too.
 model::Model gelu_like(bool is_read) {
   model::Model model = empty_model(13);
-  model.graph.outputs = {make_value("y", DataType::kFloat, {5, kWide})};
-  if (is_read) model.graph.outputs.push_back(make_value("g", DataType::kFloat, {5, kWide}));
+  model.graph.outputs = {make_value("y", DataType::kFloat, {-1, kWide})};
+  if (is_read) model.graph.outputs.push_back(make_value("g", DataType::kFloat, {-1, kWide}));
   add_product(model, "x", "a", 1);
   const std::vector<float> root = {1.41421356F};
   const std::vector<float> one = {1};
@@ -105,6 +107,74 @@ TEST(IntegerProducts, TakeAGeluByATangentWhereNothingElseReadsIt) {
   const auto read = quantize_with_shapes(gelu_like(true));
   EXPECT_EQ(count(read.model, "FastGelu"), 0);
   EXPECT_EQ(count(read.model, "Erf"), 1);
+}
+
+/// Three samples of 99 rows within [-1, 1]; of the last, one element is `largest`.
+std::vector<TensorMap> samples_with(float largest) {
+  std::vector<TensorMap> samples;
+  for (uint32_t seed = 1; seed <= 3; ++seed) {
+    auto values = random_floats(size_t{kRows} * kWide, seed);
+    if (seed == 3) values[7] = largest;
+    samples.push_back({{"x", make_float_tensor({kRows, kWide}, values)}});
+  }
+  return samples;
+}
+
+fixtures::Made quantize_statically(const model::Model& original, float largest) {
+  const std::vector<TensorMap> samples = samples_with(largest);
+  const CalibrationData data{
+      engine::runtime_for_tests(), system_env(), [&samples]() {
+        return [&samples, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
+          if (next == samples.size()) return std::optional<TensorMap>();
+          return std::optional(samples[next++]);
+        };
+      }};
+  fixtures::Made made{model::clone(original), {}};
+  auto outcome = find_method("static").value()->run(
+      made.model, {fixtures::kNoShapes, fixtures::kNoProgress, {}, &data});
+  EXPECT_TRUE(outcome.has_value());
+  made.outcome = *outcome;
+  return made;
+}
+
+int64_t applied(const MethodOutcome& outcome, std::string_view name) {
+  for (const AppliedOptimization& item : outcome.applied) {
+    if (item.name == name) return item.node_count;
+  }
+  return 0;
+}
+
+TEST(IntegerProducts, AreRoundedOverOneRangeByStaticWhereSamplesAgree) {
+  const model::Model original = shared_input(13);
+  const auto made = quantize_statically(original, 0.5F);
+  EXPECT_EQ(count(made.model, "QuantizeLinear"), 2) << "one for x, one for the sum";
+  EXPECT_EQ(count(made.model, "MatMulIntegerToFloat"), 3);
+  EXPECT_EQ(count(made.model, "DynamicQuantizeLinear"), 0);
+  EXPECT_EQ(applied(made.outcome, "static_int8_matmul"), 3);
+  const TensorMap inputs = {
+      {"x", make_float_tensor({kRows, kWide}, random_floats(kRows * kWide, 9))}};
+  EXPECT_GT(fixtures::cosine(run(original, inputs), run(made.model, inputs)), 0.999);
+}
+
+TEST(IntegerProducts, KeepTheRangeOfTheInferenceWhereASampleStandsOut) {
+  const auto made = quantize_statically(shared_input(13), 100);
+  EXPECT_EQ(count(made.model, "QuantizeLinear"), 0);
+  EXPECT_EQ(count(made.model, "DynamicQuantizeLinear"), 1);
+  EXPECT_EQ(applied(made.outcome, "static_int8_matmul"), 0);
+  EXPECT_EQ(applied(made.outcome, "dynamic_int8_matmul"), 3);
+}
+
+TEST(ProductRange, IsThatOfMeanExtremesAndCountsWhatItClips) {
+  InputStatistics statistics;
+  statistics.excerpts = {{{1, -1}, {0, -1}, {1, 0}, 1}, {{3, -1}, {0, -1}, {3, 0}, 1}};
+  const ProductRange even = choose_product_range(statistics);
+  EXPECT_EQ(even.range.low, -1);
+  EXPECT_EQ(even.range.high, 2);
+  EXPECT_NEAR(even.error, 0.25 + 9.0 / 255 / 255 / 12, 1e-6) << "3 of two elements becomes 2";
+  EXPECT_NEAR(even.error_own, (4.0 + 16) / 2 / 255 / 255 / 12, 1e-6);
+  EXPECT_FALSE(is_faithful(even));
+  statistics.excerpts.pop_back();
+  EXPECT_TRUE(is_faithful(choose_product_range(statistics)));
 }
 
 }  // namespace

@@ -17,6 +17,9 @@ constexpr double kDbOfBit = 6.02;
 constexpr double kBitsOfScale = 16;
 constexpr double kHalfNoiseDb = 3;
 
+/// Memory that time is worth: a table of so many bytes in floats is not unpacked row by row.
+constexpr size_t kSmallTableBytes = size_t{1} << 20;
+
 using optimize::make_node;
 
 /// The axis along which scales vary: the output channels of the operator that reads the weight.
@@ -104,13 +107,18 @@ Tensor tensor_of(std::vector<int64_t> shape, const Int8Weights& quantized) {
           {}};
 }
 
+bool is_unpacked_by_row(const Weight& weight) {
+  return is_embedding(weight) && weight.constant.data.size() > kSmallTableBytes;
+}
+
 }  // namespace
 
 std::vector<float> int8_errors(const Weight& weight) {
   const PartedLayout rows{
       1, {1, weight.dim(0), weight.values().size() / weight.dim(0)}, weight.scale_choice()};
-  const auto [form, fitted] =
-      is_embedding(weight) ? Fitting{{rows, {}, {}}, fit_int8(weight.values(), rows)} : fit(weight);
+  const auto [form, fitted] = is_unpacked_by_row(weight)
+                                  ? Fitting{{rows, {}, {}}, fit_int8(weight.values(), rows)}
+                                  : fit(weight);
   const ChannelLayout& layout = form.layout.channels;
   const Floats values = weight.values();
   std::vector<float> errors(values.size());
@@ -168,6 +176,8 @@ LayerQuantization store_int8(const Weight& weight, ModelEdits& edits) {
           static_cast<int64_t>(weight.values().size()), fitted.sqnr_db()};
 }
 
+namespace {
+
 LayerQuantization store_int8_rows(const Weight& weight, ModelEdits& edits) {
   const FittedInt8 fitted =
       fit_int8(weight.values(), {1, {1, weight.dim(0), weight.dim(1)}, weight.scale_choice()});
@@ -190,6 +200,14 @@ LayerQuantization store_int8_rows(const Weight& weight, ModelEdits& edits) {
   edits.remove_constant(weight);
   return {layer_name(weight), weight.name, "int8 per row",
           static_cast<int64_t>(weight.values().size()), fitted.sqnr_db()};
+}
+
+}  // namespace
+
+LayerQuantization store_table(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {
+  const bool by_row = is_unpacked_by_row(weight);
+  count_applied(outcome, by_row ? "int8_embedding" : "int8_stored_weights", weight.readers.size());
+  return by_row ? store_int8_rows(weight, edits) : store_int8(weight, edits);
 }
 
 LayerQuantization store_weight(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome) {

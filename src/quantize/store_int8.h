@@ -15,9 +15,11 @@ LayerQuantization store_int8(const Weight& weight, ModelEdits& edits);
 /// The same, or 16 bits where the weight is delicate; counts the readers in `outcome`.
 LayerQuantization store_weight(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome);
 
-/// Stores a 2-D table that only `Gather` (axis 0) reads as int8 with a scale per row; rows are
-/// unpacked after they are gathered. Precondition: is_embedding(weight).
-LayerQuantization store_int8_rows(const Weight& weight, ModelEdits& edits);
+/// Stores a 2-D table that only `Gather` (axis 0) reads as int8. Rows of a large one are unpacked
+/// after they are gathered, with a scale each, which takes three more nodes; a small one, of 1 MiB
+/// of floats, is unpacked when a runtime loads the model, as by store_int8(). Counts the readers in
+/// `outcome`. Precondition: is_embedding(weight).
+LayerQuantization store_table(const Weight& weight, ModelEdits& edits, MethodOutcome& outcome);
 bool is_embedding(const Weight& weight);
 
 /// What these two store, minus the weight.

@@ -3,9 +3,10 @@
 //
 //   MatMul(x, W)      becomes  DynamicQuantizeMatMul(x, W8, scale per column), an operator of ONNX
 //                     Runtime that quantizes x to uint8, multiplies in integers, and adds a
-//                     constant bias that follows;
+//                     constant bias that follows; several that read the same x share its rounding
+//                     (round_inputs.h);
 //   LSTM(x, W, R)     becomes  DynamicQuantizeLSTM, which does the same for x and for its state;
-//   Gather(W, i)      gathers int8 rows and unpacks them;
+//   Gather(W, i)      gathers int8 rows and unpacks them, or reads a small W as any other;
 //   any other         keeps float arithmetic and reads W through Cast x scale: integer convolution
 //                     with run-time ranges is slower than float on every processor measured.
 //
@@ -13,8 +14,11 @@
 // rounded by GPTQ, and the bias takes back what that adds to the mean. Weights
 // obey the pair rule of kernels.h, so that processors without VNNI give the same answer, unless
 // the caller wants the full range.
+#include <fmt/format.h>
+
 #include "quantize/integer_matmul.h"
 #include "quantize/methods/methods.h"
+#include "quantize/product_range.h"
 #include "quantize/rounding_grids.h"
 #include "quantize/smooth_inputs.h"
 #include "quantize/store_half.h"
@@ -109,10 +113,7 @@ LayerQuantization quantize_lstm(const Weight& input, const Weight& recurrence, M
 
 LayerQuantization quantize_to_int8(const Weight& weight, ModelEdits& edits,
                                    MethodOutcome& outcome) {
-  if (is_embedding(weight)) {
-    count_applied(outcome, "int8_embedding", weight.readers.size());
-    return store_int8_rows(weight, edits);
-  }
+  if (is_embedding(weight)) return store_table(weight, edits, outcome);
   if (is_matrix(weight)) {
     count_applied(outcome, kDynamicMatMul, weight.readers.size());
     return multiply_int8(weight, quantize_matrix(weight.values(), matrix_shape(weight)), {}, edits);
@@ -120,32 +121,60 @@ LayerQuantization quantize_to_int8(const Weight& weight, ModelEdits& edits,
   return store_weight(weight, edits, outcome);
 }
 
-/// Rounds the matrices of a group by what multiplies them.
+/// Whether what products read is rounded over one range; notes it when the input is first met.
+bool fix_range(const std::string& input, const InputStatistics& statistics,
+               MethodOutcome& outcome) {
+  const auto [found, is_new] = outcome.product_ranges.try_emplace(input);
+  if (!is_new) return found->second.has_value();
+  const ProductRange chosen = choose_product_range(statistics);
+  if (is_faithful(chosen)) found->second = chosen.range;
+  outcome.decisions.push_back(
+      {found->second ? "fix_range" : "keep_dynamic_range", input,
+       fmt::format("over [{:.4g}, {:.4g}], the mean extremes of the samples, it loses {:.1f} dB "
+                   "more than over ranges of their own",
+                   chosen.range.low, chosen.range.high, decibels(chosen.error, chosen.error_own))});
+  return found->second.has_value();
+}
+
+/// Rounds the matrices of a group by what multiplies them. With `kFixed`, what they multiply is
+/// rounded by one range where that is faithful.
+template <bool kFixed>
 void round_group(const MatrixGroup& group, const InputStatistics& statistics, ModelEdits& edits,
                  MethodOutcome& outcome) {
+  const bool is_fixed = kFixed && fix_range(group.input.name, statistics, outcome);
   for (const Weight* weight : group.weights) {
     const RoundingGrid grid = matrix_grid(weight->values(), matrix_shape(*weight));
     const RoundedMatrix rounded =
         round_matrix(weight->values(), grid, {statistics, weight->techniques});
     outcome.layers.push_back(
         multiply_int8(*weight, {rounded.values, grid.steps}, rounded.bias_change, edits));
+    if (is_fixed) outcome.layers.back().precision = "int8 per column, static activations";
     outcome.decisions.push_back({"round_by_inputs", weight->name, describe_gain(rounded)});
-    count_applied(outcome, kDynamicMatMul, weight->readers.size());
+    count_applied(outcome, is_fixed ? kStaticMatMul : kDynamicMatMul, weight->readers.size());
   }
 }
 
 }  // namespace
 
 const WeightMethod kDynamicWeights = {"dynamic", quantize_to_int8, quantize_lstm, nullptr,
-                                      round_group};
+                                      round_group<false>};
+static const WeightMethod kStaticWeights = {"static", quantize_to_int8, quantize_lstm, nullptr,
+                                            round_group<true>};
 
-Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
+Result<MethodOutcome> quantize_products(model::Model& model, const MethodContext& context,
+                                        Activations activations) {
   MethodOutcome smoothed;
   if (smooths_inputs(context)) smoothed = WATTWISE_TRY(smooth_inputs(model, context));
-  auto outcome = WATTWISE_TRY(quantize_weights(model, context, kDynamicWeights));
+  const bool is_static = activations == Activations::kStatic;
+  auto outcome =
+      WATTWISE_TRY(quantize_weights(model, context, is_static ? kStaticWeights : kDynamicWeights));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
   append(outcome, smoothed);
   return outcome;
+}
+
+Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
+  return quantize_products(model, context, Activations::kDynamic);
 }
 
 }  // namespace wattwise::quantize

@@ -117,14 +117,13 @@ LayerQuantization quantize_embedding(const Weight& weight, ModelEdits& edits,
     count_applied(outcome, "int4_embedding", weight.readers.size());
     return store_int4_rows(weight, edits);
   }
-  count_applied(outcome, "int8_embedding", weight.readers.size());
   outcome.decisions.push_back(
       {"quantize_int8", weight.name,
        has_int4_rows(weight) ? fmt::format("a table with {:.1f} % of the weights loses more by 4 "
                                            "bits than it saves",
                                            weight.share * 100)
                              : "its rows cannot be cut in blocks of 32"});
-  return store_int8_rows(weight, edits);
+  return store_table(weight, edits, outcome);
 }
 
 /// Weights of operators without integer arithmetic of their own.

@@ -152,10 +152,7 @@ LayerQuantization multiply_nbits(const Weight& weight, ModelEdits& edits) {
 template <bool kIntegers>
 LayerQuantization quantize_to_bytes(const Weight& weight, ModelEdits& edits,
                                     MethodOutcome& outcome) {
-  if (is_embedding(weight)) {
-    count_applied(outcome, "int8_embedding", weight.readers.size());
-    return store_int8_rows(weight, edits);
-  }
+  if (is_embedding(weight)) return store_table(weight, edits, outcome);
   if (kIntegers && is_matrix(weight)) {
     count_applied(outcome, "int8_matmul_weights", weight.readers.size());
     return multiply_nbits(weight, edits);

@@ -10,6 +10,7 @@
 #include "model/graph_edit.h"
 #include "model/test_models.h"
 #include "model/walk.h"
+#include "quantize/divide_inputs.h"
 #include "quantize/kernels.h"
 #include "quantize/quantize_testing.h"
 #include "quantize/smooth_inputs.h"
@@ -248,6 +249,24 @@ TEST(SmoothInputs, LeavesConstantsAloneThatOthersNeed) {
   ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
   EXPECT_LT(error_between(original, model), 1e-6);
   EXPECT_EQ(count_decisions(*outcome, "smooth", "in a Mul"), 3);
+}
+
+TEST(SmoothInputs, TakesNoNodeForLittle) {
+  for (const bool is_worth : {false, true}) {
+    model::Model model = attention_like();
+    const auto shapes = shapes_of(model);
+    const CalibrationData data = samples(20);
+    const auto outcome =
+        divide_inputs(model, {shapes, kNoProgress, {}, &data}, {"smooth", "smooth_inputs"},
+                      [&](const InputStatistics&, const std::vector<Floats>&) {
+                        return ChosenDivisors{std::vector<float>(kWidth, 2), "by two", is_worth};
+                      });
+    ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+    EXPECT_LT(error_between(attention_like(), model), 1e-6);
+    EXPECT_EQ(count_decisions(*outcome, "smooth", "in constants that make it"), 2);
+    EXPECT_EQ(count_decisions(*outcome, "smooth", "in a Mul"), is_worth ? 1 : 0);
+    EXPECT_EQ(count_decisions(*outcome, "leave_undivided", "not worth"), is_worth ? 0 : 1);
+  }
 }
 
 class CalibratedMethod : public ::testing::TestWithParam<const char*> {};

@@ -64,10 +64,12 @@ bool is_private(const GraphEditor& graph, const DividedInput& item) {
 
 }  // namespace
 
-bool divide_input(GraphEditor& graph, const model::ShapeTable& shapes, const DividedInput& item) {
+DivisionPlace divide_input(GraphEditor& graph, const model::ShapeTable& shapes,
+                           const DividedInput& item) {
   const std::vector<float>& divisors = item.divisors;
   std::string input = item.input.name;
   const bool folded = is_private(graph, item) && divide_upstream(graph, shapes, input, divisors);
+  if (!folded && !item.is_worth_node) return DivisionPlace::kNowhere;
   if (!folded) {
     std::vector<float> factors(divisors);
     for (float& factor : factors) factor = 1 / factor;
@@ -78,7 +80,7 @@ bool divide_input(GraphEditor& graph, const model::ShapeTable& shapes, const Div
             .outputs[0];
   }
   scale_matrices(graph, item, input);
-  return !folded;
+  return folded ? DivisionPlace::kConstants : DivisionPlace::kNode;
 }
 
 Result<MethodOutcome> divide_inputs(model::Model& model, const MethodContext& context,
@@ -96,19 +98,25 @@ Result<MethodOutcome> divide_inputs(model::Model& model, const MethodContext& co
   std::vector<std::pair<DividedInput, std::string>> chosen;
   for (size_t i = 0; i < groups.size(); ++i) {
     std::vector<Floats> matrices;
-    DividedInput item{inputs[i], {}, {}};
+    DividedInput item{inputs[i], {}, {}, true};
     for (const Weight* weight : groups[i].weights) {
       matrices.push_back(weight->values());
       item.weights.push_back(weight->name);
     }
     ChosenDivisors found = choose(statistics[i], matrices);
     item.divisors = std::move(found.divisors);
+    item.is_worth_node = found.is_worth_node;
     if (!item.divisors.empty()) chosen.emplace_back(std::move(item), std::move(found.reason));
   }
   optimize::ModelEditor editor(model);
   for (const auto& [item, reason] : chosen) {
-    const bool took_node = divide_input(editor.graphs().front(), context.shapes, item);
-    const char* place = took_node ? "in a Mul" : "in constants that make it";
+    const DivisionPlace went = divide_input(editor.graphs().front(), context.shapes, item);
+    if (went == DivisionPlace::kNowhere) {
+      outcome.decisions.push_back(
+          {"leave_undivided", item.input.name, reason + "; not worth a node"});
+      continue;
+    }
+    const char* place = went == DivisionPlace::kNode ? "in a Mul" : "in constants that make it";
     outcome.decisions.push_back(
         {names.action, item.input.name, fmt::format("{}; {}", reason, place)});
     count_applied(outcome, names.applied, item.weights.size());

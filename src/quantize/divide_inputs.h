@@ -17,17 +17,22 @@ struct DividedInput {
   ProductInput input;
   std::vector<float> divisors;
   std::vector<std::string> weights;
+  bool is_worth_node = true;
 };
 
+/// Where a division went.
+enum class DivisionPlace { kConstants, kNode, kNowhere };
+
 /// Does so, exactly: the division goes into the constants that make the value, if nothing else
-/// reads it, or into a new Mul. Returns whether it took that node.
-bool divide_input(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
-                  const DividedInput& item);
+/// reads it, or into a new Mul if it is worth one.
+DivisionPlace divide_input(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
+                           const DividedInput& item);
 
 /// What a technique chose for one input, and why.
 struct ChosenDivisors {
   std::vector<float> divisors;  ///< empty: the input stays as it is
   std::string reason;
+  bool is_worth_node = true;  ///< where no constants take the divisors
 };
 using ChooseDivisors = std::function<ChosenDivisors(const InputStatistics& statistics,
                                                     const std::vector<Floats>& matrices)>;

@@ -22,9 +22,9 @@ constexpr double kUnblocked = 1.15;
 constexpr double kUnblockedNarrow = 2.4;
 constexpr int64_t kNarrow = 8;
 // Per element read, with blocks of kWide; smaller blocks compute more slowly but move as fast:
-constexpr double kReorder = 40;    // out of the blocked layout, for a convolution of few channels
-constexpr double kRoundTrip = 50;  // out and back around another node
-constexpr double kConcat = 10;     // inside the blocked layout
+constexpr double kReorder = 40;     // out of the blocked layout, for a convolution of few channels
+constexpr double kRoundTrip = 50;   // out and back around another node
+constexpr double kConcatCost = 10;  // inside the blocked layout
 constexpr int64_t kWide = 16;
 
 constexpr double kTrusted = 0.95;
@@ -56,7 +56,7 @@ class NodeCost {
   }
   double after(double kernel, bool input_blocked) const {
     if (role_ == ChannelRole::kWiden) {
-      return padded_.in == padded_.out ? 0 : move(kConcat, padded_.out);
+      return padded_.in == padded_.out ? 0 : move(kConcatCost, padded_.out);
     }
     return work(padded_, kernel, breaks(padded_, input_blocked));
   }

@@ -12,6 +12,10 @@
 // For tests of passes only: small models in a few lines, and the proof that a pass kept them equal.
 namespace wattwise::optimize::testing {
 
+/// Convolutions are laid out in blocks of so many channels.
+inline constexpr TargetFacts kBlocks8{8};
+inline constexpr TargetFacts kBlocks16{16};
+
 using Attributes = std::vector<std::pair<std::string, model::AttributeValue>>;
 
 /// Builds a model node by node.

@@ -6,7 +6,7 @@
 namespace wattwise::quantize {
 namespace {
 
-constexpr double kSteps = 255;
+constexpr double kUint8Steps = 255;
 /// Mean square of an error that is even over a step of 1.
 constexpr double kEvenStepError = 1.0 / 12;
 /// 3 dB of what inputs lose. Clipping is counted as if nothing made up for it: with every value of
@@ -19,7 +19,7 @@ Range extremes(const InputStatistics::Excerpt& excerpt) {
 }
 
 double rounding_error(const Range& range) {
-  const double step = (static_cast<double>(range.high) - range.low) / kSteps;
+  const double step = (static_cast<double>(range.high) - range.low) / kUint8Steps;
   return step * step * kEvenStepError;
 }
 

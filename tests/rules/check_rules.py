@@ -12,6 +12,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
+import batches  # noqa: E402
 import documents  # noqa: E402
 import layers  # noqa: E402
 import sizes  # noqa: E402
@@ -19,7 +20,7 @@ import tables  # noqa: E402
 import words  # noqa: E402
 from source import Tree  # noqa: E402
 
-RULES = layers.RULES + sizes.RULES + tables.RULES + documents.RULES + words.RULES
+RULES = batches.RULES + layers.RULES + sizes.RULES + tables.RULES + documents.RULES + words.RULES
 
 
 def findings(root):

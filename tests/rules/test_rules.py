@@ -41,6 +41,36 @@ class RuleTest(unittest.TestCase):
         self.assert_only({path: CPP_LICENCE + text}, *wanted)
 
 
+class BatchTest(RuleTest):
+    """Names in unnamed namespaces."""
+
+    def two(self, first, second, *expected):
+        """Findings of two files of one module, by line of the second."""
+        files = {f"src/model/{name}.cc": f"{CPP_LICENCE}namespace {{\n{text}\n}}  // namespace\n"
+                 for name, text in (("a", first), ("b", second))}
+        self.assert_only(files, *(("src/model/b.cc", line, "batch") for line in expected))
+
+    def test_constants_and_types_are_unique(self):
+        self.two("constexpr int kOne = 1;", "constexpr int kOne = 2;", 3)
+        self.two("constexpr int kOne = 1;", "constexpr int kTwo = 2;")
+        self.two("struct Row {\n};", "class Row {\n};", 3)
+        self.two("using Row = int;", "using Row = int;")
+
+    def test_enumerators_hide_constants_only(self):
+        self.two("constexpr int kOne = 1;", "enum class N { kTwo, kOne };", 3)
+        self.two("enum class M { kOne };", "enum class N { kOne };")
+
+    def test_functions_may_differ_in_their_types(self):
+        self.two("int f(int a) {\n}", "int f(int b) {\n}", 3)
+        self.two("int f(int a) {\n}", "int f(float a) {\n}")
+        self.two("int f(int a) {\n}", "int Row::f(int a) {\n}")
+
+    def test_tests_and_modules_are_apart(self):
+        text = f"{CPP_LICENCE}namespace {{\nconstexpr int kOne = 1;\n}}  // namespace\n"
+        self.assert_only({"src/model/a.cc": text, "src/model/a_test.cc": text,
+                          "src/core/a.cc": text})
+
+
 class LayerTest(RuleTest):
     """Ranks and doors."""
 

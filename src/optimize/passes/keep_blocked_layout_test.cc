@@ -6,8 +6,7 @@
 namespace wattwise::optimize::testing {
 namespace {
 
-constexpr char kPass[] = "keep_blocked_layout";
-constexpr TargetFacts kBlocks{16};
+constexpr char kLayoutPass[] = "keep_blocked_layout";
 using Ints = std::vector<int64_t>;
 
 /// x -> Conv -> hard swish h of this many channels.
@@ -54,14 +53,14 @@ TEST(KeepBlockedLayout, NormalizesBeforeAGate) {
     add_affine(b);
     add_gate(b, 32);
     if (as_nodes) as_constant_nodes(b.model().graph);
-    const auto result = run_pass(kPass, b.model(), {1, 3}, kBlocks);
+    const auto result = run_pass(kLayoutPass, b.model(), {1, 3}, kBlocks16);
     EXPECT_EQ(result.outcome.changed, 2);
     EXPECT_EQ(count_nodes(result.model, "BatchNormalization"), 1);
     EXPECT_EQ(arithmetic(result.model), 2);  // the hard swish and the gate
-    const auto again = run_pass(kPass, result.model, {3}, kBlocks);
+    const auto again = run_pass(kLayoutPass, result.model, {3}, kBlocks16);
     EXPECT_EQ(again.outcome.changed, 0);
     EXPECT_TRUE(again.outcome.decisions.empty());
-    const auto all = run_all_passes(b.model(), {3}, kBlocks);
+    const auto all = run_all_passes(b.model(), {3}, kBlocks16);
     EXPECT_EQ(count_nodes(all.model, "BatchNormalization"), 1);
   }
 }
@@ -80,7 +79,7 @@ TEST(KeepBlockedLayout, NormalizesBeforePoolingThatSeveralRead) {
   b.node("Tanh", {"p"}, "z");
   b.output("y");
   b.output("z");
-  const auto result = run_pass(kPass, b.model(), {4, 5}, kBlocks);
+  const auto result = run_pass(kLayoutPass, b.model(), {4, 5}, kBlocks16);
   EXPECT_EQ(result.outcome.changed, 3);
   EXPECT_EQ(count_nodes(result.model, "BatchNormalization"), 1);
 }
@@ -90,13 +89,13 @@ TEST(KeepBlockedLayout, RefusesChannelsThatFillNoBlocks) {
   add_stem(b, 24);
   add_affine(b);
   add_gate(b, 24);
-  const auto result = run_pass(kPass, b.model(), {3}, kBlocks);
+  const auto result = run_pass(kLayoutPass, b.model(), {3}, kBlocks16);
   EXPECT_EQ(result.outcome.changed, 0);
   ASSERT_EQ(result.outcome.decisions.size(), 1U);
   EXPECT_EQ(result.outcome.decisions[0].subject, "v");
   EXPECT_EQ(result.outcome.decisions[0].reason, "its 24 channels fill no whole blocks of 16");
-  EXPECT_EQ(run_pass(kPass, b.model(), {3}, {.channel_block = 8}).outcome.changed, 2);
-  EXPECT_EQ(run_pass(kPass, b.model(), {3}, {.channel_block = 0}).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kLayoutPass, b.model(), {3}, {.channel_block = 8}).outcome.changed, 2);
+  EXPECT_EQ(run_pass(kLayoutPass, b.model(), {3}, {.channel_block = 0}).outcome.changed, 0);
 }
 
 TEST(KeepBlockedLayout, RefusesWhereTheReaderLeavesTheLayout) {
@@ -105,7 +104,7 @@ TEST(KeepBlockedLayout, RefusesWhereTheReaderLeavesTheLayout) {
   add_affine(b);
   b.node("Softmax", {"v"}, "y", {{"axis", int64_t{1}}});
   b.output("y");
-  const auto result = run_pass(kPass, b.model(), {3}, kBlocks);
+  const auto result = run_pass(kLayoutPass, b.model(), {3}, kBlocks16);
   EXPECT_EQ(result.outcome.changed, 0);
   ASSERT_FALSE(result.outcome.decisions.empty());
   EXPECT_EQ(result.outcome.decisions[0].reason, "what reads it leaves the blocked layout anyway");
@@ -116,7 +115,7 @@ TEST(KeepBlockedLayout, LeavesValuesThatAreNotInBlocks) {
   b.input("h", {1, 16, -1, -1});
   add_affine(b);
   add_gate(b, 16);
-  const auto result = run_pass(kPass, b.model(), {3}, kBlocks);
+  const auto result = run_pass(kLayoutPass, b.model(), {3}, kBlocks16);
   EXPECT_EQ(result.outcome.changed, 0);
   EXPECT_TRUE(result.outcome.decisions.empty());
 }
@@ -127,7 +126,7 @@ TEST(KeepBlockedLayout, LeavesConstantsThatAreNotPerChannel) {
   b.random("s", {1, 1, 4, 4});
   b.node("Mul", {"h", "s"}, "v");
   add_gate(b, 16);
-  EXPECT_EQ(run_pass(kPass, b.model(), {4}, kBlocks).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kLayoutPass, b.model(), {4}, kBlocks16).outcome.changed, 0);
 }
 
 TEST(KeepBlockedLayout, LeavesOneProductThatOthersReadPlain) {
@@ -136,7 +135,7 @@ TEST(KeepBlockedLayout, LeavesOneProductThatOthersReadPlain) {
   b.floats("s", {1}, {1.4F});
   b.node("Mul", {"h", "s"}, "v");
   add_gate(b, 16);
-  EXPECT_EQ(run_pass(kPass, b.model(), {3}, kBlocks).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kLayoutPass, b.model(), {3}, kBlocks16).outcome.changed, 0);
 }
 
 }  // namespace

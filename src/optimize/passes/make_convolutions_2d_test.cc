@@ -9,8 +9,6 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-constexpr TargetFacts kBlocks8{8};
-
 struct Link {
   std::string input;
   std::string output;

@@ -8,12 +8,12 @@ namespace wattwise::optimize {
 namespace {
 
 using testing::count_nodes;
+using testing::kBlocks16;
+using testing::kBlocks8;
 using testing::ModelBuilder;
 using testing::run_pass;
 using Ints = std::vector<int64_t>;
 
-constexpr TargetFacts kBlocks8{8};
-constexpr TargetFacts kBlocks16{16};
 
 /// x -> Conv -> stem with this many channels.
 void add_stem(ModelBuilder& b, int64_t channels, const Ints& shape = {1, 3, 16, 16}) {

@@ -6,7 +6,7 @@
 namespace wattwise::optimize::testing {
 namespace {
 
-constexpr char kPass[] = "spell_as_gemm";
+constexpr char kGemmPass[] = "spell_as_gemm";
 using Ints = std::vector<int64_t>;
 
 struct Head {
@@ -37,12 +37,12 @@ TEST(SpellAsGemm, ReadsTheShapeWhereSeveralSizesAreFree) {
     for (const bool as_nodes : {false, true}) {
       ModelBuilder b = head_model({}, opset);
       if (as_nodes) as_constant_nodes(b.model().graph);
-      const auto result = run_pass(kPass, b.model(), {1, 3}, {});
+      const auto result = run_pass(kGemmPass, b.model(), {1, 3}, {});
       EXPECT_EQ(result.outcome.changed, 2);
       EXPECT_EQ(count_nodes(result.model, "Gemm"), 1);
       EXPECT_EQ(count_nodes(result.model, "MatMul") + count_nodes(result.model, "Add"), 0);
       EXPECT_EQ(count_nodes(result.model, "Shape"), 1);
-      EXPECT_EQ(run_pass(kPass, result.model).outcome.changed, 0);
+      EXPECT_EQ(run_pass(kGemmPass, result.model).outcome.changed, 0);
       EXPECT_EQ(count_nodes(run_all_passes(b.model(), {3}).model, "Gemm"), 1);
     }
   }
@@ -50,15 +50,15 @@ TEST(SpellAsGemm, ReadsTheShapeWhereSeveralSizesAreFree) {
 
 TEST(SpellAsGemm, KeepsEmptySizes) {
   ModelBuilder b = head_model({}, 14);
-  EXPECT_EQ(run_pass(kPass, b.model(), {0, 3}).outcome.changed, 2);
+  EXPECT_EQ(run_pass(kGemmPass, b.model(), {0, 3}).outcome.changed, 2);
   ModelBuilder batch = head_model({{-1, 5, 6}}, 9);
-  EXPECT_EQ(run_pass(kPass, batch.model(), {0, 3}).outcome.changed, 2);
+  EXPECT_EQ(run_pass(kGemmPass, batch.model(), {0, 3}).outcome.changed, 2);
 }
 
 TEST(SpellAsGemm, WritesTheShapeWhereOneSizeIsFree) {
   for (const Ints& shape : {Ints{-1, 3, 6}, Ints{2, -1, 6}, Ints{2, 3, -1, 6}}) {
     const Head head{shape, 1000, {1, 1, 1000}, "LogSoftmax"};
-    const auto result = run_pass(kPass, head_model(head).model(), {1, 3});
+    const auto result = run_pass(kGemmPass, head_model(head).model(), {1, 3});
     EXPECT_EQ(count_nodes(result.model, "Gemm"), 1);
     EXPECT_EQ(count_nodes(result.model, "Shape"), 0);
   }
@@ -76,33 +76,35 @@ TEST(SpellAsGemm, KnowsTheRankFromATranspose) {
     b.node("Add", {"m", "b"}, "a");
     b.node("Softmax", {"a"}, "y", {{"axis", int64_t{2}}});
     b.output("y");
-    EXPECT_EQ(run_pass(kPass, b.model(), {3, 4}).outcome.changed, transposes ? 2 : 0);
+    EXPECT_EQ(run_pass(kGemmPass, b.model(), {3, 4}).outcome.changed, transposes ? 2 : 0);
   }
 }
 
 TEST(SpellAsGemm, LeavesWhatTheRuntimeSpellsSo) {
-  EXPECT_EQ(run_pass(kPass, head_model({.shape = {2, 3, 6}}).model()).outcome.changed, 0);
-  EXPECT_EQ(run_pass(kPass, head_model({.shape = {-1, 6}}).model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kGemmPass, head_model({.shape = {2, 3, 6}}).model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kGemmPass, head_model({.shape = {-1, 6}}).model()).outcome.changed, 0);
 }
 
 TEST(SpellAsGemm, LeavesSumsThatAreNoBiasOrThatSomethingElseReads) {
-  EXPECT_EQ(run_pass(kPass, head_model({.bias = {1}}).model()).outcome.changed, 0);
-  EXPECT_EQ(run_pass(kPass, head_model({.bias = {1, 3, 1000}}).model(), {3}).outcome.changed, 0);
-  EXPECT_EQ(run_pass(kPass, head_model({.bias = {1, 1, 1, 1000}}).model()).outcome.changed, 0);
-  EXPECT_EQ(run_pass(kPass, head_model({.end = "Tanh"}).model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kGemmPass, head_model({.bias = {1}}).model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kGemmPass, head_model({.bias = {1, 3, 1000}}).model(), {3}).outcome.changed,
+            0);
+  EXPECT_EQ(run_pass(kGemmPass, head_model({.bias = {1, 1, 1, 1000}}).model()).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kGemmPass, head_model({.end = "Tanh"}).model()).outcome.changed, 0);
   for (const char* value : {"m", "a"}) {
     ModelBuilder b = head_model({});
     b.output(value);
-    EXPECT_EQ(run_pass(kPass, b.model()).outcome.changed, 0) << value;
+    EXPECT_EQ(run_pass(kGemmPass, b.model()).outcome.changed, 0) << value;
   }
 }
 
 TEST(SpellAsGemm, LeavesProductsToMethodsThatQuantizeThem) {
-  EXPECT_EQ(run_pass(kPass, head_model({}).model(), {3}, {.quantizes = true}).outcome.changed, 0);
+  EXPECT_EQ(run_pass(kGemmPass, head_model({}).model(), {3}, {.quantizes = true}).outcome.changed,
+            0);
 }
 
 TEST(SpellAsGemm, RefusesFewColumns) {
-  const auto result = run_pass(kPass, head_model({.columns = 400, .bias = {400}}).model());
+  const auto result = run_pass(kGemmPass, head_model({.columns = 400, .bias = {400}}).model());
   EXPECT_EQ(result.outcome.changed, 0);
   ASSERT_EQ(result.outcome.decisions.size(), 1U);
   EXPECT_EQ(result.outcome.decisions[0].subject, "a");

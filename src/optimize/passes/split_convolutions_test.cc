@@ -8,8 +8,6 @@ namespace {
 
 using Ints = std::vector<int64_t>;
 
-constexpr TargetFacts kBlocks8{8};
-
 /// x[in] -> Conv[out] -> c
 ModelBuilder conv_model(int64_t in, int64_t out, int64_t opset = 13) {
   ModelBuilder b(opset);

@@ -150,8 +150,8 @@ LayerQuantization quantize_to_int4(const Weight& weight, ModelEdits& edits,
 
 /// Rounds the matrices of a group by what multiplies them.
 template <bool kIntegers>
-void round_group(const MatrixGroup& group, const InputStatistics& statistics, ModelEdits& edits,
-                 MethodOutcome& outcome) {
+void round_int4_group(const MatrixGroup& group, const InputStatistics& statistics,
+                      ModelEdits& edits, MethodOutcome& outcome) {
   for (const Weight* weight : group.weights) {
     const Floats values = weight->values();
     const size_t columns = weight->dim(1);
@@ -203,9 +203,9 @@ Arithmetic choose_arithmetic(model::Model& model, const QuantizationConfig& conf
 }  // namespace
 
 const WeightMethod kInt4Weights = {"int4", quantize_to_int4<false>, nullptr, choose_int4,
-                                   round_group<false>};
+                                   round_int4_group<false>};
 static const WeightMethod kIntegerInt4Weights = {"int4", quantize_to_int4<true>, nullptr,
-                                                 choose_int4, round_group<true>};
+                                                 choose_int4, round_int4_group<true>};
 
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context) {
   auto [in_integers, why] = choose_arithmetic(model, context.config);

@@ -14,7 +14,6 @@ using testing::ModelBuilder;
 using testing::run_pass;
 using Ints = std::vector<int64_t>;
 
-
 /// x -> Conv -> stem with this many channels.
 void add_stem(ModelBuilder& b, int64_t channels, const Ints& shape = {1, 3, 16, 16}) {
   b.input("x", shape);

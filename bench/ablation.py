@@ -14,7 +14,7 @@ import pathlib
 import sys
 import tempfile
 
-from running import MODELS, ROOT, cpu_features, python_with, run, select, wattwise
+from running import MODELS, ROOT, cpu_features, python_with, run, score, select, wattwise
 
 TOOLS = ["numpy", "onnxruntime==1.32.0", "pillow", "tokenizers"]
 ON_MATRICES = ("clipping_search", "smooth_quant", "gptq", "bias_correction", "adaround")
@@ -58,8 +58,10 @@ class Ablation:
                            self.folder / "samples")
         content = output.read_bytes()
         if content not in self.scores:
-            self.scores[content] = {"sqnr_db": float(self.measure("--sqnr", output)),
-                                    "task": self.measure(output), "bytes": len(content)}
+            self.scores[content] = {
+                "sqnr_db": float(self.measure("--sqnr", output)),
+                "task": score(self.python, self.task, output, self.model).text,
+                "bytes": len(content)}
         return {**self.scores[content], "cpu_s": cost.seconds, "content": content}
 
     def compare(self):

@@ -8,49 +8,59 @@ The models are those of `./setup models`. Speed is CPU time of the float model i
 that of the other, one thread, in turn in one process: the median of three processes and their ends.
 The task is scored on data that nothing was calibrated on (bench/task_metrics.py). Cost is CPU time
 and peak memory of the whole program. The other tools (bench/peers.py) are installed on demand into
-environments of their own in the cache; one that fails says why. Below int8 files stands how they do
-on older processors (tests/cpu_tiers).
+environments of their own in the cache; one that fails says why. Below our files stands on how many
+inputs every bit of their answers is the same where integers saturate and where not, and how int8
+files do on older processors (bench/processors.py); below a model, what bench/preparing.py tells.
 """
 import json
 import pathlib
-import statistics
 import sys
 import tempfile
+import typing
 
-from running import MODELS, ROOT, cpu_features, python_with, run, select, size, wattwise
+import preparing
+from peers import ENVIRONMENTS, PEERS
+from running import (MODELS, PROCESSES, ROOT, cpu_features, python_with, run, score, select, size,
+                     spread, time_files, wattwise)
 
-ONNX_TOOLS = ["numpy", "onnx", "onnx_ir", "onnxruntime==1.32.0", "pillow", "tokenizers", "nncf",
-              "openvino"]
-LITERT_TOOLS = ["onnx2tf", "ai-edge-litert", "tensorflow", "tf_keras", "onnx", "onnx_graphsurgeon",
-                "onnxruntime==1.32.0", "sng4onnx", "psutil", "pillow", "tokenizers"]
-PROCESSES = 3  # memory lies otherwise in each, which matters more than what one process shows
-TIERS = ("avx2", "avx", "sse41")
-ORT_STATIC = ("ort_minmax", "ort_entropy", "ort_percentile")
+ON_OLDER = ("dynamic", "static", "auto")  # methods whose files are tried on older processors
+SETTINGS = {"nearest": {"techniques": ["-clipping_search"]}}  # form -> section of quantization
 
-# Model -> task, our forms (name -> method, with samples or not, more words, goal), and peers.
+
+class Form(typing.NamedTuple):
+    """One of our files."""
+    method: str
+    goal: str = ""
+    with_samples: bool = False
+    words: tuple = ()
+
+
+# Model -> task, and our forms.
 CASES = {
     "minilm": ("texts", {
-        "dynamic": ("dynamic", False, (), ""),
-        "dynamic, samples": ("dynamic", True, (), "23 MB, cosine 0.998, neighbour 0.94, 2.6x"),
-        "int4": ("int4", False, (), "0.6 CPU s"),
-        "int4, samples": ("int4", True, (), "12.5 MB, cosine 0.977, 2.4x, 5 CPU s"),
-        "weight_only": ("weight_only", False, (), "23 MB, cosine 0.999, 1.3x"),
-    }, ("ort_dynamic", "ort_dynamic_tensor", "ort_minmax", "ort_int4", "nncf_int8", "nncf_int4",
-        "litert_dynamic")),
+        "dynamic": Form("dynamic", "0.6 CPU s, 200 MB"),
+        "dynamic, samples": Form("dynamic", "23 MB, cosine 0.998, neighbour 0.94, 2.6x [AVX2: "
+                                 "1.7x, 0.997]", True),
+        "int4, nearest": Form("int4", "0.6 CPU s"),
+        "int4": Form("int4"),
+        "int4, samples": Form("int4", "12.5 MB, cosine 0.977, 2.4x, 5 CPU s", True),
+        "weight_only": Form("weight_only", "23 MB, cosine 0.999, 1.3x"),
+    }),
     "ocr_reader": ("lines", {
-        "static": ("static", True, (), "3.0 MB, CER 0.25 %, 2.4x [AVX2: 1.85x]"),
-        "weight_only": ("weight_only", False, (), "2.9 MB, 1.35x"),
-        "int4": ("int4", True, (), "2.2 MB, CER 0.5 %"),
-    }, ("ort_dynamic", *ORT_STATIC, "nncf_int8")),
+        "static": Form("static", "3.0 MB, CER 0.25 %, 2.4x [AVX2: 1.85x]", True),
+        "weight_only": Form("weight_only", "2.9 MB, 1.35x"),
+        "int4, nearest": Form("int4"),
+        "int4, samples": Form("int4", "2.2 MB, CER 0.5 %", True),
+    }),
     "blazeface": ("faces", {
-        "auto": ("auto", True, (), "165 kB, AUROC 0.9995, 99 %, 1.35x"),
-        "static": ("static", True, (), ""),
-    }, ("ort_dynamic", *ORT_STATIC, "nncf_int8", "litert_dynamic")),
+        "auto": Form("auto", "165 kB, AUROC 0.9995, 99 %, 1.35x", True),
+        "static": Form("static", "", True),
+    }),
     "silero_vad_v5": ("speech", {
-        "dynamic": ("dynamic", False, (), "850 kB, flips 0.3 %, 1.5x"),
-        "weight_only": ("weight_only", False, (), "850 kB, flips 0.3 %"),
-        "dynamic, sr=8000": ("dynamic", False, ("--fix-input", "sr=8000"), "350 kB"),
-    }, ("ort_dynamic",)),
+        "dynamic": Form("dynamic", "850 kB, flips 0.3 %, 1.5x [AVX2: 1.45x]"),
+        "weight_only": Form("weight_only", "850 kB, flips 0.3 %"),
+        "dynamic, sr=8000": Form("dynamic", "350 kB", False, ("--fix-input", "sr=8000")),
+    }),
 }
 
 
@@ -59,17 +69,6 @@ def show(speed):
     if speed is None:
         return ""
     return f"{speed['median']:.3f}x ({speed['low']:.3f} to {speed['high']:.3f})"
-
-
-def spread(ratios):
-    """The median of some processes, and the ends."""
-    return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
-
-
-def time_anywhere(python, files, environment=None):
-    """Float time / the other's, in a few processes."""
-    words = [python, ROOT / "bench/peers.py", "time", *files]
-    return spread([json.loads(run(words, environment)[0])["median"] for _ in range(PROCESSES)])
 
 
 def model_path(name):
@@ -84,90 +83,109 @@ class Bench:
         self.name, self.folder = name, folder
         self.model = model_path(name)
         self.task = CASES[name][0]
-        self.python = python_with("peers", ONNX_TOOLS)
+        self.python = self.environment("onnx")
         self.rows = []
-        run([self.python, ROOT / "bench/task_metrics.py", self.task, "--data", folder / "samples",
-             self.model])
+        self.run_here("task_metrics.py", self.task, "--data", folder / "samples", self.model)
 
-    def score(self, output):
-        """What the answers are worth."""
-        python = python_with("litert", LITERT_TOOLS) if output.suffix == ".tflite" else self.python
-        return run([python, ROOT / "bench/task_metrics.py", self.task, output,
-                    self.model])[0].strip()
+    @staticmethod
+    def environment(name):
+        """The interpreter of one of the tools' environments."""
+        return python_with(f"peers-{name}", ENVIRONMENTS[name])
+
+    def run_here(self, program, *words):
+        """What a program of this folder prints, run where files are scored."""
+        return run([self.python, ROOT / "bench" / program, *words])[0].strip()
+
+    def add(self, form, text, **figures):
+        """A row, printed and kept."""
+        self.rows.append({"model": self.name, "form": form, **figures})
+        print(f"  {form:<19}{text}", flush=True)
 
     def speed(self, output, words=()):
         """Float time / the other's."""
         timed = self.folder / ("timed_fixed" if words else "timed")
         if output.suffix == ".onnx":
-            found = [wattwise(self.folder, "compare", self.model, output, "--data", timed,
-                              *words)[0]["speed_ratio"]["median"] for _ in range(PROCESSES)]
-            return spread(found)
-        python = python_with("litert", LITERT_TOOLS) if output.suffix == ".tflite" else self.python
-        return time_anywhere(python, (self.model, output, timed / "0.npz"))
+            return spread([wattwise(self.folder, "compare", self.model, output, "--data", timed,
+                                    *words)[0]["speed_ratio"]["median"] for _ in range(PROCESSES)])
+        return time_files(self.python, (self.model, output, timed / "0.npz"))
 
-    def report(self, name, output, cost, words=(), goal=""):
-        """Prints a line."""
-        count = output.stat().st_size
-        if output.suffix == ".xml":
-            count += output.with_suffix(".bin").stat().st_size
-        speed = self.speed(output, words)
-        row = {"model": self.name, "form": name, "bytes": count, "task": self.score(output),
-               "speed": speed, "cpu_s": cost.seconds, "peak_mb": cost.peak_mb, "goal": goal}
-        self.rows.append(row)
-        print(f"  {name:<19}{size(count):>8}  {show(speed)}  {row['task']}  {cost}"
-              + (f"  [goal: {goal}]" if goal else ""), flush=True)
+    def sqnr(self, output):
+        """Of the outputs, in dB; None where streams or another format leave none."""
+        if output.suffix != ".onnx" or self.task == "speech":
+            return None
+        return float(self.run_here("task_metrics.py", self.task, "--sqnr", output, self.model))
+
+    def report(self, name, output, cost, form=Form("")):
+        """The line of a file; all that lies beside it is part of it."""
+        count = sum(path.stat().st_size for path in output.parent.iterdir())
+        worth = score(self.python, self.task, output, self.model)
+        sqnr, speed = self.sqnr(output), self.speed(output, form.words)
+        text = (f"{size(count):>8}  {show(speed)}  {worth}"
+                + (f", {sqnr:.1f} dB" if sqnr is not None else "") + f"  {cost}"
+                + (f"  [goal: {form.goal}]" if form.goal else ""))
+        self.add(name, text, bytes=count, task=worth.text, points=worth.points, sqnr_db=sqnr,
+                 speed=speed, cpu_s=cost.seconds, peak_mb=cost.peak_mb, goal=form.goal)
 
     def prepare(self, name, form):
         """One of ours."""
-        method, with_samples, words, goal = form
-        output = self.folder / f"{name}.onnx"
-        samples = ("--calibration-data", self.folder / "samples") if with_samples else ()
-        _, cost = wattwise(self.folder, "prepare", "--model-path", self.model, "--output-path",
-                           output, "--no-bundle", "--no-cache", "--quantization-method", method,
-                           *samples, *words)
-        self.report(name, output, cost, words, goal)
-        return output
+        output = self.place(name, ".onnx")
+        samples = ("--calibration-data", self.folder / "samples") if form.with_samples else ()
+        settings = self.folder / "settings.json"
+        section = SETTINGS.get(name.rpartition(", ")[2], {})
+        settings.write_text(json.dumps({"quantization": section}), encoding="utf-8")
+        _, cost = wattwise(self.folder, "--config", settings, "prepare", "--model-path", self.model,
+                           "--output-path", output, "--no-bundle", "--no-cache",
+                           "--quantization-method", form.method, *samples, *form.words)
+        self.report(name, output, cost, form)
+        self.attempt("  same bits", self.compare_bits, name, output)
+        if form.method in ON_OLDER:
+            self.attempt("  older processors", self.try_older, name, output)
+
+    def compare_bits(self, title, name, output):
+        """Where integers saturate and where not."""
+        found = json.loads(self.run_here("processors.py", "bits", self.task, output, self.model))
+        text = "; ".join(f"{pair}: {same} of {count}" for pair, (same, count) in found.items())
+        self.add(title, text or "this processor stands in for no pair", file=name, pairs=found)
+
+    def try_older(self, _title, name, output):
+        """Answers, and speed, on the processors that this one can stand in for."""
+        here = score(self.python, self.task, output, self.model)
+        is_fixed = bool(CASES[self.name][1][name].words)
+        sample = () if is_fixed else (self.folder / "timed/0.npz",)
+        found = json.loads(self.run_here("processors.py", "tiers", self.task, output, self.model,
+                                         *sample))
+        for tier, worth in found.items():
+            self.add(f"  on {tier}", f"{show(worth['speed'])}  {worth['text']}", file=name, **worth)
+        everywhere = [here.points, *(worth["points"] for worth in found.values())]
+        apart = largest_spread(everywhere)
+        self.add("  scores apart", f"{apart:.2f} points  [goal: 0.3]", file=name, apart=apart)
 
     def run_peer(self, name):
         """One of the others."""
-        ending = {"nncf": ".xml", "litert": ".tflite"}.get(name.split("_", maxsplit=1)[0], ".onnx")
-        output = self.folder / f"{name}{ending}"
-        python = python_with("litert", LITERT_TOOLS) if ending == ".tflite" else self.python
-        _, cost = run([python, ROOT / "bench/peers.py", name, self.model, output,
-                       self.folder / "samples"])
+        peer = PEERS[name]
+        output = self.place(name, peer.ending)
+        _, cost = run([self.environment(peer.environment), ROOT / "bench/peers.py", name,
+                       self.model, output, self.folder / "samples"])
         self.report(name, output, cost)
+
+    def place(self, name, ending):
+        """A path in a folder of its own."""
+        folder = self.folder / "files" / name.replace(", ", "_").replace("=", "_")
+        folder.mkdir(parents=True)
+        return folder / f"made{ending}"
 
     def attempt(self, name, action, *words):
         """A line that says why, where one fails."""
         try:
-            return action(name, *words)
+            action(name, *words)
         except (RuntimeError, OSError) as error:
-            self.rows.append({"model": self.name, "form": name, "error": str(error)})
-            print(f"  {name:<19}{str(error)[:400]}", flush=True)
-            return None
+            self.add(name, str(error)[:400], error=str(error))
 
 
-def as_tier(python, tier):
-    """The environment in which ONNX Runtime finds a processor of that tier."""
-    folder = ROOT / "tests/cpu_tiers"
-    text, _ = run([python, "-c", "import tiers; print(tiers.MASK); print(tiers.masked_packages())"],
-                  {"PYTHONPATH": str(folder)})
-    mask, packages = text.split()
-    return {"LD_PRELOAD": mask, "CPU_TIER": tier, "PYTHONPATH": packages}
-
-
-def measure_tiers(_title, bench, form, output):
-    """Answers, and speed, on the processors that this one can stand in for."""
-    name, is_fixed = form
-    for tier in TIERS:
-        environment = as_tier(bench.python, tier)
-        score = run([bench.python, ROOT / "bench/task_metrics.py", bench.task, output, bench.model],
-                    environment)[0].strip()
-        files = (bench.model, output, bench.folder / "timed/0.npz")
-        speed = None if is_fixed else time_anywhere(bench.python, files, environment)
-        bench.rows.append({"model": bench.name, "form": f"{name} on {tier}", "task": score,
-                           "speed": speed})
-        print(f"  {'  on ' + tier:<19}{show(speed)}  {score}", flush=True)
+def largest_spread(points):
+    """How far the same figure lies apart at most."""
+    return max(max(values) - min(values)
+               for values in ([item[name] for item in points] for name in points[0]))
 
 
 def measure(name):
@@ -175,15 +193,14 @@ def measure(name):
     print(f"\n{name}, {size(model_path(name).stat().st_size)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(name, pathlib.Path(folder))
-        print(f"  {'float':<19}{bench.score(bench.model)}")
-        _, forms, peers = CASES[name]
-        for form, how in forms.items():
-            output = bench.attempt(form, bench.prepare, how)
-            if output and how[0] in ("dynamic", "static"):
-                bench.attempt("  older processors", measure_tiers, bench, (form, bool(how[2])),
-                              output)
-        for peer in peers:
-            bench.attempt(peer, bench.run_peer)
+        bench.add("float", score(bench.python, bench.task, bench.model, bench.model).text)
+        for form, how in CASES[name][1].items():
+            bench.attempt(form, bench.prepare, how)
+        for title, work in preparing.WORKS.items():
+            bench.attempt(title, work, bench)
+        for peer, how in PEERS.items():
+            if name in how.models:
+                bench.attempt(peer, bench.run_peer)
     return bench.rows
 
 
@@ -191,8 +208,11 @@ def main(words):
     """Measures the models that are named, or all."""
     words, to = select(words, CASES)
     print(cpu_features())
-    print("columns: size, speed, task, cost")
+    print("columns: size, speed, task, SQNR of outputs, cost")
     rows = [row for name in words or CASES for row in measure(name)]
+    print()
+    for line in [preparing.kernel_line(), *preparing.gain_lines(rows)]:
+        print(line)
     if to:
         to.write_text(json.dumps({"cpu": cpu_features(), "rows": rows}, indent=1), encoding="utf-8")
 

@@ -14,7 +14,7 @@ import pathlib
 import sys
 import tempfile
 
-from running import MODELS, ROOT, cpu_features, python_with, run, size, wattwise
+from running import MODELS, ROOT, cpu_features, python_with, run, score, size, wattwise
 
 # Goals for a machine with VNNI, and [in brackets] with AVX2 only: bytes, and speed.
 GOALS = {
@@ -91,11 +91,9 @@ def task_line(model, output):
     if task is None or MODELS not in model.parents:
         return ""
     try:
-        text, _ = run([ROOT / ".venv/bin/python", ROOT / "bench/task_metrics.py", task, output,
-                       model])
+        return f"  {score(ROOT / '.venv/bin/python', task, output, model)}"
     except (RuntimeError, OSError) as error:
         return f"  {task}: {error}"
-    return "  " + text.strip()
 
 
 def timed_on(model, folder):

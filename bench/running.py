@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,8 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 WATTWISE = pathlib.Path(os.environ.get("WATTWISE", ROOT / "build/release/wattwise"))
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
 MODELS = CACHE / "wattwise/models"
-FEATURES = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd",
-            "asimddp", "i8mm", "sve")
+PROCESSES = 3  # memory lies otherwise in each, which matters more than what one process shows
+FEATURES = ("sse4_1", "avx", "fma", "avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16",
+            "amx_int8", "asimd", "asimddp", "i8mm", "sve")
 
 
 def cpu_features():
@@ -63,6 +65,33 @@ def wattwise(folder, *words):
     return json.loads(text), cost
 
 
+class Score(typing.NamedTuple):
+    """What a model's answers are worth for its task."""
+    text: str
+    points: dict  # name -> percent
+
+    def __str__(self):
+        return self.text
+
+
+def score(python, task, output, model, environment=None):
+    """That of a file beside the float model, by bench/task_metrics.py."""
+    words = [python, ROOT / "bench/task_metrics.py", task, output, model]
+    text, _ = run(words, environment)
+    return Score(**json.loads(text))
+
+
+def spread(ratios):
+    """The median of some processes, and the ends."""
+    return {"median": statistics.median(ratios), "low": min(ratios), "high": max(ratios)}
+
+
+def time_files(python, files, environment=None):
+    """Float time / the other's: files are float model, other, input."""
+    words = [python, ROOT / "bench/timing.py", "ratio", *files]
+    return spread([float(run(words, environment)[0]) for _ in range(PROCESSES)])
+
+
 def size(count):
     """Bytes as people write them."""
     return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
@@ -71,11 +100,12 @@ def size(count):
 def python_with(name, packages):
     """The interpreter of an environment in the cache that has these packages; installs them."""
     folder = CACHE / "wattwise" / name
-    python = folder / "bin/python"
-    if not (folder / "complete").exists():
-        venv.create(folder, with_pip=True)
+    python, complete = folder / "bin/python", folder / "complete"
+    wanted = "\n".join(packages)
+    if not complete.exists() or complete.read_text(encoding="utf-8") != wanted:
+        venv.create(folder, clear=True, with_pip=True)
         run([python, "-m", "pip", "install", "-q", *packages])
-        (folder / "complete").touch()
+        complete.write_text(wanted, encoding="utf-8")
     return python
 
 

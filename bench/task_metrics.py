@@ -5,17 +5,23 @@
     .venv/bin/python bench/task_metrics.py lines|faces|speech|texts MODEL FLOAT_MODEL
     .venv/bin/python bench/task_metrics.py lines|faces|speech|texts --data FOLDER FLOAT_MODEL
     .venv/bin/python bench/task_metrics.py lines|faces|texts --sqnr MODEL FLOAT_MODEL
+    .venv/bin/python bench/task_metrics.py lines|faces|speech|texts --digests MODEL FLOAT_MODEL
 
-The second form writes inputs to calibrate on, none of which is scored, and one to time by. The
-third prints the outputs' SQNR in dB on every fourth of the inputs that are scored: the errors'
-squares as shares of the values', the mean over the outputs. Models
-may be ONNX files, OpenVINO's (.xml) or LiteRT's (.tflite). lines: error rate of characters of
-lines of text, drawn here. faces: accuracy and AUROC of crops with and without a face. speech: share
-of frames whose decision is not the float model's, over sound made here (voices of two resonances,
+The first form prints {"text": for people, "points": figures in percent}. The second writes inputs
+to calibrate on, none of which is scored, and one to time by. The third prints the outputs' SQNR in
+dB on every fourth of the inputs that are scored: the errors' squares as shares of the values', the
+mean over the outputs. The fourth prints a hash of the outputs for each of these inputs. Models may
+be ONNX files, OpenVINO's (.xml) or LiteRT's (.tflite). lines: error rate of characters of lines of
+text, drawn here. faces: accuracy and AUROC of crops with and without a face. speech: share of
+frames whose decision is not the float model's, over sound made here (voices of two resonances,
 in tones and noise as loud as they), at both rates, or at 8 kHz if the rate is fixed. texts:
-agreement of mean-pooled embeddings of sentences from this project's documents with the float
-model's, and the share that keep their nearest neighbour; needs `tokenizers`.
+agreement of mean-pooled embeddings of sentences (sentences.txt, once taken from this project's
+documents) with the float model's, and the share that keep their nearest neighbour; needs
+`tokenizers`.
 """
+import hashlib
+import json
+import os
 import pathlib
 import re
 import sys
@@ -24,8 +30,9 @@ import numpy
 import onnxruntime
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-DOCUMENTS = pathlib.Path(__file__).resolve().parents[1]
+SENTENCES = pathlib.Path(__file__).with_name("sentences.txt")
 SEED = 7
+SECONDS = 60  # of sound at each rate
 WORDS = """the number you have dialed is not in service please check and try again your call may be
 recorded to leave a message press one or stay on the line for an agent goodbye account balance of
 seven hundred twenty three point four five Please Enter Code followed by pound key invalid extension
@@ -104,6 +111,8 @@ def open_session(path):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
+    if os.environ.get("EXACT_INTEGERS"):  # the kernels for AVX2 that never saturate
+        options.add_session_config_entry("session.x64quantprecision", "1")
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
@@ -152,7 +161,8 @@ def lines(path, _float_path, folder):
     for text, image in draw_lines(120, SEED, folder):
         wrong += edits(text, read_line(session, image, keys))
         total += len(text)
-    return f"CER {100 * wrong / total:.2f} % of {total}"
+    rate = 100 * wrong / total
+    return f"CER {rate:.2f} % of {total}", {"CER": rate}
 
 
 def face_images(folder):
@@ -175,7 +185,9 @@ def faces(path, _float_path, folder):
     scores, labels = scores[::2], labels[::2]
     higher = scores[labels][:, None] - scores[~labels][None]
     auroc = (higher > 0).mean() + 0.5 * (higher == 0).mean()
-    return f"accuracy {100 * ((scores > 0) == labels).mean():.1f} %, AUROC {auroc:.4f}"
+    accuracy = 100 * ((scores > 0) == labels).mean()
+    return (f"accuracy {accuracy:.1f} %, AUROC {auroc:.4f}",
+            {"accuracy": accuracy, "AUROC": 100 * auroc})
 
 
 def make_sound(rate, seconds, random):
@@ -216,27 +228,30 @@ def decide(session, rate, sound):
     return numpy.array(scores)
 
 
+def rates(session):
+    """Samples a second that the model can be told of."""
+    takes_rate = any(item.name == "sr" for item in session.get_inputs())
+    return (8000, 16000) if takes_rate else (8000,)
+
+
 def speech(path, float_path, _folder):
     """Share of frames on the other side of one half."""
     flips = frames = spoken = 0
     ours, theirs = open_session(path), open_session(float_path)
-    takes_rate = any(item.name == "sr" for item in ours.get_inputs())
-    for rate in (8000, 16000) if takes_rate else (8000,):
-        sound = make_sound(rate, 60, numpy.random.default_rng(SEED))
+    for rate in rates(ours):
+        sound = make_sound(rate, SECONDS, numpy.random.default_rng(SEED))
         expected = decide(theirs, rate, sound) > 0.5
         flips += int(((decide(ours, rate, sound) > 0.5) != expected).sum())
         frames += len(expected)
         spoken += int(expected.sum())
-    return f"{100 * flips / frames:.2f} % of {frames} frames flip, {spoken} are speech"
+    share = 100 * flips / frames
+    return f"{share:.2f} % of {frames} frames flip, {spoken} are speech", {"flips": share}
 
 
 def sentences():
-    """Of this project's documents, shuffled; the first half may calibrate."""
-    text = " ".join(path.read_text(encoding="utf-8") for path in sorted(
-        [*DOCUMENTS.glob("*.md"), *DOCUMENTS.glob("docs/*/*.md")]))
-    found = re.split(r"(?<=[.:;])\s+", re.sub(r"[`|#*\s]+", " ", text))
-    kept = sorted({line for line in found if 30 < len(line) < 300 and "=" not in line})
-    return [kept[at] for at in numpy.random.default_rng(SEED).permutation(len(kept))]
+    """(those that may calibrate, those that are scored): halves of a list that never changes."""
+    kept = SENTENCES.read_text(encoding="utf-8").splitlines()
+    return kept[:len(kept) // 2], kept[len(kept) // 2:]
 
 
 def tokenize(folder, texts):
@@ -274,13 +289,13 @@ def neighbours(rows):
 
 def texts(path, float_path, folder):
     """Agreement of embeddings."""
-    kept = sentences()
-    rows = tokenize(folder, kept[len(kept) // 2:])
+    rows = tokenize(folder, sentences()[1])
     ours, theirs = embed(path, rows), embed(float_path, rows)
     cosine = (ours * theirs).sum(1) / numpy.linalg.norm(ours, axis=1) / numpy.linalg.norm(
         theirs, axis=1)
     same = (neighbours(ours) == neighbours(theirs)).mean()
-    return f"cosine {cosine.mean():.5f}, neighbour {same:.3f} of {len(rows)}"
+    return (f"cosine {cosine.mean():.5f}, neighbour {same:.3f} of {len(rows)}",
+            {"cosine": 100 * cosine.mean(), "neighbour": 100 * same})
 
 
 def write_data(task, to, float_model):
@@ -296,8 +311,7 @@ def write_data(task, to, float_model):
                   "state": numpy.zeros((2, 1, 128), numpy.float32),
                   "sr": numpy.array(16000, numpy.int64)}]
     else:
-        kept = sentences()
-        rows = tokenize(folder, kept[:len(kept) // 2])
+        rows = tokenize(folder, sentences()[0])
         items = [text_inputs(ids) for ids in rows[:64]]
     to.mkdir(parents=True)
     for at, item in enumerate(items):
@@ -318,8 +332,7 @@ def scored_inputs(task, float_model):
     """What is scored, as models are fed."""
     folder = float_model.parent
     if task == "texts":
-        kept = sentences()
-        return [text_inputs(ids) for ids in tokenize(folder, kept[len(kept) // 2:])]
+        return [text_inputs(ids) for ids in tokenize(folder, sentences()[1])]
     name = open_session(float_model).get_inputs()[0].name
     images = ([image for _, image in draw_lines(120, SEED, folder)] if task == "lines"
               else list(face_images(folder))[::2])
@@ -342,6 +355,19 @@ def output_sqnr(task, path, float_path):
     return f"{-10 * numpy.log10(numpy.mean(shares)):.2f}"
 
 
+def digests(task, path, float_path):
+    """A hash of all that the model says of each input; of sound, of its scores at each rate."""
+    session = open_session(path)
+    if task == "speech":
+        sounds = ((rate, make_sound(rate, SECONDS, numpy.random.default_rng(SEED)))
+                  for rate in rates(session))
+        answers = ([decide(session, *sound)] for sound in sounds)
+    else:
+        answers = (session.run(None, feeds) for feeds in scored_inputs(task, float_path)[::4])
+    return [hashlib.sha256(b"".join(value.tobytes() for value in outputs)).hexdigest()
+            for outputs in answers]
+
+
 TASKS = {"lines": lines, "faces": faces, "speech": speech, "texts": texts}
 
 
@@ -352,8 +378,11 @@ def main(words):
         print(write_data(task, pathlib.Path(words[2]), float_model))
     elif what == "--sqnr":
         print(output_sqnr(task, pathlib.Path(words[2]), float_model))
+    elif what == "--digests":
+        print(json.dumps(digests(task, pathlib.Path(words[2]), float_model)))
     else:
-        print(TASKS[task](pathlib.Path(what), float_model, float_model.parent))
+        text, points = TASKS[task](pathlib.Path(what), float_model, float_model.parent)
+        print(json.dumps({"text": text, "points": points}))
 
 
 if __name__ == "__main__":

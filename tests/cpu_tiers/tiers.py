@@ -17,6 +17,14 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILD = HERE.parents[1] / "build" / "release"
 MASK = BUILD / "libcpu_mask.so"
 
+# Ways to run a model that may differ by saturation only: what saturates, what does not but computes
+# floats alike, and what the processor must have.
+PAIRS = {
+    "AVX2, its exact kernels": (("avx2",), ("avx2", "exact"), {"avx2"}),
+    "AVX2, AVX-VNNI": (("avx2",), ("avxvnni",), {"avx2", "avx_vnni"}),
+    "AVX-512, AVX-512 VNNI": (("avx512",), ("native",), {"avx512bw", "avx512_vnni"}),
+}
+
 
 def features():
     """The processor's, as Linux names them."""
@@ -55,6 +63,12 @@ def masked_packages():
     return folder
 
 
+def environment(tier):
+    """In which a program finds a processor of that tier of mask_cpuid.c."""
+    return {**os.environ, "LD_PRELOAD": str(MASK), "CPU_TIER": tier,
+            "PYTHONPATH": str(masked_packages())}
+
+
 def answers(model, inputs, tier, *options):
     """Outputs of the model, in order, as `tier` of mask_cpuid.c computes them."""
     with tempfile.TemporaryDirectory() as temporary:
@@ -62,9 +76,7 @@ def answers(model, inputs, tier, *options):
         numpy.savez(fed, **inputs)
         done = subprocess.run(
             [sys.executable, HERE / "answers.py", model, fed, made, *options],
-            env={**os.environ, "LD_PRELOAD": str(MASK), "CPU_TIER": tier,
-                 "PYTHONPATH": str(masked_packages())},
-            capture_output=True, text=True, timeout=300, check=False)
+            env=environment(tier), capture_output=True, text=True, timeout=300, check=False)
         if done.returncode != 0:
             raise RuntimeError(f"{model} as {tier}: {done.stderr or done.returncode}")
         return list(numpy.load(made).values())

@@ -20,21 +20,14 @@ PROGRAM = ROOT / "build" / "release" / "wattwise"
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
 READER = CACHE / "wattwise" / "models" / "ocr_reader.onnx"
 
-# What saturates, what does not but computes floats alike, and what the processor must have.
-PAIRS = {
-    "AVX2, its exact kernels": (("avx2",), ("avx2", "exact"), {"avx2"}),
-    "AVX2, AVX-VNNI": (("avx2",), ("avxvnni",), {"avx2", "avx_vnni"}),
-    "AVX-512, AVX-512 VNNI": (("avx512",), ("native",), {"avx512bw", "avx512_vnni"}),
-}
 
-
-@pytest.fixture(params=PAIRS)
+@pytest.fixture(params=tiers.PAIRS)
 def pair(request):
     """Two ways to run a model that may differ by saturation only."""
     why_not = tiers.obstacle()
     if why_not:
         pytest.skip(why_not)
-    saturating, exact, needed = PAIRS[request.param]
+    saturating, exact, needed = tiers.PAIRS[request.param]
     missing = needed - tiers.features()
     if missing:
         pytest.skip(f"this processor lacks {', '.join(sorted(missing))}")

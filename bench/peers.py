@@ -9,6 +9,7 @@ import pathlib
 import sys
 import typing
 
+import litert_texts
 import peers_elsewhere as elsewhere
 import peers_onnx as to_onnx
 
@@ -47,8 +48,9 @@ PEERS = {
     "ort_percentile": Peer(to_onnx.ort_static, ("Percentile",), ALL),
     "ort_int4_rtn": Peer(to_onnx.ort_int4, ("default",), (*TEXTS, "ocr_reader")),
     "ort_int4_k_quant": Peer(to_onnx.ort_int4, ("k_quant",), TEXTS),
-    "ort_int4_gptq": Peer(to_onnx.ort_int4, ("gptq",), TEXTS),
-    "ort_int4_hqq": Peer(to_onnx.ort_int4, ("hqq",), TEXTS, "olive"),  # which brings PyTorch
+    # These two need PyTorch, which Olive brings.
+    "ort_int4_gptq": Peer(to_onnx.ort_int4, ("gptq",), TEXTS, "olive"),
+    "ort_int4_hqq": Peer(to_onnx.ort_int4, ("hqq",), TEXTS, "olive"),
     "onc_static": Peer(to_onnx.onc_static, (False,), (*TEXTS, *IMAGES), "neural_compressor"),
     "onc_smooth": Peer(to_onnx.onc_static, (True,), TEXTS, "neural_compressor"),
     "onc_int4_gptq": Peer(to_onnx.onc_int4, ("GPTQ",), TEXTS, "neural_compressor"),
@@ -61,9 +63,12 @@ PEERS = {
     "nncf_onnx_int4": Peer(to_onnx.nncf_onnx, ("INT4_ASYM",), TEXTS),
     "nncf_int8": Peer(elsewhere.nncf_openvino, ("int8",), ALL, ending=".xml"),
     "nncf_int4": Peer(elsewhere.nncf_openvino, ("int4",), TEXTS, ending=".xml"),
-    "litert_dynamic": Peer(elsewhere.litert, ("dynamic_range_quant",), ALL, "litert", ".tflite"),
-    "litert_int8": Peer(elsewhere.litert, ("integer_quant",), (*TEXTS, *IMAGES), "litert",
-                        ".tflite"),
+    "litert_dynamic": Peer(elsewhere.litert, ("dynamic_range_quant",), (*IMAGES, "silero_vad_v5"),
+                           "litert", ".tflite"),
+    "litert_int8": Peer(elsewhere.litert, ("integer_quant",), IMAGES, "litert", ".tflite"),
+    "litert_64_dynamic": Peer(litert_texts.litert, ("dynamic_range_quant",), TEXTS, "litert",
+                              ".tflite"),
+    "litert_64_int8": Peer(litert_texts.litert, ("integer_quant",), TEXTS, "litert", ".tflite"),
 }
 
 

@@ -10,8 +10,6 @@ import tempfile
 
 from peers_onnx import BLOCK, read_samples
 
-FIXED_TOKENS = 64  # LiteRT's models take one length
-
 
 def nncf_openvino(model, output, samples, convert):
     """NNCF into OpenVINO's own format."""
@@ -43,18 +41,13 @@ def with_plain_names(model, to):
     return names
 
 
-def calibration_words(items, names, folder):
-    """Arguments that name the calibration data of each input."""
-    import numpy
-    words = []
-    for name, plain in names.items():
-        rows = [item[name] for item in items]
-        if rows[0].ndim == 2:
-            rows = [numpy.resize(row, (1, FIXED_TOKENS)) for row in rows]
-        path = f"{folder}/{plain}.npy"
-        numpy.save(path, numpy.concatenate(rows).astype(numpy.float32))
-        words += ["-cind", plain, path, "0.0", "1.0"]
-    return words
+def run_onnx2tf(words, folder):
+    """Runs the converter; returns the last line that it says."""
+    program = pathlib.Path(sys.executable).parent / "onnx2tf"
+    done = subprocess.run([sys.executable, str(program), "-n", *words], capture_output=True,
+                          text=True, check=False, cwd=folder)
+    lines = (done.stderr or done.stdout).strip().splitlines()
+    return lines[-1] if lines else f"it returns {done.returncode}"
 
 
 def litert(model, output, samples, form):
@@ -65,21 +58,21 @@ def litert(model, output, samples, form):
     with tempfile.TemporaryDirectory() as folder:
         given = f"{folder}/given.onnx"
         names = with_plain_names(model, given)
-        words = ["-i", given, "-n", "-o", folder, "-kat", *names.values()]
-        words += (["-odrqt"] if form == "dynamic_range_quant"
-                  else ["-oiqt", *calibration_words(items, names, folder)])
-        if any(value.ndim == 4 for value in items[0].values()):  # else it fetches pictures
-            numpy.save(f"{folder}/calibration_image_sample_data_20x128x128x3_float32.npy",
-                       numpy.random.default_rng(0).random((20, 128, 128, 3), numpy.float32))
-        texts = [plain for name, plain in names.items() if items[0][name].ndim == 2]
-        if texts and "input_ids" in texts:
-            words += ["-ois", *(f"{plain}:1,{FIXED_TOKENS}" for plain in texts)]
-        program = pathlib.Path(sys.executable).parent / "onnx2tf"
-        done = subprocess.run([sys.executable, str(program), *words], capture_output=True,
-                              text=True, check=False, cwd=folder)
+        words = ["-i", given, "-o", folder, "-kat", *names.values()]
+        if form == "integer_quant":
+            words.append("-oiqt")
+            for name, plain in names.items():
+                path = f"{folder}/{plain}.npy"
+                numpy.save(path, numpy.concatenate([item[name] for item in items]))
+                words += ["-cind", plain, path, "0.0", "1.0"]
+        else:
+            words.append("-odrqt")
+        # A converter that finds none fetches pictures, even to quantize weights only.
+        numpy.save(f"{folder}/calibration_image_sample_data_20x128x128x3_float32.npy",
+                   numpy.random.default_rng(0).random((20, 128, 128, 3), numpy.float32))
+        last = run_onnx2tf(words, folder)
         made = [path for path in pathlib.Path(folder).glob(f"*_{form}.tflite")
                 if "full" not in path.name]
         if not made:
-            lines = (done.stderr or done.stdout).strip().splitlines()
-            sys.exit(f"onnx2tf made nothing: {lines[-1] if lines else done.returncode}")
+            sys.exit(f"onnx2tf made nothing: {last}")
         shutil.copy(made[0], output)

@@ -116,8 +116,8 @@ class Bench:
         return float(self.run_here("task_metrics.py", self.task, "--sqnr", output, self.model))
 
     def report(self, name, output, cost, form=Form("")):
-        """The line of a file; all that lies beside it is part of it."""
-        count = sum(path.stat().st_size for path in output.parent.iterdir())
+        """The line of a file; what lies beside it under its name is part of it."""
+        count = sum(path.stat().st_size for path in output.parent.glob(f"{output.stem}*"))
         worth = score(self.python, self.task, output, self.model)
         sqnr, speed = self.sqnr(output), self.speed(output, form.words)
         text = (f"{size(count):>8}  {show(speed)}  {worth}"
@@ -155,7 +155,8 @@ class Bench:
         found = json.loads(self.run_here("processors.py", "tiers", self.task, output, self.model,
                                          *sample))
         for tier, worth in found.items():
-            self.add(f"  on {tier}", f"{show(worth['speed'])}  {worth['text']}", file=name, **worth)
+            self.add(f"  on {tier}", f"{show(worth['speed'])}  {worth['text']}", file=name,
+                     task=worth["text"], points=worth["points"], speed=worth["speed"])
         everywhere = [here.points, *(worth["points"] for worth in found.values())]
         apart = largest_spread(everywhere)
         self.add("  scores apart", f"{apart:.2f} points  [goal: 0.3]", file=name, apart=apart)

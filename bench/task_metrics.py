@@ -60,7 +60,7 @@ class OpenVinoModel:
 
 
 class LiteRtModel:
-    """LiteRT's format, likewise. Inputs of a fixed length are filled up, and outputs cut."""
+    """LiteRT's format, likewise. Inputs are filled up to the fixed length, or cut, outputs cut."""
 
     def __init__(self, path):
         from ai_edge_litert import interpreter  # pylint: disable=import-outside-toplevel
@@ -84,8 +84,8 @@ class LiteRtModel:
         for port in self.model.get_input_details():
             value = feeds[self.plain(port["name"])]
             if value.ndim == 2 and value.shape[1] != port["shape"][1]:
-                length = value.shape[1]
-                value = numpy.pad(value, ((0, 0), (0, port["shape"][1] - length)))
+                length, fixed = value.shape[1], port["shape"][1]
+                value = numpy.pad(value[:, :fixed], ((0, 0), (0, max(0, fixed - length))))
             scale, zero = port["quantization"]
             if scale and value.dtype == numpy.float32 != port["dtype"]:
                 kind = numpy.iinfo(port["dtype"])
@@ -382,7 +382,7 @@ def main(words):
         print(json.dumps(digests(task, pathlib.Path(words[2]), float_model)))
     else:
         text, points = TASKS[task](pathlib.Path(what), float_model, float_model.parent)
-        print(json.dumps({"text": text, "points": points}))
+        print(json.dumps({"text": text, "points": points}, default=float))
 
 
 if __name__ == "__main__":

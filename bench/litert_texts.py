@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Encoders of texts for LiteRT. onnx2tf takes their axes for those of images and gives wrong answers,
-so that here each operator is TensorFlow's of the same meaning, for one number of tokens."""
+"""Encoders of texts for LiteRT. onnx2tf takes their axes for those of images and what it makes
+answers wrongly, so that here each operator is TensorFlow's of the same meaning, for one number of
+tokens; longer texts are cut."""
 # pylint: disable=import-outside-toplevel  # each environment has some of these packages only
 import tempfile
 

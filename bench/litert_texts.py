@@ -3,8 +3,6 @@
 answers wrongly, so that here each operator is TensorFlow's of the same meaning, for one number of
 tokens; longer texts are cut."""
 # pylint: disable=import-outside-toplevel  # each environment has some of these packages only
-import tempfile
-
 from peers_onnx import read_samples
 
 TOKENS = 64

@@ -35,6 +35,8 @@ class Form(typing.NamedTuple):
     words: tuple = ()
 
 
+OF_OTHERS = Form("")  # of files that are not ours: no goal, no words
+
 # Model -> task, and our forms.
 CASES = {
     "minilm": ("texts", {
@@ -115,7 +117,7 @@ class Bench:
             return None
         return float(self.run_here("task_metrics.py", self.task, "--sqnr", output, self.model))
 
-    def report(self, name, output, cost, form=Form("")):
+    def report(self, name, output, cost, form=OF_OTHERS):
         """The line of a file; what lies beside it under its name is part of it."""
         count = sum(path.stat().st_size for path in output.parent.glob(f"{output.stem}*"))
         worth = score(self.python, self.task, output, self.model)

@@ -20,7 +20,8 @@ bool all_finite(const Values* values, size_t count) {
   uint32_t bits = 0;
   size_t at = 0;
   for (; at + kStep <= count; at += kStep) {
-    for (size_t i = at; i < at + kStep; ++i) bits |= special_bit(values[i]);
+    const Values* const step = values + at;
+    for (size_t i = 0; i < kStep; ++i) bits |= special_bit(step[i]);
   }
   for (; at < count; ++at) bits |= special_bit(values[at]);
   return bits >> 31 == 0;

@@ -30,10 +30,12 @@ struct CalibrationData {
 
 using ActivationTable = std::map<std::string, ActivationStatistics>;
 
-/// Mean of each channel, the second axis, of values of rank 3 or more, and the sizes of their last
-/// axes in the last sample. Empty where no sample had elements, or one of them was not finite.
+/// Mean and mean square of each channel, the second axis, of values of rank 3 or more, and the
+/// sizes of their last axes in the last sample. Empty where no sample had elements, or one of them
+/// was not finite.
 struct ChannelMean {
   std::vector<float> means;
+  std::vector<float> squares;
   std::vector<int64_t> sizes;
 };
 using ChannelMeans = std::map<std::string, ChannelMean>;
@@ -42,13 +44,14 @@ using ChannelMeans = std::map<std::string, ChannelMean>;
 struct ObservedValues {
   std::vector<std::string> values;
   std::vector<std::string> by_channel = {};  ///< of which means are wanted
+  bool every_sample = true;  ///< else, of many, as many as tell how values are distributed
 };
 struct Observations {
   ActivationTable activations;
   ChannelMeans means;
 };
 
-/// Runs the model on every sample and gathers statistics of these values. Nothing else is computed
+/// Runs the model on samples and gathers statistics of these values. Nothing else is computed
 /// than what they need. Memory does not grow with the number of samples. kInvalidArgument without
 /// samples.
 Result<Observations> gather_activations(const model::Model& model, const ObservedValues& observed,

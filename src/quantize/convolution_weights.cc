@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "quantize/bias_correction.h"
+#include "quantize/convolution_scales.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -29,10 +30,11 @@ void for_each_weight(const ConvolutionShape& shape, const Visit& visit) {
 
 /// Scales that also let the bias fit.
 std::vector<float> scales_of(const std::vector<float>& columns, const ConvolutionShape& shape,
-                             const std::vector<float>& bias, double input_scale) {
+                             const std::vector<float>& bias, const ConvolutionInput& input) {
   const size_t rows = shape.inputs * shape.taps;
+  const double input_scale = input.scale;
   std::vector<float> scales = shape.paired
-                                  ? pair_scales(columns, rows, shape.outputs, shape.choice)
+                                  ? pair_scales_for_input(columns, shape, input)
                                   : quantize_int8(columns, {rows, shape.outputs, 1}).scales;
   for (size_t c = 0; c < bias.size(); ++c) {
     const double magnitude = std::fabs(bias[c]);
@@ -85,7 +87,7 @@ struct RoundedConvolution {
 
 std::vector<float> corrected_bias(const std::vector<float>& bias, Floats weights,
                                   const RoundedConvolution& rounded) {
-  if (rounded.input.means.channels.empty()) return bias;
+  if (rounded.input.means.channels.empty() || !rounded.input.corrects_bias) return bias;
   std::vector<float> out =
       bias_change(rounded.input.means, weights, rounded.weights, rounded.shape);
   for (size_t c = 0; c < bias.size(); ++c) out[c] += bias[c];
@@ -110,7 +112,7 @@ IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& 
                                         const ConvolutionInput& input) {
   std::vector<float> columns(weights.size());
   for_each_weight(shape, [&](size_t at, size_t column) { columns[column] = weights[at]; });
-  Int8Weights rounded = round_at(columns, shape, scales_of(columns, shape, bias, input.scale));
+  Int8Weights rounded = round_at(columns, shape, scales_of(columns, shape, bias, input));
   IntegerConvolution out;
   for (size_t c = 0; c < bias.size(); ++c) {
     const auto least = static_cast<float>(std::fabs(bias[c]) / kMostBias / input.scale);

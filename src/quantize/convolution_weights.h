@@ -33,9 +33,10 @@ struct IntegerConvolution {
   size_t widened = 0;  ///< channels whose scale is larger than their weights ask for
 };
 
-/// Means of what the taps of a convolution read, to correct its bias by.
+/// What the taps of a convolution read on the average.
 struct ConvolutionMeans {
   std::span<const float> channels = {};  ///< of each input channel; empty: they are not known
+  std::span<const float> squares = {};   ///< of the squares of each
   std::vector<float> tap_shares = {};    ///< see bias_correction.h
 };
 
@@ -44,10 +45,12 @@ struct ConvolutionInput {
   double scale = 1;
   double offset = 0;  ///< goes into the bias, exactly where no zeros are padded
   ConvolutionMeans means = {};
+  bool corrects_bias = false;  ///< what rounding adds to the mean is taken back, if it is known
 };
 
 /// Quantizes weights and bias at scales[c] x input scale. A bias that int32 could not hold beside
-/// the products makes its channel's scale larger; it is corrected by bias_correction.h afterwards.
+/// the products makes its channel's scale larger; it is corrected by bias_correction.h afterwards,
+/// if that is asked for. Scales are chosen by convolution_scales.h where means are known.
 /// `bias` is empty or has one number for each output.
 IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& shape,
                                         const std::vector<float>& bias,

@@ -97,5 +97,54 @@ TEST(ConvolutionWeights, OffsetsOfTheInputGoIntoTheBias) {
   }
 }
 
+/// Few of them are large, so that the search of scales cuts some pairs off.
+const model::Constant& peaked() {
+  static const auto constant = [] {
+    auto values = random_floats(8 * 64 * 9, 5);
+    for (float& value : values) value *= value * value;
+    return make_float_constant("w", {8, 64, 3, 3}, values);
+  }();
+  return constant;
+}
+
+/// Squared error of the outputs, for inputs that are independent of each other.
+double output_error(const IntegerConvolution& made, std::span<const float> means, float deviation) {
+  const ConvolutionShape shape = convolution_shape(peaked(), 1);
+  const Floats weights(peaked().data.view());
+  double sum = 0;
+  for (uint32_t seed = 1; seed <= 100; ++seed) {
+    const auto random = random_floats(weights.size() / shape.outputs, seed);
+    for (size_t out = 0; out < shape.outputs; ++out) {
+      double error = 0;
+      for (size_t i = 0; i < random.size(); ++i) {
+        const size_t at = out * random.size() + i;
+        const float x = means[i / shape.taps] + deviation * random[i];
+        error += x * (weights[at] - made.weights.scales[out] * made.weights.values[at]);
+      }
+      sum += error * error;
+    }
+  }
+  return sum;
+}
+
+TEST(ConvolutionWeights, ScalesGoByWhatTheConvolutionReads) {
+  const ConvolutionShape shape = convolution_shape(peaked(), 1);
+  const Floats weights(peaked().data.view());
+  std::vector<float> means = random_floats(shape.inputs, 6);
+  for (float& mean : means) mean += 1.5F;
+  constexpr float kDeviation = 0.5F;
+  std::vector<float> squares;
+  for (const float mean : means) squares.push_back(mean * mean + kDeviation * kDeviation / 3);
+  ConvolutionInput input;
+  const auto plain = quantize_convolution(weights, shape, {}, input);
+  input.means = {means, squares, std::vector<float>(9, 1)};
+  const auto known = quantize_convolution(weights, shape, {}, input);
+  EXPECT_EQ(count_unsafe_pairs(known.weights.values, shape), 0);
+  EXPECT_EQ(known.bias, plain.bias) << "the mean's error is not taken back unasked";
+  EXPECT_LT(output_error(known, means, kDeviation), 0.7 * output_error(plain, means, kDeviation));
+  input.means = {};
+  EXPECT_EQ(quantize_convolution(weights, shape, {}, input).weights.values, plain.weights.values);
+}
+
 }  // namespace
 }  // namespace wattwise::quantize

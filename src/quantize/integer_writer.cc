@@ -216,7 +216,8 @@ class Writer {
 ConvolutionMeans convolution_means(const ChannelMean* mean, const model::Node& node,
                                    const model::Constant& weights) {
   if (!mean) return {};
-  return {mean->means, tap_shares(node, std::span(weights.shape).subspan(2), mean->sizes)};
+  return {mean->means, mean->squares,
+          tap_shares(node, std::span(weights.shape).subspan(2), mean->sizes)};
 }
 
 LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor& graph,
@@ -229,10 +230,11 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
   if (writer.rounding().range == WeightRange::kFull) shape.paired = false;
   shape.choice = writer.rounding().choice;
   const ChannelMean* means = writer.means(step.inputs[0]);
+  const bool corrects = means && writer.rounding().corrects_biases;
   IntegerConvolution made = quantize_convolution(
       Floats(weights.data.view()), shape,
       biased ? optimize::float_values(*graph.constant(node.inputs[2])) : std::vector<float>(),
-      {input.scale, input.offset, convolution_means(means, node, weights)});
+      {input.scale, input.offset, convolution_means(means, node, weights), corrects});
   std::vector<float> bias_scales = made.weights.scales;
   for (float& scale : bias_scales) scale *= input.scale;
   node.inputs = {writer.real(step.inputs[0]),
@@ -242,7 +244,7 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
                                      Bytes::copy_of(std::span<const int8_t>(made.weights.values)),
                                      {}},
                                     made.weights.scales)};
-  if (biased || input.offset != 0 || means) {
+  if (biased || input.offset != 0 || corrects) {
     node.inputs.push_back(writer.channelwise(weights_name + "_bias",
                                              {DataType::kInt32,
                                               {static_cast<int64_t>(made.bias.size())},

@@ -19,8 +19,8 @@ using RangeTable = std::map<std::string, Range>;
 struct ConvolutionRounding {
   WeightRange range = WeightRange::kPairAware;
   ScaleChoice choice = ScaleChoice::kLeastError;
-  /// Of what convolutions read; biases are corrected by those that are here.
-  ChannelMeans means = {};
+  ChannelMeans means = {};  ///< of what convolutions read, as far as they are known
+  bool corrects_biases = false;
 };
 
 /// Replaces the steps by operators on uint8: DequantizeLinear, operator and QuantizeLinear where

@@ -74,24 +74,18 @@ std::vector<float> pair_errors(Floats weights, std::span<const float> scales, si
   return errors;
 }
 
-/// Between keeping every weight and keeping every pair, the scales with the least squared error.
-std::vector<float> best_pair_scales(Floats weights, size_t rows, const ScaleBounds& bounds) {
-  const size_t columns = bounds.exact.size();
-  std::vector<float> best(columns);
-  std::transform(bounds.exact.begin(), bounds.exact.end(), best.begin(), scale_of_16_bits);
-  if (bounds.safe == bounds.exact) return best;
+/// Of the trials, for each column the one with the least squared error.
+std::vector<float> best_pair_scales(Floats weights, size_t rows, size_t columns) {
+  const auto trials = pair_scale_trials(weights, rows, columns);
+  std::vector<float> best = trials.front();
+  if (trials.size() == 1) return best;
   std::vector<float> least = pair_errors(weights, best, rows);
-  for (const float share : {0.25F, 0.5F, 0.75F, 1.0F}) {
-    std::vector<float> scales(columns);
-    for (size_t c = 0; c < columns; ++c) {
-      const float scale = bounds.exact[c] + share * (bounds.safe[c] - bounds.exact[c]);
-      scales[c] = scale_of_16_bits(scale);
-    }
-    const std::vector<float> errors = pair_errors(weights, scales, rows);
+  for (size_t trial = 1; trial < trials.size(); ++trial) {
+    const std::vector<float> errors = pair_errors(weights, trials[trial], rows);
     for (size_t c = 0; c < columns; ++c) {
       if (errors[c] >= least[c]) continue;
       least[c] = errors[c];
-      best[c] = scales[c];
+      best[c] = trials[trial][c];
     }
   }
   return best;
@@ -143,9 +137,24 @@ Int8Weights round_int8(Floats weights, const ChannelLayout& layout, std::vector<
   return out;
 }
 
+std::vector<std::vector<float>> pair_scale_trials(Floats weights, size_t rows, size_t columns) {
+  const ScaleBounds bounds = scale_bounds(weights, rows, columns);
+  std::vector<std::vector<float>> trials;
+  for (const float share : {0.0F, 0.25F, 0.5F, 0.75F, 1.0F}) {
+    std::vector<float> scales(columns);
+    for (size_t c = 0; c < columns; ++c) {
+      const float scale = bounds.exact[c] + share * (bounds.safe[c] - bounds.exact[c]);
+      scales[c] = scale_of_16_bits(scale);
+    }
+    trials.push_back(std::move(scales));
+    if (bounds.safe == bounds.exact) break;
+  }
+  return trials;
+}
+
 std::vector<float> pair_scales(Floats weights, size_t rows, size_t columns, ScaleChoice choice) {
+  if (choice == ScaleChoice::kLeastError) return best_pair_scales(weights, rows, columns);
   ScaleBounds bounds = scale_bounds(weights, rows, columns);
-  if (choice == ScaleChoice::kLeastError) return best_pair_scales(weights, rows, bounds);
   std::transform(bounds.safe.begin(), bounds.safe.end(), bounds.safe.begin(), scale_of_16_bits);
   return std::move(bounds.safe);
 }

@@ -63,6 +63,9 @@ Int8Weights quantize_int8_pairs(Floats weights, size_t rows, size_t columns,
 std::vector<float> pair_scales(Floats weights, size_t rows, size_t columns,
                                ScaleChoice choice = ScaleChoice::kLeastError);
 Int8Weights round_int8_pairs(Floats weights, size_t rows, std::vector<float> scales);
+/// What the search looks at: scales of all columns, the finest first; one of them if nothing is to
+/// be cut off anywhere.
+std::vector<std::vector<float>> pair_scale_trials(Floats weights, size_t rows, size_t columns);
 /// Pairs that break the rule.
 int64_t count_unsafe_pairs(std::span<const int8_t> values, size_t rows, size_t columns);
 

@@ -162,11 +162,11 @@ double divergence(const ActivationStatistics& statistics, double low, double hig
 Range entropy(const ActivationStatistics& statistics) { return best_ends(statistics, divergence); }
 
 constexpr std::array kRangeMethods = {
-    RangeMethod{"mse", "least expected squared error", mse},
-    RangeMethod{"minmax", "smallest and largest element of all samples", min_max},
-    RangeMethod{"moving_average", "mean of the samples' extremes", moving_average},
-    RangeMethod{"percentile", "99.99 % of the elements", percentile},
-    RangeMethod{"entropy", "least Kullback-Leibler divergence of the histogram", entropy},
+    RangeMethod{"mse", "least expected squared error", mse, false},
+    RangeMethod{"minmax", "smallest and largest element of all samples", min_max, true},
+    RangeMethod{"moving_average", "mean of the samples' extremes", moving_average, true},
+    RangeMethod{"percentile", "99.99 % of the elements", percentile, false},
+    RangeMethod{"entropy", "least Kullback-Leibler divergence of the histogram", entropy, false},
 };
 
 }  // namespace

@@ -3,15 +3,20 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "core/extremes.h"
+#include "core/finite.h"
 
 namespace wattwise::quantize {
 namespace {
 
 constexpr double kForget = 0.01;
+/// Of the elements, at each end, those that are all counted.
+constexpr double kRareShare = 0.002;
 constexpr float kLargest = std::numeric_limits<float>::max();
 
 Range finite_extremes_of(std::span<const float> values) {
@@ -21,6 +26,25 @@ Range finite_extremes_of(std::span<const float> values) {
     range = {std::min(range.low, x), std::max(range.high, x)};
   }
   return range;
+}
+
+/// What one look at every element tells.
+struct Scan {
+  Extremes extremes;
+  bool is_finite = true;
+};
+
+Scan scan(std::span<const float> values) {
+  constexpr size_t kPart = 4096;  // both look at it while it is in the nearest cache
+  Scan found;
+  for (size_t at = 0; at < values.size(); at += kPart) {
+    const auto part = values.subspan(at, std::min(kPart, values.size() - at));
+    const Extremes extremes = extremes_of(part);
+    found.extremes = {std::min(found.extremes.low, extremes.low),
+                      std::max(found.extremes.high, extremes.high)};
+    found.is_finite = all_finite(part) && found.is_finite;
+  }
+  return found;
 }
 
 int64_t bin_of(double value, double width) {
@@ -61,12 +85,11 @@ void ActivationStatistics::cover(const Range& range) {
   first_bin_ = first;
 }
 
-void ActivationStatistics::add(std::span<const float> values) {
-  const Extremes extremes = extremes_of(values);
+bool ActivationStatistics::add(std::span<const float> values) {
+  const auto [extremes, is_finite] = scan(values);
   Range range{extremes.low, extremes.high};
-  // NaN hides only itself; infinity shows in the extremes.
-  if (!std::isfinite(range.low) || !std::isfinite(range.high)) range = finite_extremes_of(values);
-  if (range.low > range.high) return;
+  if (!is_finite) range = finite_extremes_of(values);
+  if (range.low > range.high) return is_finite;
   if (samples_ == 0 || range.low < extremes_.low || range.high > extremes_.high) cover(range);
   ++samples_;
   if (samples_ == 1) {
@@ -78,13 +101,60 @@ void ActivationStatistics::add(std::span<const float> values) {
     average_.high += share * (range.high - average_.high);
   }
   // An odd stride, so that it does not fall into step with a power of two of channels.
-  const size_t stride = ((values.size() - 1) / kCountedPerSample) | 1U;
+  const size_t stride = samples_ == 1 ? 1 : ((values.size() - 1) / kCountedPerSample) | 1U;
   const double inverse = 1 / bin_width();
   for (size_t i = 0; i < values.size(); i += stride) {
-    if (!std::isfinite(values[i])) continue;
-    ++counts_[static_cast<size_t>(static_cast<int64_t>(std::floor(values[i] * inverse)) -
-                                  first_bin_)];
+    if (stride > 1 && !is_common(values[i])) continue;
+    count(values[i], static_cast<int64_t>(stride), inverse);
   }
+  if (stride > 1) count_rare(values, inverse);
+  if (std::has_single_bit(static_cast<uint64_t>(samples_))) find_common();
+  return is_finite;
+}
+
+void ActivationStatistics::count(float value, int64_t weight, double inverse) {
+  if (!std::isfinite(value)) return;
+  counts_[static_cast<size_t>(static_cast<int64_t>(std::floor(value * inverse)) - first_bin_)] +=
+      weight;
+}
+
+void ActivationStatistics::count_rare(std::span<const float> values, double inverse) {
+  constexpr size_t kStep = 16;  // loops of a fixed length are what compilers vectorize
+  const auto [low, high] = common_;
+  size_t at = 0;
+  for (; at + kStep <= values.size(); at += kStep) {
+    const float* const step = values.data() + at;
+    int found = 0;
+    for (size_t i = 0; i < kStep; ++i) {
+      found |= static_cast<int>(step[i] < low) | static_cast<int>(step[i] > high);
+    }
+    for (size_t i = 0; i < kStep && found != 0; ++i) {
+      if (!is_common(step[i])) count(step[i], 1, inverse);
+    }
+  }
+  for (; at < values.size(); ++at) {
+    if (!is_common(values[at])) count(values[at], 1, inverse);
+  }
+}
+
+void ActivationStatistics::find_common() {
+  const double all = std::accumulate(counts_.begin(), counts_.end(), 0.0);
+  const double rare = kRareShare * all;
+  size_t first = 0;
+  size_t last = counts_.size() - 1;
+  for (double sum = 0; first < last; ++first) {
+    sum += static_cast<double>(counts_[first]);
+    if (sum > rare) break;
+  }
+  for (double sum = 0; last > first; --last) {
+    sum += static_cast<double>(counts_[last]);
+    if (sum > rare) break;
+  }
+  const auto end = [&](size_t bin) {
+    return static_cast<float>(static_cast<double>(first_bin_ + static_cast<int64_t>(bin)) *
+                              bin_width());
+  };
+  common_ = {end(first), end(last + 1)};
 }
 
 ActivationStatistics ActivationStatistics::raised_to(float bound) const {

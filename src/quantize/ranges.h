@@ -19,9 +19,11 @@ struct Range {
 /// outgrow them, each two become one, exactly, whatever the order of the samples.
 class ActivationStatistics {
  public:
-  /// The elements of the value in one sample. All count for the extremes; for the histogram at most
-  /// kCountedPerSample of them, evenly spread. NaN and infinity are left out.
-  void add(std::span<const float> values);
+  /// The elements of the value in one sample. All count for the extremes. For the histogram those
+  /// count that are rare, near the ends, where a few large ones decide what clipping costs; of the
+  /// others about kCountedPerSample, evenly spread, stand for all. NaN and infinity are left out;
+  /// returns whether there were none.
+  bool add(std::span<const float> values);
 
   /// The same with every element below `bound` moved up to it, to within a bin.
   ActivationStatistics raised_to(float bound) const;
@@ -41,12 +43,17 @@ class ActivationStatistics {
   static constexpr size_t kCountedPerSample = 4096;
 
  private:
+  bool is_common(float value) const { return value >= common_.low && value <= common_.high; }
+  void count(float value, int64_t weight, double inverse);
+  void count_rare(std::span<const float> values, double inverse);
+  void find_common();
   void cover(const Range& range);
   void halve_bins();
 
   int64_t samples_ = 0;
   Range extremes_;
   Range average_;
+  Range common_;        ///< of the values that the histogram has most of
   int exponent_ = -40;  ///< bins are 2^exponent wide
   int64_t first_bin_ = 0;
   std::vector<int64_t> counts_;
@@ -57,6 +64,7 @@ struct RangeMethod {
   std::string_view name;
   std::string_view description;
   Range (*choose)(const ActivationStatistics& statistics);
+  bool of_extremes;  ///< goes by single elements, for which every sample must be looked at
 };
 std::span<const RangeMethod> range_methods();
 

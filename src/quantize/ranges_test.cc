@@ -147,5 +147,27 @@ TEST(ActivationGrid, ReadsTheSameBytesAsAnotherValue) {
   EXPECT_EQ(bounds.high, stored.zero + 51);
 }
 
+TEST(ActivationStatistics, RareElementsAreAllCounted) {
+  ActivationStatistics statistics;
+  const size_t size = 50 * ActivationStatistics::kCountedPerSample;
+  auto values = random_floats(size, 1);
+  values[0] = 10;  // so that later ones change no bins
+  statistics.add(values);
+  EXPECT_EQ(total(statistics), static_cast<int64_t>(size)) << "of the first sample, each";
+  values = random_floats(size, 2);
+  values[0] = 0;
+  for (const size_t at : {5, 1234, 77777}) values[at] = 9;
+  statistics.add(values);
+  int64_t large = 0;
+  for (size_t i = 0; i < statistics.counts().size(); ++i) {
+    const double low = static_cast<double>(statistics.first_bin() + static_cast<int64_t>(i)) *
+                       statistics.bin_width();
+    if (low > 8) large += statistics.counts()[i];
+  }
+  EXPECT_EQ(large, 4);
+  EXPECT_NEAR(static_cast<double>(total(statistics)), 2.0 * static_cast<double>(size), 0.02 * size)
+      << "those that are left out have others stand for them";
+}
+
 }  // namespace
 }  // namespace wattwise::quantize

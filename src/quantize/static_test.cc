@@ -11,6 +11,7 @@
 #include "model/graph_edit.h"
 #include "model/load.h"
 #include "model/test_models.h"
+#include "quantize/noise.h"
 #include "quantize/quantize.h"
 #include "quantize/quantize_testing.h"
 #include "quantize/saturation.h"
@@ -243,6 +244,63 @@ TEST(Calibration, GathersWhatTheModelComputes) {
   EXPECT_NEAR(table->activations.at("r2").extremes().high, expected.extremes().high, 1e-5);
   EXPECT_EQ(table->activations.at("r2").extremes().low, 0);
   EXPECT_NEAR(table->activations.at("x").extremes().low, -1, 1e-3);
+}
+
+TEST(Calibration, OfManySamplesAFewTellHowValuesAreDistributed) {
+  model::Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", 13}};
+  model.graph.inputs = {model::make_value("x", DataType::kFloat, {4})};
+  model.graph.outputs = {model::make_value("y", DataType::kFloat, {4})};
+  model.graph.nodes = {make_node("Neg", {"x"}, "y")};
+  std::vector<TensorMap> samples(41);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    samples[i]["x"] = make_float_tensor({4}, std::vector<float>(4, static_cast<float>(i)));
+  }
+  const auto data = calibration(samples);
+  const auto low = [&](bool every_sample, int64_t count) {
+    const auto seen = gather_activations(model, {{"y"}, {}, every_sample}, data, kNoProgress);
+    EXPECT_TRUE(seen.has_value());
+    EXPECT_EQ(seen->activations.at("y").samples(), count);
+    return seen->activations.at("y").extremes().low;
+  };
+  EXPECT_EQ(low(true, 41), -40);
+  EXPECT_EQ(low(false, 16 + 7), -40) << "those at the end have their say";
+}
+
+TEST(Noise, OfAllValuesTogetherIsThatOfOneAtATime) {
+  constexpr size_t kValues = 30;
+  constexpr int64_t kWidth = 4096;
+  model::Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", 13}};
+  model.graph.inputs = {model::make_value("x", DataType::kFloat, {kWidth})};
+  RangeTable ranges;
+  std::string last = "x";
+  for (size_t i = 0; i < kValues; ++i) {
+    const std::string name = "v" + std::to_string(i);
+    const auto shift = random_floats(kWidth, static_cast<uint32_t>(i));
+    model.graph.initializers.push_back(make_float_constant(name + "_c", {kWidth}, shift));
+    model.graph.nodes.push_back(make_node("Add", {last, name + "_c"}, name + "_sum"));
+    model.graph.nodes.push_back(make_node("Sin", {name + "_sum"}, name));
+    // Each loses another amount.
+    ranges[name] = {-1, static_cast<float>(1 + i % 7)};
+    last = name;
+  }
+  model.graph.outputs = {model::make_value(last, DataType::kFloat, {kWidth})};
+  std::vector<TensorMap> samples(1);
+  samples[0]["x"] = make_float_tensor({kWidth}, random_floats(kWidth, 99));
+  const auto data = calibration(samples);
+  const auto together = measure_noise(model, ranges, data, kNoProgress);
+  ASSERT_TRUE(together.has_value()) << together.error().to_string();
+  ASSERT_EQ(together->size(), kValues);
+  double sum = 0;
+  for (const auto& [name, noise] : *together) sum += noise;
+  for (const auto& [name, range] : ranges) {
+    const auto alone = measure_noise(model, {{name, range}}, data, kNoProgress);
+    ASSERT_TRUE(alone.has_value());
+    EXPECT_NEAR(together->at(name), alone->at(name), 0.25 * alone->at(name) + 0.02 * sum) << name;
+  }
 }
 
 }  // namespace

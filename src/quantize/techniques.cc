@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::array kTechniques = {
     TechniqueRow{Technique::kClippingSearch, "clipping_search", true,
-                 "of several scales the one with the least squared error of the weights"},
+                 "of several scales the one with the least squared error, of the weights or of "
+                 "what they make"},
     TechniqueRow{Technique::kSmoothQuant, "smooth_quant", true,
                  "what integers multiply is made even by what stands before (calibration data)"},
     TechniqueRow{Technique::kGptq, "gptq", true,

@@ -43,7 +43,7 @@ const RangeMethod& range_method(std::string_view name) {
 }
 
 /// What calibration tells: ranges of the values that hold the bytes of others, and means of what
-/// convolutions read, if biases are corrected.
+/// convolutions read, if a technique asks for them.
 struct Calibrated {
   RangeTable ranges;
   ChannelMeans means;
@@ -63,12 +63,13 @@ Result<Calibrated> calibrate(const model::Model& model, const IntegerPlan& plan,
   std::set<std::string> values;
   for (const auto& [value, holder] : holders(plan.steps)) values.insert(holder);
   const CalibrationData& data = *context.calibration;
-  ObservedValues observed{{values.begin(), values.end()}};
-  if (Techniques(context.config).has(Technique::kBiasCorrection)) {
+  const RangeMethod& method = range_method(data.range_method);
+  ObservedValues observed{{values.begin(), values.end()}, {}, method.of_extremes};
+  const Techniques techniques(context.config);
+  if (techniques.has(Technique::kBiasCorrection) || techniques.has(Technique::kClippingSearch)) {
     observed.by_channel = convolution_inputs(plan);
   }
   Observations seen = WATTWISE_TRY(gather_activations(model, observed, data, context.progress));
-  const RangeMethod& method = range_method(data.range_method);
   Calibrated out{{}, std::move(seen.means)};
   for (const auto& [value, statistics] : seen.activations) {
     const auto bound = lowest.find(value);
@@ -136,10 +137,11 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
         WATTWISE_TRY(measure_noise(original, ranges, *context.calibration, context.progress));
     plan = weigh_noise(graph, context.shapes, steps, noise);
     add_ranges_of_views(steps, ranges);
+    const Techniques techniques(context.config);
     tell_noise(noise, outcome.decisions);
     outcome.layers = write_integers(graph, plan, ranges,
-                                    {weight_range(context.config),
-                                     Techniques(context.config).scale_choice(), std::move(means)});
+                                    {weight_range(context.config), techniques.scale_choice(),
+                                     std::move(means), techniques.has(Technique::kBiasCorrection)});
     count_applied(outcome, kStaticConvolution, outcome.layers.size());
     count_applied(outcome, "static_int8_operators", plan.steps.size() - outcome.layers.size());
   }

@@ -29,7 +29,9 @@ bool is_equal_enough(std::span<const double> errors, double allowed, double nois
   const auto off = static_cast<size_t>(std::count_if(
       errors.begin(), errors.end(), [&](double error) { return !(error <= allowed); }));
   if (off == 0) return true;
-  return off * kManySamples <= errors.size() && worst_of(errors) <= kNoiseRatioOfFew * noise;
+  if (errors.size() < kManySamples) return false;
+  const size_t may_be_off = (errors.size() + kManySamples - 1) / kManySamples;
+  return off <= may_be_off && worst_of(errors) <= kNoiseRatioOfFew * noise;
 }
 
 }  // namespace wattwise::deploy

@@ -19,8 +19,8 @@ double worst_of(std::span<const double> errors);
 
 /// Whether errors of samples, all relative, are no larger than `allowed`. Where a model decides by
 /// a hair, the last bits are amplified without bound, and the largest of many errors says nothing
-/// about the algebra: of ten samples and more, one in ten may be further off, but by no more than
-/// 30 times `noise`, what the original was found to be off itself.
+/// about the algebra: of ten samples and more, one in ten, rounded up, may be further off, but by
+/// no more than 30 times `noise`, what the original was found to be off itself.
 bool is_equal_enough(std::span<const double> errors, double allowed, double noise);
 
 }  // namespace wattwise::deploy

@@ -27,8 +27,13 @@ namespace {
 /// Float arithmetic in another order differs in the last bits even where the algebra is exact.
 constexpr double kRounding = 1e-6;
 
-/// Samples that usually show enough of what the model amplifies.
-constexpr size_t kFewSamples = 4;
+/// Samples on which a rewritten model is compared before a method is tried, which is compared on
+/// all of them: algebra that is wrong is so on any.
+constexpr size_t kBeforeMethods = 12;
+
+/// So many times the samples looked at so far are looked at next, where those did not show enough
+/// of what the model amplifies.
+constexpr size_t kMoreSamples = 3;
 
 double allowed_error(const optimize::OptimizeReport& report) {
   double allowed = kRounding;
@@ -95,6 +100,15 @@ Samples pick(const Samples& all, std::span<const size_t> indices) {
   return some;
 }
 
+/// What a rewritten model is compared on.
+Samples compared(const Source& source) {
+  const size_t all = source.samples.inputs.size();
+  const size_t count = source.quantizes ? std::min(all, kBeforeMethods) : all;
+  std::vector<size_t> spread;
+  for (size_t i = 0; i < count; ++i) spread.push_back(i * all / count);
+  return pick(source.samples, spread);
+}
+
 /// Finds how far the model itself is from its answers when the runtime computes them in another
 /// order, without its own optimizations: the largest error relative to an output's largest value.
 /// Looks at samples, first where the rewritten model is furthest off, until the noise excuses that;
@@ -110,12 +124,14 @@ Result<void> find_rounding_noise(Context& context, const Source& source, Rewritt
           ? engine::open_block_session(runtime, context.env(), source.model, options)
           : engine::open_session(runtime, context.env(), source.model, source.path, options));
   rewritten.noise = 0;
+  const Samples samples = compared(source);
   const std::vector<size_t> order = worst_first(rewritten.errors);
   for (size_t from = 0, count = 0; from < order.size(); from += count) {
     // Blocks are loaded anew each time.
     const bool all = source.measure || (source.in_blocks && from > 0);
-    count = std::min(all ? order.size() : kFewSamples, order.size() - from);
-    const Samples some = pick(source.samples, std::span(order).subspan(from, count));
+    count = std::min(all ? order.size() : std::max<size_t>(1, kMoreSamples * from),
+                     order.size() - from);
+    const Samples some = pick(samples, std::span(order).subspan(from, count));
     const Agreement found = WATTWISE_TRY(compare_with_float(*session, some));
     rewritten.noise = std::max(rewritten.noise, worst_of(found.errors));
     if (!source.measure && !difference(rewritten)) break;
@@ -136,7 +152,7 @@ Result<std::optional<std::string>> objection(Context& context, const Source& sou
           ? engine::open_block_session(runtime, context.env(), rewritten.model, options)
           : engine::open_session(runtime, context.env(), rewritten.model, source.path, options);
   if (!session) return std::optional(session.error().to_string());
-  auto agreement = compare_with_float(**session, source.samples);
+  auto agreement = compare_with_float(**session, compared(source));
   if (!agreement) return std::optional(agreement.error().to_string());
   rewritten.accuracy = std::move(agreement->accuracy);
   rewritten.errors = std::move(agreement->errors);

@@ -12,6 +12,7 @@
 #include "quantize/mixed_plan.h"
 #include "quantize/quantize_testing.h"
 #include "quantize/sensitivity.h"
+#include "quantize/signed_sums.h"
 
 namespace wattwise::quantize {
 namespace {

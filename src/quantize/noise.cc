@@ -4,18 +4,31 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 
 #include "engine/session.h"
 #include "model/graph_edit.h"
 #include "model/walk.h"
 #include "optimize/graph_editor.h"
 #include "quantize/activation_grid.h"
+#include "quantize/signed_sums.h"
 
 namespace wattwise::quantize {
 namespace {
 
 /// Operators that hide how far a decision is from flipping.
 constexpr std::array<std::string_view, 3> kDeciders = {"Softmax", "LogSoftmax", "Sigmoid"};
+
+/// Errors of different origin are as good as orthogonal in outputs of so many elements for each.
+constexpr int64_t kElementsPerError = 16;
+
+/// Errors this much smaller add up without bending what they go through; all at once and whole,
+/// they would flip decisions that each leaves alone.
+constexpr float kSmall = 1.0F / 16;
+
+constexpr std::array<float, 1> kNothing = {0};
+
+constexpr std::string_view kMeasuringValues = "measuring what each value may lose";
 
 model::Value float_value(std::string name) {
   model::Value value;
@@ -25,11 +38,6 @@ model::Value float_value(std::string name) {
 }
 
 std::string error_name(const std::string& value) { return value + "_error"; }
-
-/// A zero that broadcasts to the tensor.
-Tensor nothing_like(const Tensor& tensor) {
-  return make_float_tensor(std::vector<int64_t>(tensor.shape.size(), 1), std::vector<float>{0});
-}
 
 /// The model with these outputs; every one of the values has an input added to it.
 Result<model::Model> disturbed(const model::Model& model, const TensorMap& values,
@@ -55,7 +63,7 @@ Result<model::Model> disturbed(const model::Model& model, const TensorMap& value
 }
 
 /// What 8 bits lose of a tensor.
-Tensor rounding_error(const Tensor& tensor, const Range& range) {
+std::vector<float> rounding_error(const Tensor& tensor, const Range& range) {
   const Grid grid = make_grid({range, {}, {}});
   const auto zero = static_cast<float>(grid.zero);
   const auto values = tensor.values<float>();
@@ -64,7 +72,7 @@ Tensor rounding_error(const Tensor& tensor, const Range& range) {
     const float q = std::clamp(std::nearbyint(values[i] / grid.scale) + zero, 0.0F, 255.0F);
     errors[i] = (q - zero) * grid.scale - values[i];
   }
-  return make_float_tensor(tensor.shape, errors);
+  return errors;
 }
 
 double variance_sum(std::span<const float> values) {
@@ -114,36 +122,126 @@ std::vector<std::string> score_names(const model::Graph& graph) {
   return names;
 }
 
+namespace {
+
+/// The model on one sample, with what 8 bits lose of some of its values.
+class DisturbedModel {
+ public:
+  static Result<DisturbedModel> open(const model::Model& model, const RangeTable& ranges,
+                                     const std::vector<std::string>& scores,
+                                     const CalibrationData& data) {
+    DisturbedModel out;
+    for (const auto& [value, range] : ranges) out.values_.push_back(value);
+    out.inputs_ = WATTWISE_TRY(small_sample(data));
+    const TensorMap clean = WATTWISE_TRY(compute_values(model, out.values_, data, out.inputs_));
+    engine::SessionOptions options;
+    options.memory_pattern = false;
+    const model::Model noisy = WATTWISE_TRY(disturbed(model, clean, scores));
+    out.session_ =
+        WATTWISE_TRY(engine::open_session(data.runtime, data.env, noisy, "the model", options));
+    for (const std::string& value : out.values_) {
+      const Tensor& tensor = clean.at(value);
+      out.errors_.push_back({tensor.shape, rounding_error(tensor, ranges.at(value))});
+    }
+    return out;
+  }
+
+  const std::vector<std::string>& values() const { return values_; }
+
+  /// The scores with each error times its factor.
+  Result<TensorMap> run(std::span<const float> factors) {
+    for (size_t i = 0; i < values_.size(); ++i) {
+      inputs_[error_name(values_[i])] = errors_[i].times(factors[i]);
+    }
+    TensorMap fed;
+    for (const PortInfo& port : session_->inputs()) fed[port.name] = inputs_.at(port.name);
+    return session_->run(fed);
+  }
+
+ private:
+  /// Changed where it lies: memory for all of them anew would cost more than the products.
+  struct Error {
+    std::vector<int64_t> shape;
+    std::vector<float> values;
+    float factor = 1;
+
+    Tensor times(float wanted) {
+      // A zero that broadcasts.
+      if (wanted == 0) return make_float_tensor(std::vector<int64_t>(shape.size(), 1), kNothing);
+      if (wanted != factor) {
+        for (float& value : values) value *= wanted / factor;
+        factor = wanted;
+      }
+      return {DataType::kFloat, shape, Bytes::view_of(std::span<const float>(values)), {}};
+    }
+  };
+
+  std::unique_ptr<engine::Session> session_;
+  std::vector<std::string> values_;
+  std::vector<Error> errors_;  ///< in the order of the values
+  TensorMap inputs_;
+};
+
+Result<NoiseTable> noise_one_by_one(DisturbedModel& disturbed, const TensorMap& clean,
+                                    const Progress& progress) {
+  NoiseTable noise;
+  const std::vector<std::string>& values = disturbed.values();
+  std::vector<float> factors(values.size(), 0);
+  for (size_t i = 0; i < values.size(); ++i) {
+    WATTWISE_TRY(report_progress(progress, kMeasuringValues, 0.4));
+    factors[i] = 1;
+    noise[values[i]] = noise_of(clean, WATTWISE_TRY(disturbed.run(factors)));
+    factors[i] = 0;
+  }
+  return noise;
+}
+
+Result<NoiseTable> noise_from_sums(DisturbedModel& disturbed, const TensorMap& clean,
+                                   const Progress& progress) {
+  const size_t unknowns = disturbed.values().size();
+  const size_t runs = signed_runs(unknowns);
+  const std::vector<float> signs = make_signs(runs, unknowns);
+  std::map<std::string, std::vector<std::vector<float>>> errors;
+  for (size_t r = 0; r < runs; ++r) {
+    WATTWISE_TRY(report_progress(progress, kMeasuringValues, 0.4));
+    std::vector<float> small(unknowns);
+    for (size_t u = 0; u < unknowns; ++u) small[u] = kSmall * signs[r * unknowns + u];
+    const TensorMap noisy = WATTWISE_TRY(disturbed.run(small));
+    for (const auto& [name, tensor] : clean) {
+      errors[name].push_back(output_error(tensor, noisy.at(name)));
+    }
+  }
+  std::vector<double> products(runs * runs);
+  for (const auto& [name, tensor] : clean) {
+    OutputErrors output;
+    output.add(tensor.values<float>(), errors.at(name));
+    const std::vector<double> part = output.relative_products();
+    std::transform(part.begin(), part.end(), products.begin(), products.begin(), std::plus<>());
+  }
+  const std::vector<double> found = solve_signed_sums(signs, products, runs);
+  NoiseTable noise;
+  for (size_t u = 0; u < unknowns; ++u) noise[disturbed.values()[u]] = found[u] / (kSmall * kSmall);
+  return noise;
+}
+
+int64_t count_elements(const TensorMap& tensors) {
+  int64_t count = 0;
+  for (const auto& [name, tensor] : tensors) count += tensor.element_count();
+  return count;
+}
+
+}  // namespace
+
 Result<NoiseTable> measure_noise(const model::Model& model, const RangeTable& ranges,
                                  const CalibrationData& data, const Progress& progress) {
   const std::vector<std::string> scores = score_names(model.graph);
-  if (scores.empty()) return NoiseTable();
-  std::vector<std::string> values;
-  for (const auto& [value, range] : ranges) values.push_back(value);
-  const TensorMap sample = WATTWISE_TRY(small_sample(data));
-  const TensorMap clean_values = WATTWISE_TRY(compute_values(model, values, data, sample));
-  engine::SessionOptions options;
-  options.memory_pattern = false;
-  const model::Model noisy = WATTWISE_TRY(disturbed(model, clean_values, scores));
-  const auto session =
-      WATTWISE_TRY(engine::open_session(data.runtime, data.env, noisy, "the model", options));
-  TensorMap inputs = sample;
-  for (const auto& [value, tensor] : clean_values) inputs[error_name(value)] = nothing_like(tensor);
-  const auto run = [&]() -> Result<TensorMap> {
-    TensorMap fed;
-    for (const PortInfo& port : session->inputs()) fed[port.name] = inputs.at(port.name);
-    return session->run(fed);
-  };
-  const TensorMap clean = WATTWISE_TRY(run());
-  NoiseTable noise;
-  for (const auto& [value, tensor] : clean_values) {
-    WATTWISE_TRY(report_progress(progress, "measuring what each value may lose", 0.4));
-    Tensor& error = inputs.at(error_name(value));
-    error = rounding_error(tensor, ranges.at(value));
-    noise[value] = noise_of(clean, WATTWISE_TRY(run()));
-    error = nothing_like(tensor);
-  }
-  return noise;
+  if (scores.empty() || ranges.empty()) return NoiseTable();
+  DisturbedModel disturbed = WATTWISE_TRY(DisturbedModel::open(model, ranges, scores, data));
+  const size_t count = ranges.size();
+  const TensorMap clean = WATTWISE_TRY(disturbed.run(std::vector<float>(count, 0)));
+  const bool orthogonal = count_elements(clean) >= kElementsPerError * static_cast<int64_t>(count);
+  return orthogonal && signed_runs(count) < count ? noise_from_sums(disturbed, clean, progress)
+                                                  : noise_one_by_one(disturbed, clean, progress);
 }
 
 namespace {

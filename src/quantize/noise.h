@@ -8,10 +8,10 @@
 namespace wattwise::quantize {
 
 /// What holding each of these values in 8 bits over its range does to the outputs of the float
-/// model, measured one value at a time on a small sample: squared error over variance, summed
-/// over the float outputs. Where the last operator is a Softmax or Sigmoid, its input counts, which
-/// shows errors before they flip a decision. Empty for a model without float outputs. Costs one
-/// inference per value.
+/// model on a small sample: squared error over variance, summed over the float outputs. Where the
+/// last operator is a Softmax or Sigmoid, its input counts, which shows errors before they flip a
+/// decision. Empty for a model without float outputs. All are measured together (signed_sums.h)
+/// where the outputs have many elements; else costs one inference per value.
 Result<NoiseTable> measure_noise(const model::Model& model, const RangeTable& ranges,
                                  const CalibrationData& data, const Progress& progress);
 

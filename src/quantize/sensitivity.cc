@@ -5,12 +5,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "engine/session.h"
 #include "model/graph_edit.h"
 #include "optimize/graph_editor.h"
 #include "quantize/noise.h"
+#include "quantize/signed_sums.h"
 #include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
@@ -22,11 +22,6 @@ using optimize::make_node;
 constexpr int64_t kFirstWithRanges = 11;
 /// Samples that are run; more change little.
 constexpr int64_t kMostSamples = 8;
-constexpr size_t kFewestRuns = 12;
-constexpr size_t kMostRuns = 64;
-constexpr int kSweeps = 200;
-/// Sign patterns that are drawn for an error, of which the one least like the others' is taken.
-constexpr int kDraws = 32;
 
 std::string sign_name(size_t unknown) { return fmt::format("wattwise_sign_{}", unknown); }
 
@@ -134,73 +129,6 @@ Result<Disturbed> disturb(const model::Model& original, const Disturbance& distu
   return disturbed;
 }
 
-/// The largest product of a pattern of signs with one of the first `count` columns of [runs, any].
-float likeness(const std::vector<float>& pattern, const std::vector<float>& signs, size_t count) {
-  const size_t unknowns = signs.size() / pattern.size();
-  float most = 0;
-  for (size_t u = 0; u < count; ++u) {
-    float product = 0;
-    for (size_t r = 0; r < pattern.size(); ++r) product += pattern[r] * signs[r * unknowns + u];
-    most = std::max(most, std::fabs(product));
-  }
-  return most;
-}
-
-/// [runs, unknowns] of +1 and -1, the same everywhere. Columns that are equal or opposite could not
-/// be told apart.
-std::vector<float> make_signs(size_t runs, size_t unknowns) {
-  std::mt19937 random(1);
-  std::vector<float> signs(runs * unknowns);
-  for (size_t u = 0; u < unknowns; ++u) {
-    std::vector<float> best;
-    float least = 0;
-    for (int draw = 0; draw < kDraws; ++draw) {
-      std::vector<float> pattern(runs);
-      for (float& sign : pattern) sign = (random() & 1U) != 0 ? 1 : -1;
-      const float like = likeness(pattern, signs, u);
-      if (!best.empty() && like >= least) continue;
-      best = std::move(pattern);
-      least = like;
-    }
-    for (size_t r = 0; r < runs; ++r) signs[r * unknowns + u] = best[r];
-  }
-  return signs;
-}
-
-/// Products of the errors of one output, over all samples.
-struct OutputErrors {
-  std::vector<double> products;  ///< [runs, runs]
-  double sum = 0;
-  double squares = 0;
-  double count = 0;
-
-  void add(std::span<const float> clean, const std::vector<std::vector<float>>& errors) {
-    const size_t runs = errors.size();
-    products.resize(runs * runs);
-    for (size_t r = 0; r < runs; ++r) {
-      for (size_t s = r; s < runs; ++s) {
-        double product = 0;
-        for (size_t i = 0; i < clean.size(); ++i) {
-          product += static_cast<double>(errors[r][i]) * errors[s][i];
-        }
-        products[r * runs + s] += product;
-        if (s > r) products[s * runs + r] += product;
-      }
-    }
-    for (const double value : clean) {
-      sum += value;
-      squares += value * value;
-    }
-    count += static_cast<double>(clean.size());
-  }
-
-  /// What errors are held against: an output that never varies counts as it is.
-  double power() const {
-    const double variance = count > 0 ? squares - sum * sum / count : 0;
-    return variance > 1e-9 * squares ? variance : squares > 0 ? squares : 1;
-  }
-};
-
 /// Runs the disturbed model on samples.
 class Measurement {
  public:
@@ -215,7 +143,7 @@ class Measurement {
       const TensorMap noisy =
           WATTWISE_TRY(run(sample, {row, row + static_cast<ptrdiff_t>(unknowns_)}));
       for (const auto& [name, tensor] : clean) {
-        errors[name].push_back(difference(tensor, noisy.at(name)));
+        errors[name].push_back(output_error(tensor, noisy.at(name)));
       }
     }
     for (const auto& [name, tensor] : clean) {
@@ -227,8 +155,8 @@ class Measurement {
   std::vector<double> solve() const {
     std::vector<double> products(runs_ * runs_, 0);
     for (const auto& [name, output] : outputs_) {
-      const double power = output.power();
-      for (size_t i = 0; i < products.size(); ++i) products[i] += output.products[i] / power;
+      const std::vector<double> part = output.relative_products();
+      for (size_t i = 0; i < products.size(); ++i) products[i] += part[i];
     }
     return solve_signed_sums(signs_, products, runs_);
   }
@@ -245,19 +173,6 @@ class Measurement {
     return session_.run(fed);
   }
 
-  /// Zero where either is no number, and where the shapes differ.
-  static std::vector<float> difference(const Tensor& clean, const Tensor& noisy) {
-    const auto a = clean.values<float>();
-    const auto b = noisy.values<float>();
-    std::vector<float> out(a.size());
-    if (a.size() != b.size()) return out;
-    for (size_t i = 0; i < a.size(); ++i) {
-      const float error = b[i] - a[i];
-      out[i] = std::isfinite(error) ? error : 0;
-    }
-    return out;
-  }
-
   const engine::Session& session_;
   size_t unknowns_;
   size_t runs_;
@@ -272,35 +187,6 @@ bool may_read_bytes(const Weight& weight) {
   return weight.readers.size() == 1 && weight.only_read_by("LSTM", 1);
 }
 
-std::vector<double> solve_signed_sums(const std::vector<float>& signs,
-                                      const std::vector<double>& products, size_t runs) {
-  const size_t unknowns = runs == 0 ? 0 : signs.size() / runs;
-  // The least squares of |products - S diag(x) S^T|: hessian = (S^T S)^2 by elements.
-  std::vector<double> hessian(unknowns * unknowns);
-  std::vector<double> target(unknowns);
-  for (size_t u = 0; u < unknowns; ++u) {
-    for (size_t v = 0; v < unknowns; ++v) {
-      double dot = 0;
-      for (size_t r = 0; r < runs; ++r) dot += signs[r * unknowns + u] * signs[r * unknowns + v];
-      hessian[u * unknowns + v] = dot * dot;
-    }
-    for (size_t r = 0; r < runs; ++r) {
-      for (size_t s = 0; s < runs; ++s) {
-        target[u] += signs[r * unknowns + u] * signs[s * unknowns + u] * products[r * runs + s];
-      }
-    }
-  }
-  std::vector<double> lengths(unknowns, 0);
-  for (int sweep = 0; sweep < kSweeps; ++sweep) {
-    for (size_t u = 0; u < unknowns; ++u) {
-      double slope = -target[u];
-      for (size_t v = 0; v < unknowns; ++v) slope += hessian[u * unknowns + v] * lengths[v];
-      lengths[u] = std::max(0.0, lengths[u] - slope / hessian[u * unknowns + u]);
-    }
-  }
-  return lengths;
-}
-
 Result<SensitivityReport> measure_sensitivity(const model::Model& model,
                                               const Disturbance& disturbance,
                                               const CalibrationData& data,
@@ -310,9 +196,7 @@ Result<SensitivityReport> measure_sensitivity(const model::Model& model,
   if (scores.empty()) return report;
   const Disturbed disturbed = WATTWISE_TRY(disturb(model, disturbance, scores));
   if (disturbed.weights == 0) return report;
-  const auto wanted =
-      static_cast<size_t>(std::ceil(3 * std::sqrt(static_cast<double>(disturbed.unknowns()))));
-  const size_t runs = std::clamp(wanted, kFewestRuns, kMostRuns);
+  const size_t runs = signed_runs(disturbed.unknowns());
   engine::SessionOptions options;
   options.memory_pattern = false;  // samples differ in shape
   const auto session = WATTWISE_TRY(

@@ -2,10 +2,13 @@
 #include "quantize/convolution_scales.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace wattwise::quantize {
 namespace {
+
+/// What is expected rests on inputs that are independent, which they are not quite. What nothing is
+/// cut off for is kept unless cutting leaves no more than this share of its error.
+constexpr double kWorthCutting = 0.75;
 
 /// Of what each row of the columns multiplies, [rows], for one group of outputs.
 struct RowMoments {
@@ -61,16 +64,20 @@ std::vector<float> pair_scales_for_input(const std::vector<float>& columns,
     return pair_scales(columns, rows, shape.outputs, shape.choice);
   }
   const std::vector<RowMoments> groups = row_moments(shape, input.means);
-  std::vector<float> best(shape.outputs);
-  std::vector<double> least(shape.outputs, std::numeric_limits<double>::infinity());
-  for (const std::vector<float>& scales : pair_scale_trials(columns, rows, shape.outputs)) {
-    const auto errors = output_errors(columns, round_int8_pairs(columns, rows, scales), groups,
-                                      input.corrects_bias);
+  const auto trials = pair_scale_trials(columns, rows, shape.outputs);
+  const auto errors_at = [&](const std::vector<float>& scales) {
+    return output_errors(columns, round_int8_pairs(columns, rows, scales), groups,
+                         input.corrects_bias);
+  };
+  std::vector<float> best = trials.back();
+  std::vector<double> least = errors_at(best);
+  for (double& error : least) error *= kWorthCutting;
+  for (size_t trial = 0; trial + 1 < trials.size(); ++trial) {
+    const std::vector<double> errors = errors_at(trials[trial]);
     for (size_t c = 0; c < shape.outputs; ++c) {
-      // Of equal ones the coarser, which cuts nothing off.
-      if (errors[c] > least[c]) continue;
+      if (errors[c] >= least[c]) continue;
       least[c] = errors[c];
-      best[c] = scales[c];
+      best[c] = trials[trial][c];
     }
   }
   return best;

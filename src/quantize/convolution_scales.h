@@ -8,8 +8,9 @@
 namespace wattwise::quantize {
 
 /// Scales for the columns of a convolution, [inputs x taps, outputs], whose products are added two
-/// by two. Where it is known what the convolution reads, each column takes of pair_scale_trials()
-/// the one with the least expected squared error of the output,
+/// by two. Where it is known what the convolution reads, each column takes of pair_scale_trials(),
+/// if that is worth cutting weights off for, the one with the least expected squared error of the
+/// output,
 ///
 ///   E[(sum of e_i x_i)^2] = sum of e_i^2 Var[x_i] + (sum of e_i E[x_i])^2
 ///

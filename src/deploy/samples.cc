@@ -209,13 +209,19 @@ constexpr size_t kComparedSamples = 32;
 /// half a percent, and the samples are still spread over the data.
 constexpr int64_t kEnoughRows = 512;
 
-/// Rows of the output that has fewest.
+/// Size of the last axis that has more than one element.
+int64_t row_width(const std::vector<int64_t>& shape) {
+  const auto wide = std::find_if(shape.rbegin(), shape.rend(), [](int64_t dim) { return dim > 1; });
+  return wide == shape.rend() ? 1 : *wide;
+}
+
+/// Rows of the output that has fewest, in answers without NaN.
 int64_t count_rows(const std::vector<TensorMap>& answers) {
   std::map<std::string, int64_t> rows;
   for (const TensorMap& outputs : answers) {
+    if (has_nan(outputs)) continue;
     for (const auto& [name, tensor] : outputs) {
-      const int64_t width = tensor.shape.empty() ? 1 : std::max<int64_t>(1, tensor.shape.back());
-      rows[name] += tensor.element_count() / width;
+      rows[name] += tensor.element_count() / row_width(tensor.shape);
     }
   }
   int64_t fewest = rows.empty() ? 0 : rows.begin()->second;

@@ -2,10 +2,14 @@
 #include "quantize/approximate_gelu.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/half.h"
 #include "optimize/elementwise_parts.h"
 #include "optimize/erf_gelu.h"
 #include "quantize/integer_matmul.h"
@@ -16,25 +20,51 @@ namespace {
 
 using optimize::GraphEditor;
 
-/// A constant, in 16 bits perhaps.
-bool is_stored(const GraphEditor& graph, const std::string& value) {
-  const model::Node* cast = graph.producer_if(value, "Cast");
-  return graph.constant(cast ? cast->inputs[0] : value) != nullptr;
+/// The largest difference of both forms.
+constexpr double kTangentError = 4.8e-4;
+/// So many times that is a step: see the header.
+constexpr double kWideStep = 7;
+
+/// The largest |x| of floats, in 16 bits perhaps; infinite for other types.
+double largest_of(const model::Constant& constant) {
+  const Tensor tensor = constant.tensor();
+  double largest = 0;
+  if (tensor.type == DataType::kFloat) {
+    for (const float x : tensor.values<float>()) largest = std::max(largest, std::fabs(double{x}));
+  } else if (tensor.type == DataType::kFloat16) {
+    for (const Half x : tensor.values<Half>()) {
+      largest = std::max(largest, std::fabs(double{to_float(x)}));
+    }
+  } else {
+    largest = std::numeric_limits<double>::infinity();
+  }
+  return largest;
 }
 
-/// Whether the node only scales the value, column by column.
-bool scales_value(const GraphEditor& graph, const model::Node& node, const std::string& value) {
-  if (!node.is("Mul") || node.inputs.size() != 2) return false;
-  return is_stored(graph, node.inputs[node.inputs[0] == value ? 1 : 0]);
+/// The largest |factor| where the node only scales the value by constants.
+std::optional<double> scale_of(const GraphEditor& graph, const model::Node& node,
+                               const std::string& value) {
+  if (!node.is("Mul") || node.inputs.size() != 2) return std::nullopt;
+  const std::string& factor = node.inputs[node.inputs[0] == value ? 1 : 0];
+  const model::Node* cast = graph.producer_if(factor, "Cast");
+  const model::Constant* constant = graph.constant(cast ? cast->inputs[0] : factor);
+  return constant ? std::optional(largest_of(*constant)) : std::nullopt;
 }
 
-/// Whether the value goes into integers wherever it is read.
-bool is_only_multiplied(const GraphEditor& graph, const std::string& value) {
+/// Whether the value goes, times `scale` at most, into integers wherever it is read, whose steps
+/// are wide enough.
+bool is_rounded_coarsely(const GraphEditor& graph, const RoundingSteps& steps,
+                         const std::string& value, double scale) {
   const auto readers = graph.readers(value);
   if (readers.empty() || graph.uses(value) != static_cast<int>(readers.size())) return false;
   return std::all_of(readers.begin(), readers.end(), [&](const model::Node* reader) {
-    if (is_integer_product(*reader)) return reader->inputs[0] == value;
-    return scales_value(graph, *reader, value) && is_only_multiplied(graph, reader->outputs[0]);
+    if (is_integer_product(*reader)) {
+      const auto step = steps.find(value);
+      return reader->inputs[0] == value && step != steps.end() &&
+             step->second >= kWideStep * scale * kTangentError;
+    }
+    const auto factor = scale_of(graph, *reader, value);
+    return factor && is_rounded_coarsely(graph, steps, reader->outputs[0], scale * *factor);
   });
 }
 
@@ -58,17 +88,18 @@ std::optional<optimize::ErfGelu> gelu_of(const GraphEditor& graph, const model::
 }  // namespace
 
 void approximate_gelus(GraphEditor& graph, const model::ShapeTable& shapes,
-                       MethodOutcome& outcome) {
+                       const RoundingSteps& steps, MethodOutcome& outcome) {
   for (model::Node* node : graph.nodes()) {
     const auto gelu = gelu_of(graph, shapes, *node);
-    if (!gelu || !is_only_multiplied(graph, gelu->result)) continue;
+    if (!gelu || !is_rounded_coarsely(graph, steps, gelu->result, 1)) continue;
     if (!optimize::is_float(shapes, gelu->x)) continue;
     for (model::Node* old : gelu->nodes) graph.remove(*old);
     graph.add(fast_gelu(gelu->x, gelu->result));
     count_applied(outcome, "approximate_gelu", 1);
-    outcome.decisions.push_back({"approximate_gelu", gelu->result,
-                                 "only integer products read it, whose steps are ten times as wide "
-                                 "as what a tangent changes"});
+    outcome.decisions.push_back(
+        {"approximate_gelu", gelu->result,
+         "only integer products read it, whose steps in all samples are seven "
+         "times as wide as what a tangent changes, and more"});
   }
 }
 

@@ -108,8 +108,7 @@ class Collector {
     largest = largest.max(high).max(-low);
     statistics_.rows += static_cast<int64_t>(rows);
     if (statistics_.excerpts.size() == InputStatistics::kMostExcerpts || rows == 0) return;
-    InputStatistics::Excerpt excerpt{
-        {}, {low.begin(), low.end()}, {high.begin(), high.end()}, rows};
+    InputStatistics::Excerpt excerpt{{}, {low.begin(), low.end()}, {high.begin(), high.end()}};
     const size_t kept = std::min(rows, InputStatistics::kRowsPerExcerpt);
     for (size_t i = 0; i < kept; ++i) {
       const auto row = values.subspan((2 * i + 1) * rows / (2 * kept) * width_, width_);

@@ -29,7 +29,6 @@ struct InputStatistics {
   struct Excerpt {
     std::vector<float> rows;  ///< [any, width]
     std::vector<float> low, high;
-    size_t row_count = 0;  ///< of the sample
   };
   std::vector<Excerpt> excerpts;  ///< of the first kMostExcerpts samples
 

@@ -36,7 +36,7 @@ bool is_integer_product(const model::Node& node) {
 }
 
 Result<void> suit_integer_products(model::Model& model, const MethodContext& context,
-                                   MethodOutcome& outcome) {
+                                   const RoundingSteps& steps, MethodOutcome& outcome) {
   optimize::ModelEditor editor(model);
   for (optimize::GraphEditor& graph : editor.graphs()) {
     const auto nodes = graph.nodes();
@@ -44,10 +44,8 @@ Result<void> suit_integer_products(model::Model& model, const MethodContext& con
                      [](const model::Node* node) { return is_integer_product(*node); })) {
       continue;
     }
-    approximate_gelus(graph, context.shapes, outcome);
-    if (model.opset("") >= kFirstToRoundApart) {
-      round_inputs(graph, outcome.product_ranges, outcome);
-    }
+    approximate_gelus(graph, context.shapes, steps, outcome);
+    if (model.opset("") >= kFirstToRoundApart) round_inputs(graph, outcome);
   }
   return editor.finish();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,9 +25,12 @@ void multiply_in_integers(const Weight& weight, const IntegerMatrix& matrix, Mod
 /// Whether the node is such a product.
 bool is_integer_product(const model::Node& node);
 
+/// Of what products multiply, by name: a step of uint8 over the narrowest range that a sample has.
+using RoundingSteps = std::map<std::string, double>;
+
 /// Fits what stands before these products to them, once they are in place: see
-/// approximate_gelu.h and round_inputs.h.
+/// approximate_gelu.h and round_inputs.h. `steps` are of those that calibration has seen.
 Result<void> suit_integer_products(model::Model& model, const MethodContext& context,
-                                   MethodOutcome& outcome);
+                                   const RoundingSteps& steps, MethodOutcome& outcome);
 
 }  // namespace wattwise::quantize

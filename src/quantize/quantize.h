@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,7 +11,6 @@
 #include "model/graph.h"
 #include "quantize/calibrate.h"
 #include "quantize/kernels.h"
-#include "quantize/ranges.h"
 #include "wattwise/config.h"
 #include "wattwise/types.h"
 
@@ -37,9 +35,6 @@ struct MethodOutcome {
   std::vector<AppliedOptimization> applied;
   std::vector<Decision> decisions;
   std::vector<LayerQuantization> layers;
-  /// Of what integer products read: the one that each is rounded over, absent where it is that of
-  /// the inference. Values that are not here were not looked at.
-  std::map<std::string, std::optional<Range>> product_ranges;
 };
 
 /// One quantization method. Changes `model` in place; it may leave nothing changed, and then

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 #include "quantize/diagnose.h"
 #include "quantize/integer_matmul.h"
@@ -53,6 +54,7 @@ struct WeightWork {
   ModelEdits& edits;
   MethodOutcome& outcome;
   std::unordered_set<const Weight*> done;
+  RoundingSteps steps = {};  ///< of what calibration has seen
 };
 
 }  // namespace
@@ -126,6 +128,17 @@ LayerQuantization quantize_weight(size_t index, WeightWork& work) {
   return method->quantize_lstm(weight, *recurrence, work.edits, work.outcome);
 }
 
+/// A step of uint8 over the narrowest range of a sample.
+double least_step(const InputStatistics& statistics) {
+  double least = statistics.excerpts.empty() ? 0 : std::numeric_limits<double>::infinity();
+  for (const auto& excerpt : statistics.excerpts) {
+    const double low = *std::min_element(excerpt.low.begin(), excerpt.low.end());
+    const double high = *std::max_element(excerpt.high.begin(), excerpt.high.end());
+    least = std::min(least, (high - low) / 255);
+  }
+  return least;
+}
+
 /// Hands the matrices whose inputs calibration can see to those methods that use that.
 Result<void> quantize_groups(const model::Model& model, const MethodContext& context,
                              WeightWork& work) {
@@ -140,6 +153,7 @@ Result<void> quantize_groups(const model::Model& model, const MethodContext& con
   }
   std::erase_if(groups, [](const MatrixGroup& group) { return group.weights.empty(); });
   const auto visit = [&](const MatrixGroup& group, const InputStatistics& statistics) {
+    work.steps[group.input.name] = least_step(statistics);
     for (const Weight* weight : group.weights) {
       method(weight)->quantize_group({group.input, {weight}}, statistics, work.edits, work.outcome);
     }
@@ -167,8 +181,8 @@ Result<void> quantize_all(model::Model& model, const MethodContext& context, Wei
   const size_t vectors = weights.empty() ? 0 : store_half_vectors(model, work.edits);
   if (vectors > 0) count_applied(work.outcome, "fp16_stored_vectors", vectors);
   work.edits.apply();
-  WATTWISE_TRY(suit_integer_products(model, context, work.outcome));
-  if (context.calibration) model::remove_unused(model.graph);  // biases that others stand for now
+  WATTWISE_TRY(suit_integer_products(model, context, work.steps, work.outcome));
+  model::remove_unused(model.graph);  // what others stand for now: biases, parts of a GELU
   return {};
 }
 

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "quantize/activation_grid.h"
 #include "quantize/integer_matmul.h"
 #include "quantize/quantize_weights.h"
 
@@ -21,24 +20,9 @@ struct RoundedInput {
   std::string zero;
 };
 
-/// 0 is among what the integers stand for.
-RoundedInput round_by_range(optimize::GraphEditor& graph, const std::string& value,
-                            const Range& range) {
-  const Grid grid = make_grid({range, {}, {}});
-  const RoundedInput rounded{
-      graph.unique(value + "_uint8"),
-      graph.add_constant(value + "_step", make_float_tensor({}, {&grid.scale, 1})),
-      graph.add_constant(
-          value + "_zero",
-          {DataType::kUint8, {}, Bytes::copy_of(std::span<const uint8_t>(&grid.zero, 1)), {}})};
-  graph.add(
-      optimize::make_node("QuantizeLinear", {value, rounded.scale, rounded.zero}, rounded.values));
-  return rounded;
-}
-
 RoundedInput round_once(optimize::GraphEditor& graph, const std::string& value) {
-  const RoundedInput rounded{graph.unique(value + "_uint8"), graph.unique(value + "_step"),
-                             graph.unique(value + "_zero")};
+  RoundedInput rounded{graph.unique(value + "_uint8"), graph.unique(value + "_step"),
+                       graph.unique(value + "_zero")};
   model::Node node = optimize::make_node("DynamicQuantizeLinear", {value}, rounded.values);
   node.outputs = {rounded.values, rounded.scale, rounded.zero};
   graph.add(std::move(node));
@@ -60,9 +44,7 @@ void read_rounded(optimize::GraphEditor& graph, model::Node& product, const Roun
 
 }  // namespace
 
-void round_inputs(optimize::GraphEditor& graph,
-                  const std::map<std::string, std::optional<Range>>& ranges,
-                  MethodOutcome& outcome) {
+void round_inputs(optimize::GraphEditor& graph, MethodOutcome& outcome) {
   for (const model::Node* first : graph.nodes()) {
     if (!is_integer_product(*first)) continue;
     const std::string value = first->inputs[0];
@@ -70,13 +52,9 @@ void round_inputs(optimize::GraphEditor& graph,
     for (model::Node* reader : graph.readers(value)) {
       if (is_integer_product(*reader) && reader->inputs[0] == value) products.push_back(reader);
     }
-    const auto range = ranges.find(value);
-    const bool is_fixed = range != ranges.end() && range->second;
-    if (!is_fixed && products.size() < 2) continue;
-    const RoundedInput rounded =
-        is_fixed ? round_by_range(graph, value, *range->second) : round_once(graph, value);
+    if (products.size() < 2) continue;
+    const RoundedInput rounded = round_once(graph, value);
     for (model::Node* product : products) read_rounded(graph, *product, rounded);
-    if (is_fixed) continue;
     count_applied(outcome, "share_rounded_inputs", products.size());
     outcome.decisions.push_back(
         {"round_once", value, fmt::format("{} integer products read it", products.size())});

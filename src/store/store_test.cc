@@ -23,6 +23,12 @@ class StoreTest : public ::testing::Test {
     EXPECT_TRUE(store.has_value()) << store.error().to_string();
     return store ? std::move(*store) : nullptr;
   }
+  /// Of inferences, without those in journals.
+  int rows_in_file() {
+    auto database = Database::start(*load_duckdb(system_env(), "").value());
+    EXPECT_TRUE(database->attach(path()));
+    return std::stoi(*(*database->rows("SELECT count(*) FROM inferences"))[0][0]);
+  }
   std::string folder_;
 };
 
@@ -187,21 +193,29 @@ TEST_F(StoreTest, AJournalWhoseProcessLivesIsNotRemoved) {
 TEST_F(StoreTest, AReaderSeesAFewRowsAndLeavesThemInTheirJournal) {
   auto writer = open();
   ASSERT_TRUE(writer->add(inference("/m.onnx", 1)));
-  const auto rows_in_file = [&] {
-    auto database = Database::start(*load_duckdb(system_env(), "").value());
-    EXPECT_TRUE(database->attach(path()));
-    return std::stoi(*(*database->rows("SELECT count(*) FROM inferences"))[0][0]);
-  };
   auto reader = open_store(system_env(), {path(), "", {}, 1e9, true});
   EXPECT_EQ((*(*reader)->models())[0].inference_count, 1);
   EXPECT_EQ(rows_in_file(), 0);
   for (int i = 1; i < 1000; ++i) ASSERT_TRUE(writer->add(inference("/m.onnx", 1)));
   EXPECT_EQ((*(*reader)->models())[0].inference_count, 1000);
   EXPECT_EQ(rows_in_file(), 1000) << "so many would make every reader slow";
-  ASSERT_TRUE(writer->add(inference("/m.onnx", 1)));
-  writer.reset();
-  EXPECT_EQ((*(*reader)->models())[0].inference_count, 1001);
-  EXPECT_EQ(rows_in_file(), 1001) << "a journal without a process moves as a whole";
+}
+
+TEST_F(StoreTest, AReaderMovesTheRowsOfAProcessThatDied) {
+  open();  // creates the file
+  const pid_t child = ::fork();
+  if (child == 0) {
+    auto store = open_store(system_env(), {path(), "", {}});
+    if (store) [[maybe_unused]]
+      const auto added = (*store)->add(inference("/m.onnx", 1));
+    ::kill(::getpid(), SIGKILL);
+  }
+  ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(rows_in_file(), 0);
+  auto reader = open_store(system_env(), {path(), "", {}, 1e9, true});
+  EXPECT_EQ((*(*reader)->models())[0].inference_count, 1);
+  EXPECT_EQ(rows_in_file(), 1);
+  EXPECT_TRUE(system_env().list_directory(path() + ".journal")->empty());
 }
 
 TEST_F(StoreTest, AJournalThatIsGoneLeavesNoOffset) {

@@ -9,6 +9,7 @@ ALONE = "src/quantize/simd/"  # compiled each for a processor of its own
 UNNAMED = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.MULTILINE | re.DOTALL)
 CONSTANT = re.compile(r"^(?:static |inline )*(?:constexpr|const)\b[^;(){=]*?\b(k[A-Z]\w*)\s*[={[(]",
                       re.MULTILINE)
+ALIAS = re.compile(r"^using (\w+) = ([^;]*);", re.MULTILINE)
 TYPE = re.compile(r"^(?:struct|class|enum class|enum|union)\s+(\w+)[^;]*?[{=]", re.MULTILINE)
 FUNCTION = re.compile(r"^[\w:<][^;{}=#]*?(?<!:)\b(\w+)(\([^;{}]*?\))(?: const)?(?: noexcept)? \{",
                       re.MULTILINE)
@@ -29,6 +30,8 @@ def _definitions_in(body):
     for kind, pattern in (("name", CONSTANT), ("name", TYPE)):
         for match in pattern.finditer(body):
             yield match.start(1), kind, match[1]
+    for match in ALIAS.finditer(body):
+        yield match.start(1), f"alias of {' '.join(match[2].split())}", match[1]
     for match in FUNCTION.finditer(body):
         types = LAST_NAME.sub("", re.sub(r"\s+", " ", match[2]))
         yield match.start(1), "function", match[1] + types
@@ -38,8 +41,9 @@ def _definitions_in(body):
 
 
 def _clashes(kind, known):
-    """Whether such a definition may not stand beside those; enumerators may be alike."""
-    return bool(known - {"enumerator"}) if kind == "enumerator" else bool(known)
+    """Whether such a definition may not stand beside those; equal aliases and enumerators may."""
+    may_be_alike = kind == "enumerator" or kind.startswith("alias")
+    return bool(known - {kind}) if may_be_alike else bool(known)
 
 
 def check_batches(tree):

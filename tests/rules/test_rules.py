@@ -55,6 +55,7 @@ class BatchTest(RuleTest):
         self.two("constexpr int kOne = 1;", "constexpr int kTwo = 2;")
         self.two("struct Row {\n};", "class Row {\n};", 3)
         self.two("using Row = int;", "using Row = int;")
+        self.two("using Row = int;", "using Row = float;", 3)
 
     def test_enumerators_hide_constants_only(self):
         self.two("constexpr int kOne = 1;", "enum class N { kTwo, kOne };", 3)

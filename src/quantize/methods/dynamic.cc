@@ -18,7 +18,6 @@
 
 #include "quantize/integer_matmul.h"
 #include "quantize/methods/methods.h"
-#include "quantize/product_range.h"
 #include "quantize/rounding_grids.h"
 #include "quantize/smooth_inputs.h"
 #include "quantize/store_half.h"
@@ -121,60 +120,32 @@ LayerQuantization quantize_to_int8(const Weight& weight, ModelEdits& edits,
   return store_weight(weight, edits, outcome);
 }
 
-/// Whether what products read is rounded over one range; notes it when the input is first met.
-bool fix_range(const std::string& input, const InputStatistics& statistics,
-               MethodOutcome& outcome) {
-  const auto [found, is_new] = outcome.product_ranges.try_emplace(input);
-  if (!is_new) return found->second.has_value();
-  const ProductRange chosen = choose_product_range(statistics);
-  if (is_faithful(chosen)) found->second = chosen.range;
-  outcome.decisions.push_back(
-      {found->second ? "fix_range" : "keep_dynamic_range", input,
-       fmt::format("over [{:.4g}, {:.4g}], the mean extremes of the samples, it loses {:.1f} dB "
-                   "more than over ranges of their own",
-                   chosen.range.low, chosen.range.high, decibels(chosen.error, chosen.error_own))});
-  return found->second.has_value();
-}
-
-/// Rounds the matrices of a group by what multiplies them. With `kFixed`, what they multiply is
-/// rounded by one range where that is faithful.
-template <bool kFixed>
+/// Rounds the matrices of a group by what multiplies them.
 void round_group(const MatrixGroup& group, const InputStatistics& statistics, ModelEdits& edits,
                  MethodOutcome& outcome) {
-  const bool is_fixed = kFixed && fix_range(group.input.name, statistics, outcome);
   for (const Weight* weight : group.weights) {
     const RoundingGrid grid = matrix_grid(weight->values(), matrix_shape(*weight));
     const RoundedMatrix rounded =
         round_matrix(weight->values(), grid, {statistics, weight->techniques});
     outcome.layers.push_back(
         multiply_int8(*weight, {rounded.values, grid.steps}, rounded.bias_change, edits));
-    if (is_fixed) outcome.layers.back().precision = "int8 per column, static activations";
     outcome.decisions.push_back({"round_by_inputs", weight->name, describe_gain(rounded)});
-    count_applied(outcome, is_fixed ? kStaticMatMul : kDynamicMatMul, weight->readers.size());
+    count_applied(outcome, kDynamicMatMul, weight->readers.size());
   }
 }
 
 }  // namespace
 
 const WeightMethod kDynamicWeights = {"dynamic", quantize_to_int8, quantize_lstm, nullptr,
-                                      round_group<false>};
-static const WeightMethod kStaticWeights = {"static", quantize_to_int8, quantize_lstm, nullptr,
-                                            round_group<true>};
+                                      round_group};
 
-Result<MethodOutcome> quantize_products(model::Model& model, const MethodContext& context,
-                                        Activations activations) {
+Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
   MethodOutcome smoothed;
   if (smooths_inputs(context)) smoothed = WATTWISE_TRY(smooth_inputs(model, context));
-  const bool is_static = activations == Activations::kStatic;
-  auto outcome =
-      WATTWISE_TRY(quantize_weights(model, context, is_static ? kStaticWeights : kDynamicWeights));
+  auto outcome = WATTWISE_TRY(quantize_weights(model, context, kDynamicWeights));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
   append(outcome, smoothed);
   return outcome;
-}
-
-Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
-  return quantize_products(model, context, Activations::kDynamic);
 }
 
 }  // namespace wattwise::quantize

@@ -8,9 +8,7 @@ namespace wattwise::quantize {
 
 /// Changes after which methods are called what they are.
 inline constexpr std::string_view kDynamicInt8 = "dynamic_int8";  ///< _matmul and _lstm
-inline constexpr std::string_view kStaticInt8 = "static_int8_";   ///< convolution and matmul
 inline constexpr std::string_view kStaticConvolution = "static_int8_convolution";
-inline constexpr std::string_view kStaticMatMul = "static_int8_matmul";
 /// Followed by matmul, embedding or stored_weights.
 inline constexpr std::string_view kInt4Prefix = "int4_";
 
@@ -22,14 +20,6 @@ Result<MethodOutcome> run_fp16(model::Model& model, const MethodContext& context
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context);
 
 Result<MethodOutcome> run_mixed(model::Model& model, const MethodContext& context);
-
-/// How what matrices multiply is rounded: over the range of each inference, or over one that
-/// calibration data shows, where that is faithful.
-enum class Activations { kDynamic, kStatic };
-/// The weights of `dynamic`, which is this, and the second half of `static`. Precondition of
-/// kStatic: the context has calibration data.
-Result<MethodOutcome> quantize_products(model::Model& model, const MethodContext& context,
-                                        Activations activations);
 
 /// The first half of `static`: convolutions and what lies between them on integers where that pays;
 /// the rest stays in float. Without such the outcome has no layers. Precondition: the context has

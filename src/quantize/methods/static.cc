@@ -2,8 +2,6 @@
 // int8 weights, activations quantized by ranges that calibration data shows.
 //
 //   Conv and what lies between them   works on uint8 where that saves time: see integer_plan.h;
-//   MatMul(x, W)                      rounds x over one range where that loses next to nothing: see
-//                                     product_range.h;
 //   everything else                   as `dynamic` does it.
 //
 // Weights obey the pair rule of kernels.h, so that processors without VNNI give the same answer,
@@ -151,12 +149,6 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
   return {};
 }
 
-/// Where there are some and none pays, other methods are for the model.
-bool has_convolutions(const model::Graph& graph) {
-  return std::any_of(graph.nodes.begin(), graph.nodes.end(),
-                     [](const model::Node& node) { return node.is("Conv"); });
-}
-
 }  // namespace
 
 Result<MethodOutcome> quantize_operators(model::Model& model, const MethodContext& context) {
@@ -176,8 +168,8 @@ Result<MethodOutcome> run_static(model::Model& model, const MethodContext& conte
         "static quantization needs calibration data: inputs like those of the application");
   }
   MethodOutcome outcome = WATTWISE_TRY(quantize_operators(model, context));
-  if (outcome.layers.empty() && has_convolutions(model.graph)) return outcome;
-  MethodOutcome rest = WATTWISE_TRY(quantize_products(model, context, Activations::kStatic));
+  if (outcome.layers.empty()) return outcome;
+  MethodOutcome rest = WATTWISE_TRY(run_dynamic(model, context));
   // What was made above is no float any more; that is no news.
   std::erase_if(rest.decisions,
                 [](const Decision& decision) { return decision.action == "leave"; });

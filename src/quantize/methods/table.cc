@@ -24,8 +24,7 @@ constexpr std::array kMethods = {
         "static", "int8 weights and activations, ranges from calibration data",
         "int8 weights per channel, symmetric, pairs limited for 16-bit sums; uint8 activations "
         "per tensor",
-        kStaticInt8, "no convolution pays in integers, and no matrix bears a fixed range", 8, true,
-        5e-3, run_static},
+        kStaticConvolution, "no convolution pays in integers", 8, true, 5e-3, run_static},
     MethodRow{"int4", "4-bit block weights, multiplied as int8 or as they are",
               "4-bit weights in blocks: of 16 per column, symmetric, unpacked to int8 within the "
               "pair limit; of 32, asymmetric, elsewhere",

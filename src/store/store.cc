@@ -22,9 +22,11 @@ constexpr int kSchemaVersion = 1;
 constexpr const char* kJournalFolder = ".journal";
 /// A reader waits this long for the others' short transactions.
 constexpr Seconds kReadersPatience(20);
-/// A reader leaves fewer new rows of living processes in their journals: it sees them, but writing
-/// and syncing the file for them would make all others wait.
+/// A reader leaves fewer new rows in their journals: it sees them, but writing and syncing the file
+/// for them would make all others wait, for seconds where the disk is busy.
 constexpr size_t kRowsWorthMoving = 1000;
+/// What a dead process has left so long ago is moved in any case.
+constexpr Seconds kAbandoned(5);
 /// What a writer has journalled is safe already: when others are busy with the database, the next
 /// one of them takes it in, and readers wait for fewer.
 constexpr Seconds kWritersPatience(0.02);
@@ -60,13 +62,9 @@ class DuckDbStore final : public Store {
 
   Result<std::vector<ModelSummary>> models() override {
     std::vector<ModelSummary> out;
-    auto read = with_database([&](Database& database) -> Result<void> {
-      for (const auto& row : WATTWISE_TRY(database.rows(sql_file("models.sql")))) {
-        out.push_back(read_summary(row));
-      }
-      return {};
-    });
-    if (!read) return std::move(read).error();
+    for (const auto& row : WATTWISE_TRY(read(sql_file("models.sql")))) {
+      out.push_back(read_summary(row));
+    }
     return out;
   }
 
@@ -84,14 +82,8 @@ class DuckDbStore final : public Store {
 
   Result<std::vector<Preparation>> preparations(int64_t limit) override {
     std::vector<Preparation> out;
-    auto read = with_database([&](Database& database) -> Result<void> {
-      const std::string sql = fmt::format("{} LIMIT {}", sql_file("preparations.sql"), limit);
-      for (const auto& row : WATTWISE_TRY(database.rows(sql))) {
-        out.push_back(read_preparation(row, 0));
-      }
-      return {};
-    });
-    if (!read) return std::move(read).error();
+    const std::string sql = fmt::format("{} LIMIT {}", sql_file("preparations.sql"), limit);
+    for (const auto& row : WATTWISE_TRY(read(sql))) out.push_back(read_preparation(row, 0));
     return out;
   }
 
@@ -105,6 +97,17 @@ class DuckDbStore final : public Store {
       if (!journal_) journal_ = WATTWISE_TRY(Journal::create(env_, folder_));
     }
     return journal_->append(table, row);
+  }
+
+  /// What a query gives. Others wait meanwhile: records are taken apart afterwards.
+  Result<std::vector<std::vector<Cell>>> read(const std::string& sql) {
+    std::vector<std::vector<Cell>> rows;
+    const auto query = [&](Database& database) -> Result<void> {
+      rows = WATTWISE_TRY(database.rows(sql));
+      return {};
+    };
+    WATTWISE_TRY(with_database(query));
+    return rows;
   }
 
   /// Moves all journals into the database, unless others use it now.
@@ -206,6 +209,7 @@ class DuckDbStore final : public Store {
   struct DeadJournal {
     std::string name;
     std::unique_ptr<FileLock> lock;
+    Seconds written;  ///< last, by wall_now()
   };
 
   /// How far each journal has been read.
@@ -224,7 +228,9 @@ class DuckDbStore final : public Store {
     // The owner's lock is tried before reading: if it is free, nothing more can follow.
     auto lock = env_.lock_file(path, Seconds(0));
     JournalPart part = WATTWISE_TRY(read_journal(env_, path, offset));
-    if (lock) dead_.push_back({name, std::move(*lock)});
+    const auto info = env_.stat(path);
+    const Seconds written(info ? static_cast<double>(info->modified_ns) * 1e-9 : 0);
+    if (lock) dead_.push_back({name, std::move(*lock), written});
     return part;
   }
 
@@ -299,7 +305,10 @@ class DuckDbStore final : public Store {
 
   /// Ends the transaction; the rows it moved stay where they are if they are too few.
   Result<void> settle(Database& database, size_t worth_moving) {
-    if (dead_.empty() && moved_ < worth_moving) return database.run("ROLLBACK");
+    const bool abandoned = std::any_of(dead_.begin(), dead_.end(), [&](const DeadJournal& journal) {
+      return env_.wall_now() - journal.written > kAbandoned;
+    });
+    if (!abandoned && moved_ < worth_moving) return database.run("ROLLBACK");
     WATTWISE_TRY(database.run("COMMIT"));
     pending_ = false;
     forgotten_ = true;

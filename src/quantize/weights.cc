@@ -109,6 +109,7 @@ std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& dec
       });
   std::erase_if(weights, [&](const Weight& weight) {
     const std::string_view why = obstacle(weight);
+    if (model.store) model.store->release_all();
     if (!why.empty()) decisions.push_back({"keep_float", weight.name, std::string(why)});
     return !why.empty();
   });

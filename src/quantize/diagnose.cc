@@ -31,12 +31,14 @@ std::vector<float> largest_along(const Weight& weight, size_t axis) {
   if (inner == 1) {
     for (size_t at = 0; at < values.size(); at += channels) {
       kernels.raise_largest(values.data() + at, channels, largest.data());
+      values.passed(at);
     }
     return largest;
   }
   for (size_t at = 0; at < values.size(); at += inner) {
     float& most = largest[at / inner % channels];
     most = std::max(most, kernels.largest(values.data() + at, inner));
+    values.passed(at);
   }
   return largest;
 }

@@ -32,13 +32,10 @@ std::string Hash::digits() const {
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
-std::string hash_of(std::span<const std::byte> bytes) {
-  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
-  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
-}
-
 std::string hash_of(std::string_view text) {
-  return hash_of(std::as_bytes(std::span<const char>(text)));
+  Hash hash;
+  hash.add(std::as_bytes(std::span<const char>(text)));
+  return hash.digits();
 }
 
 }  // namespace wattwise

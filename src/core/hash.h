@@ -31,7 +31,6 @@ class Hash {
   std::unique_ptr<State> state_;
 };
 
-std::string hash_of(std::span<const std::byte> bytes);
 std::string hash_of(std::string_view text);
 
 }  // namespace wattwise

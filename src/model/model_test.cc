@@ -120,13 +120,18 @@ TEST(Model, RemovesOnlyWhatNothingReads) {
   EXPECT_EQ(model.graph.nodes.size(), 2u);
 }
 
-TEST(Model, LargeConstantsMayLieInAFileBesideTheModel) {
-  MemoryEnv env;
+/// /m/model.onnx, whose constant of a thousand times 2.5 lies in /m/model.data.
+void save_with_data_file(MemoryEnv& env) {
   Model model = sample();
   const std::vector<float> many(1000, 2.5F);
   model.graph.initializers.push_back(make_float_constant("big", {1000}, many));
   ASSERT_TRUE(env.create_directories("/m").has_value());
   ASSERT_TRUE(save(env, model, "/m/model.onnx", "model.data").has_value());
+}
+
+TEST(Model, LargeConstantsMayLieInAFileBesideTheModel) {
+  MemoryEnv env;
+  save_with_data_file(env);
   const auto again = load(env, "/m/model.onnx");
   ASSERT_TRUE(again.has_value()) << again.error().to_string();
   const Tensor weights = again->graph.initializers[1].tensor();
@@ -146,10 +151,7 @@ TEST(Model, ElementsCanBeReadWhereverTheFileHasThem) {
 
 TEST(Model, DataFilesOutsideTheFolderAreRefused) {
   MemoryEnv env;
-  Model model = sample();
-  const std::vector<float> many(1000, 2.5F);
-  model.graph.initializers.push_back(make_float_constant("big", {1000}, many));
-  ASSERT_TRUE(save(env, model, "/m/model.onnx", "model.data").has_value());
+  save_with_data_file(env);
   std::string text = *env.read_file("/m/model.onnx");
   const size_t at = text.find("model.data");
   text.replace(at, 10, "/etc/passw");
@@ -160,10 +162,7 @@ TEST(Model, DataFilesOutsideTheFolderAreRefused) {
 
 TEST(Model, ADataFileThatCannotBeReadDoesNotMakeTheModelDamaged) {
   MemoryEnv env;
-  Model model = sample();
-  const std::vector<float> many(1000, 2.5F);
-  model.graph.initializers.push_back(make_float_constant("big", {1000}, many));
-  ASSERT_TRUE(save(env, model, "/m/model.onnx", "model.data").has_value());
+  save_with_data_file(env);
   ASSERT_TRUE(env.remove("/m/model.data").has_value());
   EXPECT_EQ(load(env, "/m/model.onnx").error().code(), ErrorCode::kCorrupt) << "a part is missing";
   ASSERT_TRUE(env.create_directories("/m/model.data").has_value());

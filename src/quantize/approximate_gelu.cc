@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/half.h"
+#include "measure/metrics.h"
 #include "optimize/elementwise_parts.h"
 #include "optimize/erf_gelu.h"
 #include "quantize/integer_matmul.h"
@@ -25,19 +25,12 @@ constexpr double kTangentError = 4.8e-4;
 /// So many times that is a step: see the header.
 constexpr double kWideStep = 7;
 
-/// The largest |x| of floats, in 16 bits perhaps; infinite for other types.
+/// The largest |x| of numbers, in 16 bits perhaps; infinite for what is none.
 double largest_of(const model::Constant& constant) {
-  const Tensor tensor = constant.tensor();
+  const auto values = measure::as_floats(constant.tensor());
+  if (!values) return std::numeric_limits<double>::infinity();
   double largest = 0;
-  if (tensor.type == DataType::kFloat) {
-    for (const float x : tensor.values<float>()) largest = std::max(largest, std::fabs(double{x}));
-  } else if (tensor.type == DataType::kFloat16) {
-    for (const Half x : tensor.values<Half>()) {
-      largest = std::max(largest, std::fabs(double{to_float(x)}));
-    }
-  } else {
-    largest = std::numeric_limits<double>::infinity();
-  }
+  for (const float x : *values) largest = std::max(largest, std::fabs(double{x}));
   return largest;
 }
 

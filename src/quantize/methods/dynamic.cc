@@ -14,8 +14,6 @@
 // rounded by GPTQ, and the bias takes back what that adds to the mean. Weights
 // obey the pair rule of kernels.h, so that processors without VNNI give the same answer, unless
 // the caller wants the full range.
-#include <fmt/format.h>
-
 #include "quantize/integer_matmul.h"
 #include "quantize/methods/methods.h"
 #include "quantize/rounding_grids.h"

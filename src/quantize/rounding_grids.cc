@@ -113,6 +113,7 @@ double weight_sqnr_db(Floats weights, const std::vector<int8_t>& values, const R
   double signal = 0;
   double noise = 0;
   for (size_t at = 0; at < weights.size(); at += grid.columns) {
+    weights.passed(at);
     const size_t group = at / grid.columns / grid.rows_per_group;
     const float* steps = grid.steps.data() + group * grid.columns;
     for (size_t c = 0; c < grid.columns; ++c) {

@@ -21,6 +21,8 @@ struct QuantizationConfig {
   std::string weight_only_arithmetic = "integer";
   std::string weight_range = "pair_aware";
   std::string int4_arithmetic = "auto";
+  std::string int4_block_size = "auto";
+  bool int4_symmetric = false;
   std::vector<std::string> techniques;
 };
 

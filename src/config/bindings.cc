@@ -42,6 +42,10 @@ constexpr std::array kBindings = {
     bind<&Config::quantization, &QuantizationConfig::weight_range>("quantization", "weight_range"),
     bind<&Config::quantization, &QuantizationConfig::int4_arithmetic>("quantization",
                                                                       "int4_arithmetic"),
+    bind<&Config::quantization, &QuantizationConfig::int4_block_size>("quantization",
+                                                                      "int4_block_size"),
+    bind<&Config::quantization, &QuantizationConfig::int4_symmetric>("quantization",
+                                                                     "int4_symmetric"),
     bind<&Config::quantization, &QuantizationConfig::techniques>("quantization", "techniques"),
     bind<&Config::hardware_acceleration, &HardwareAccelerationConfig::enabled>(
         "hardware_acceleration", "enabled"),

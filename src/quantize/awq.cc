@@ -47,7 +47,7 @@ std::vector<float> divisors_of(const std::vector<double>& magnitudes, double str
 
 /// The products' error when matrices are rounded with these divisors.
 ProductError error_with(const std::vector<float>& divisors, const std::vector<float>& rows,
-                        const std::vector<Floats>& weights, GridOf grid_of) {
+                        const std::vector<Floats>& weights, const GridOf& grid_of) {
   const size_t width = divisors.size();
   std::vector<float> inputs(rows);
   for (size_t i = 0; i < inputs.size(); ++i) inputs[i] /= divisors[i % width];
@@ -67,7 +67,7 @@ ProductError error_with(const std::vector<float>& divisors, const std::vector<fl
 }  // namespace
 
 AwqScaling choose_awq(const InputStatistics& statistics, const std::vector<Floats>& weights,
-                      GridOf grid_of) {
+                      const GridOf& grid_of) {
   const std::vector<float> rows = rows_of_excerpts(statistics);
   const std::vector<double> magnitudes = mean_magnitudes(rows, statistics.largest.size());
   AwqScaling best;
@@ -92,10 +92,10 @@ bool scales_by_awq(const MethodContext& context) {
 }
 
 Result<MethodOutcome> scale_by_awq(model::Model& model, const MethodContext& context,
-                                   GridOf grid_of) {
+                                   const GridOf& grid_of) {
   return divide_inputs(
       model, context, {"scale_by_awq", "scale_by_awq"},
-      [grid_of](const InputStatistics& statistics, const std::vector<Floats>& matrices) {
+      [&grid_of](const InputStatistics& statistics, const std::vector<Floats>& matrices) {
         AwqScaling scaling = choose_awq(statistics, matrices, grid_of);
         return ChosenDivisors{
             std::move(scaling.divisors),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "quantize/gptq.h"
@@ -25,12 +26,12 @@ struct AwqScaling {
 };
 
 /// The grid that a matrix [rows, any] is rounded to.
-using GridOf = RoundingGrid (*)(Floats weights, size_t rows);
+using GridOf = std::function<RoundingGrid(Floats weights, size_t rows)>;
 
 /// The strength, of eleven, with the least error of the products of all matrices, [width, any], of
 /// a group, rounded to nearest on that grid.
 AwqScaling choose_awq(const InputStatistics& statistics, const std::vector<Floats>& weights,
-                      GridOf grid_of);
+                      const GridOf& grid_of);
 
 /// Whether there is calibration data and the technique is wanted.
 bool scales_by_awq(const MethodContext& context);
@@ -38,6 +39,6 @@ bool scales_by_awq(const MethodContext& context);
 /// Scales what constant matrices multiply where that pays: an exact change of the float model, made
 /// as smooth_inputs() makes its own. Precondition: the context has calibration data.
 Result<MethodOutcome> scale_by_awq(model::Model& model, const MethodContext& context,
-                                   GridOf grid_of);
+                                   const GridOf& grid_of);
 
 }  // namespace wattwise::quantize

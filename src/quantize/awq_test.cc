@@ -25,7 +25,7 @@ constexpr size_t kAwqInputs = 64;
 constexpr size_t kAwqOutputs = 48;
 
 RoundingGrid int4_of(Floats weights, size_t rows) {
-  return int4_grid(weights, rows, weights.size() / rows, 32).grid;
+  return int4_grid(weights, rows, weights.size() / rows, {32}).grid;
 }
 
 /// Every eighth column is many times as large as the others.

@@ -7,7 +7,7 @@
 #include "core/half.h"
 #include "model/node_macs.h"
 #include "quantize/choose_int4.h"
-#include "quantize/rounding_grids.h"
+#include "quantize/int4_matrices.h"
 #include "quantize/store_half.h"
 #include "quantize/store_int4.h"
 #include "quantize/store_int8.h"
@@ -83,7 +83,7 @@ std::vector<float> int4_table_errors(const Weight& weight) {
 std::vector<float> int4_errors(const Weight& weight) {
   const Floats values = weight.values();
   const size_t columns = weight.dim(1);
-  const RoundingGrid grid = int4_grid(values, weight.dim(0), columns, kInt4Block).grid;
+  const RoundingGrid grid = packed_grid(values, weight.dim(0), weight.int4).grid;
   const std::vector<int8_t> rounded = round_to_nearest(values, grid);
   std::vector<float> errors(values.size());
   for (size_t i = 0; i < errors.size(); ++i) {

@@ -36,6 +36,21 @@ Made make_int4(const model::Model& original, const std::string& arithmetic,
   return make(original, "int4", config);
 }
 
+Made make_blocks(const model::Model& original, const std::string& arithmetic,
+                 const std::string& block_size, bool is_symmetric) {
+  QuantizationConfig config;
+  config.int4_arithmetic = arithmetic;
+  config.int4_block_size = block_size;
+  config.int4_symmetric = is_symmetric;
+  return make(original, "int4", config);
+}
+
+const model::Node& find_node(const model::Model& model, std::string_view op) {
+  const auto& nodes = model.graph.nodes;
+  return *std::find_if(nodes.begin(), nodes.end(),
+                       [&](const model::Node& node) { return node.op_type == op; });
+}
+
 /// Conv with weights of this shape over 6 x 6 values.
 model::Model float_convolution(const std::vector<int64_t>& shape,
                                const std::vector<float>& weights) {
@@ -130,6 +145,61 @@ TEST(Int4, BothArithmeticsAnswerAlikeAtAnyDepthOfAMatrix) {
     EXPECT_GT(cosine(original, integers.model), 0.98) << inputs;
     EXPECT_GT(cosine(original, floats.model), 0.98) << inputs;
   }
+}
+
+TEST(Int4, BlocksAreAsLargeAsTheConfigurationSays) {
+  for (const int64_t inputs : {63, 256, 300}) {
+    const model::Model original = model::dense_like(inputs, 25);
+    for (const char* size : {"16", "32", "64", "128", "256"}) {
+      for (const bool is_symmetric : {false, true}) {
+        const Made packed = make_blocks(original, "float", size, is_symmetric);
+        const model::Node& product = find_node(packed.model, "MatMulNBits");
+        EXPECT_EQ(product.int_or("block_size", 0), std::stoll(size));
+        EXPECT_EQ(product.inputs.size(), is_symmetric ? 3u : 4u) << "zero points";
+        EXPECT_GT(cosine(original, packed.model), 0.97) << inputs << " " << size;
+        const Made spelled = make_blocks(original, "dequantize", size, is_symmetric);
+        EXPECT_EQ(find_node(spelled.model, "DequantizeLinear").int_or("block_size", 0),
+                  std::stoll(size));
+        EXPECT_EQ(spelled.outcome.layers.front().weight_sqnr_db,
+                  packed.outcome.layers.front().weight_sqnr_db);
+        EXPECT_GT(cosine(packed.model, spelled.model), 0.999) << inputs << " " << size;
+      }
+    }
+  }
+  const Made unpacked = make_blocks(model::dense_like(256, 25), "integer", "64", false);
+  EXPECT_EQ(unpacked.outcome.layers.front().precision, "int4 block 64, dynamic activations");
+  const Made odd = make_blocks(model::dense_like(100, 25), "integer", "64", false);
+  EXPECT_EQ(odd.outcome.layers.front().precision, "int4 block 20, dynamic activations");
+}
+
+TEST(Int4, DequantizeUsesOperatorsOfOnnxAlone) {
+  const model::Model original = model::text_like();
+  const Made made = make_int4(original, "dequantize");
+  EXPECT_GT(count(made.model, "DequantizeLinear"), 0);
+  EXPECT_EQ(made.model.opset(""), 21);
+  EXPECT_EQ(made.model.opset("com.microsoft"), 0);
+  for (const model::Node& node : made.model.graph.nodes) {
+    EXPECT_TRUE(node.is_standard()) << node.op_type;
+  }
+  EXPECT_GT(cosine(original, made.model), 0.98);
+  const model::Model seen = fixtures::optimized(made.model);
+  EXPECT_EQ(count(seen, "DequantizeLinear"), 0) << "ONNX Runtime fuses it";
+  EXPECT_GT(count(seen, "MatMulNBits"), 0);
+}
+
+TEST(Int4, SymmetricBlocksKeepTheirLargestWeights) {
+  std::vector<float> weights = random_floats(size_t{64} * 3, 7);
+  weights[0] = -40;  // 8 steps below zero, 7 above
+  weights[1] = 35;
+  const Int4Grid fitted = int4_grid(weights, 64, 3, {32, true});
+  const std::vector<int8_t> values = round_to_nearest(weights, fitted.grid);
+  EXPECT_EQ(values[0], -8);
+  EXPECT_EQ(values[1], 7);
+  for (size_t i = 0; i < fitted.grid.low.size(); ++i) {
+    EXPECT_EQ(fitted.grid.low[i], -8);
+    EXPECT_EQ(fitted.grid.high[i], 7);
+  }
+  EXPECT_NEAR(fitted.grid.steps[0] * 8, 40, 0.5);
 }
 
 TEST(Int4, TheFastArithmeticIsChosenUnlessSizeIsWanted) {

@@ -80,6 +80,12 @@ struct Int4Blocks {
 };
 Int4Blocks quantize_int4(Floats weights, size_t rows, size_t columns, size_t block);
 
+/// How the configuration wants matrices cut into blocks of 4 bits.
+struct Int4Blocking {
+  size_t block = 0;           ///< rows that share a scale, a power of two from 16 to 256; 0: chosen
+  bool is_symmetric = false;  ///< without zero points: -8 to 7 steps
+};
+
 /// 10 log10(signal / noise); infinite without noise.
 double decibels(double signal, double noise);
 /// Weights against what int8 keeps of them.

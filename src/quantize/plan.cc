@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "model/graph_edit.h"
 #include "model/inspect.h"
@@ -92,6 +93,13 @@ void add_once(std::vector<std::string>& methods, std::string_view name) {
 }
 
 }  // namespace
+
+Int4Blocking int4_blocking(const QuantizationConfig& config) {
+  const std::string& size = config.int4_block_size;
+  Int4Blocking blocking{0, config.int4_symmetric};
+  std::from_chars(size.data(), size.data() + size.size(), blocking.block);  // "auto" leaves 0
+  return blocking;
+}
 
 WeightRange weight_range(const QuantizationConfig& config) {
   return config.weight_range == "full" ? WeightRange::kFull : WeightRange::kPairAware;

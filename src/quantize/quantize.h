@@ -18,6 +18,7 @@ namespace wattwise::quantize {
 
 /// What the setting quantization.weight_range says.
 WeightRange weight_range(const QuantizationConfig& config);
+Int4Blocking int4_blocking(const QuantizationConfig& config);
 
 /// What a method is given.
 struct MethodContext {

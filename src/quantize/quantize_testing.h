@@ -23,6 +23,9 @@ double cosine(const TensorMap& expected, const TensorMap& actual);
 /// How many nodes of this kind the model has, inner graphs included.
 int64_t count(const model::Model& model, std::string_view op_type);
 
+/// The graph as ONNX Runtime runs it.
+model::Model optimized(const model::Model& model);
+
 struct Made {
   model::Model model;
   MethodOutcome outcome;

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quantize/quantize_testing.h"
 
+#include <fmt/format.h>
+
+#include <filesystem>
+
 #include "measure/metrics.h"
 #include "model/graph_edit.h"
+#include "model/load.h"
 #include "model/walk.h"
 
 namespace wattwise::quantize::fixtures {
@@ -62,6 +67,24 @@ Made make(const model::Model& original, std::string_view method, const Quantizat
   made.outcome = *outcome;
   EXPECT_TRUE(model::verify(made.model).has_value());
   return made;
+}
+
+model::Model optimized(const model::Model& model) {
+  const std::string path =
+      (std::filesystem::temp_directory_path() /
+       fmt::format("wattwise_{}.onnx",
+                   testing::UnitTest::GetInstance()->current_test_info()->name()))
+          .string();
+  engine::SessionOptions options;
+  options.optimized_model_path = path;
+  options.optimization = engine::GraphOptimization::kExtended;
+  EXPECT_TRUE(
+      engine::open_session(engine::runtime_for_tests(), system_env(), model, "test", options)
+          .has_value());
+  auto loaded = model::load(system_env(), path);
+  EXPECT_TRUE(loaded.has_value());
+  std::filesystem::remove(path);
+  return std::move(*loaded);
 }
 
 }  // namespace wattwise::quantize::fixtures

@@ -82,6 +82,7 @@ std::vector<Weight> find_marked_weights(model::Model& model, const QuantizationC
     if (config.weight_only_arithmetic == "float") weight.fine_scales = true;
     weight.range = weight_range(config);
     weight.techniques = Techniques(config);
+    weight.int4 = int4_blocking(config);
   }
   return weights;
 }

@@ -14,6 +14,7 @@ namespace wattwise::quantize {
 namespace {
 
 constexpr int kInt4Max = 15;
+constexpr int kInt4Middle = 8;
 constexpr float kMostFactor = 15;
 /// A block may lose this share of a factor at the ends of its range for a finer step.
 constexpr float kMostCut = 0.6F;
@@ -57,27 +58,67 @@ RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape) {
   return grid;
 }
 
-Int4Grid int4_grid(Floats weights, size_t rows, size_t columns, size_t block) {
+namespace {
+
+/// Steps and zero points of blocks, [columns, blocks]; a step of 0 where all weights are 0.
+struct Int4Ranges {
+  size_t blocks_per_column;
+  std::vector<float> steps;
+  std::vector<uint8_t> zeros;
+};
+
+Int4Ranges asymmetric_ranges(Floats weights, size_t rows, size_t columns, size_t block) {
   const Int4Blocks blocks = quantize_int4(weights, rows, columns, block);
   const size_t count = blocks.blocks_per_column;
+  Int4Ranges out{count, {}, {}};
+  for (size_t index = 0; index < columns * count; ++index) {
+    const size_t nibble = index / count * (count + count % 2) + index % count;
+    out.steps.push_back(step_of(blocks, index, block));
+    out.zeros.push_back((blocks.zeros[nibble / 2] >> (nibble % 2 * 4)) & 0xf);
+  }
+  return out;
+}
+
+/// Steps that just keep the weights of each block in -8..7.
+Int4Ranges symmetric_ranges(Floats weights, size_t rows, size_t columns, size_t block) {
+  const size_t count = (rows + block - 1) / block;
+  Int4Ranges out{count, std::vector<float>(columns * count),
+                 std::vector<uint8_t>(columns * count, kInt4Middle)};
+  for (size_t row = 0; row < rows; ++row) {
+    weights.passed(row * columns);
+    for (size_t column = 0; column < columns; ++column) {
+      const float w = weights[row * columns + column];
+      float& step = out.steps[column * count + row / block];
+      step = std::max({step, w / (kInt4Max - kInt4Middle), w / -kInt4Middle});
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+Int4Grid int4_grid(Floats weights, size_t rows, size_t columns, const Int4Blocking& blocking) {
+  const auto& [block, is_symmetric] = blocking;
+  const Int4Ranges ranges = is_symmetric ? symmetric_ranges(weights, rows, columns, block)
+                                         : asymmetric_ranges(weights, rows, columns, block);
+  const size_t count = ranges.blocks_per_column;
   Int4Grid out{{block, columns, {}, {}, {}}, {}, {}};
   for (std::vector<float>* part : {&out.grid.steps, &out.grid.low, &out.grid.high}) {
     part->resize(count * columns);
   }
   for (size_t column = 0; column < columns; ++column) {
-    std::vector<float> steps(count);
-    for (size_t b = 0; b < count; ++b) steps[b] = step_of(blocks, column * count + b, block);
-    const float largest = *std::max_element(steps.begin(), steps.end());
+    const float* steps = ranges.steps.data() + column * count;
+    const float largest = *std::max_element(steps, steps + count);
     const float scale = largest > 0 ? scale_of_16_bits(largest / kMostFactor) : 1;
     out.column_scales.push_back(scale);
     for (size_t b = 0; b < count; ++b) {
-      const uint8_t two = blocks.zeros[column * ((count + 1) / 2) + b / 2];
-      const auto zero = static_cast<float>((two >> (b % 2 * 4)) & 0xf);
+      const auto zero = static_cast<float>(ranges.zeros[column * count + b]);
       const float factor = std::clamp(std::ceil(steps[b] / scale - kMostCut), 1.0F, kMostFactor);
       // The middle of what is represented stays where it was.
       const float middle = static_cast<float>(kInt4Max) / 2;
       const float moved = std::nearbyint(middle - (middle - zero) * steps[b] / (factor * scale));
-      const float kept = std::clamp(moved, 0.0F, static_cast<float>(kInt4Max));
+      const float kept =
+          is_symmetric ? zero : std::clamp(moved, 0.0F, static_cast<float>(kInt4Max));
       out.factors.push_back(static_cast<uint8_t>(factor));
       out.grid.steps[b * columns + column] = factor * scale;
       out.grid.low[b * columns + column] = -kept;

@@ -20,13 +20,15 @@ Int8Weights quantize_matrix(Floats weights, const MatrixShape& shape);
 /// The grid of it.
 RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape);
 
-/// The grid of quantize_int4() with scales that are small integers times a scale for each column.
+/// The grid of quantize_int4(), or one without zero points, with scales that are small integers
+/// times a scale for each column.
 struct Int4Grid {
   RoundingGrid grid;
   std::vector<uint8_t> factors;      ///< [columns, blocks], 1 to 15
   std::vector<float> column_scales;  ///< 16 bits hold them
 };
-Int4Grid int4_grid(Floats weights, size_t rows, size_t columns, size_t block);
+/// `blocking.block` must be even and from 2 to 256.
+Int4Grid int4_grid(Floats weights, size_t rows, size_t columns, const Int4Blocking& blocking);
 /// Integers of that grid and zeros as MatMulNBits keeps them; scales stay in the grid.
 Int4Blocks pack_int4(const std::vector<int8_t>& values, const RoundingGrid& grid);
 

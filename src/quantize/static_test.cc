@@ -3,13 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
 #include "engine/session.h"
 #include "measure/metrics.h"
 #include "model/graph_edit.h"
-#include "model/load.h"
 #include "model/test_models.h"
 #include "quantize/noise.h"
 #include "quantize/quantize.h"
@@ -21,6 +19,7 @@ namespace {
 
 using fixtures::count;
 using fixtures::kNoProgress;
+using fixtures::optimized;
 using fixtures::run;
 using model::make_float_constant;
 using model::make_node;
@@ -121,22 +120,6 @@ MethodOutcome quantize_statically(model::Model& model, const std::vector<TensorM
   EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
   EXPECT_TRUE(model::verify(model).has_value());
   return *outcome;
-}
-
-/// The graph as ONNX Runtime runs it.
-model::Model optimized(const model::Model& model) {
-  const std::string path =
-      (std::filesystem::temp_directory_path() / "wattwise_static_test.onnx").string();
-  engine::SessionOptions options;
-  options.optimized_model_path = path;
-  options.optimization = engine::GraphOptimization::kExtended;
-  EXPECT_TRUE(
-      engine::open_session(engine::runtime_for_tests(), system_env(), model, "test", options)
-          .has_value());
-  auto loaded = model::load(system_env(), path);
-  EXPECT_TRUE(loaded.has_value());
-  std::filesystem::remove(path);
-  return std::move(*loaded);
 }
 
 TEST(Static, LeavesNoPairUnfused) {

@@ -36,6 +36,7 @@ struct Weight {
   bool may_take_4_bits = false;  ///< what it loses by blocks of 4 bits is bearable
   WeightRange range = WeightRange::kPairAware;  ///< where integers multiply it
   Techniques techniques = {};                   ///< that the caller wants
+  Int4Blocking int4 = {};                       ///< that the caller wants
   double share = 1;                             ///< of all weights of the model
 
   Floats values() const { return Floats(constant.data.view(), store); }

@@ -20,6 +20,8 @@ struct QuantizationConfig {
   double max_accuracy_drop_percent = 1;
   std::string weight_only_arithmetic = "integer";
   std::string weight_range = "pair_aware";
+  std::string weight_granularity = "channel";
+  std::string activation_type = "auto";
   std::string int4_arithmetic = "auto";
   std::string int4_block_size = "auto";
   bool int4_symmetric = false;

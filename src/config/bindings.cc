@@ -40,6 +40,10 @@ constexpr std::array kBindings = {
     bind<&Config::quantization, &QuantizationConfig::weight_only_arithmetic>(
         "quantization", "weight_only_arithmetic"),
     bind<&Config::quantization, &QuantizationConfig::weight_range>("quantization", "weight_range"),
+    bind<&Config::quantization, &QuantizationConfig::weight_granularity>("quantization",
+                                                                         "weight_granularity"),
+    bind<&Config::quantization, &QuantizationConfig::activation_type>("quantization",
+                                                                      "activation_type"),
     bind<&Config::quantization, &QuantizationConfig::int4_arithmetic>("quantization",
                                                                       "int4_arithmetic"),
     bind<&Config::quantization, &QuantizationConfig::int4_block_size>("quantization",

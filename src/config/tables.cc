@@ -59,6 +59,9 @@ Result<void> add_file(const std::string& name, const std::string& text, Tables& 
   } else if (parts.size() == 2 && parts[0] == "devices") {
     const std::string id = file_stem(parts[1]);
     tables.devices[id] = WATTWISE_TRY(parse_row(name, text, id));
+  } else if (parts.size() == 2 && parts[0] == "providers") {
+    const std::string id = file_stem(parts[1]);
+    tables.providers[id] = WATTWISE_TRY(parse_row(name, text, id));
   } else if (parts.size() == 3 && parts[0] == "targets") {
     const std::string id = to_upper(parts[1]);
     if (parts[2] == "target.json") {

@@ -14,11 +14,12 @@ namespace wattwise::config {
 /// The data files, parsed and validated: embedded ones, overlaid file by file with a user folder.
 /// Keys of the maps are ids as they are written in the files (profiles and targets upper case).
 struct Tables {
-  Json defaults;                         ///< data/defaults.json: per key value, type, range, doc
-  std::map<std::string, Json> profiles;  ///< data/profiles/<id>.json
-  std::map<std::string, Json> targets;   ///< data/targets/<id>/target.json
-  std::map<std::string, Json> devices;   ///< data/devices/<id>.json
-  Json metrics;                          ///< data/metrics.json
+  Json defaults;                          ///< data/defaults.json: per key value, type, range, doc
+  std::map<std::string, Json> profiles;   ///< data/profiles/<id>.json
+  std::map<std::string, Json> targets;    ///< data/targets/<id>/target.json
+  std::map<std::string, Json> devices;    ///< data/devices/<id>.json
+  std::map<std::string, Json> providers;  ///< data/providers/<id>.json
+  Json metrics;                           ///< data/metrics.json
   /// Template files of each target: target id -> relative name -> content.
   std::map<std::string, std::map<std::string, std::string>> templates;
 

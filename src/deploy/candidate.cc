@@ -95,7 +95,8 @@ Result<Samples> reference(Context& context, const CandidateSource& source,
 quantize::MethodContext method_context(Context& context, const CandidateSource& source,
                                        const Progress& progress) {
   return {source.shapes,      progress,     context.resolved().config.quantization,
-          source.calibration, source.opset, source.probes};
+          source.calibration, source.opset, source.probes,
+          source.activations};
 }
 
 Result<Candidate> make_candidate(Context& context, const CandidateSource& source,
@@ -146,7 +147,17 @@ std::optional<std::string> objection(const Candidate& candidate, const Candidate
 
 namespace {
 
-/// The candidate of a method of the plan.
+Result<Candidate> make_by_row(Context& context, const CandidateSource& source,
+                              const quantize::MethodRow& row, const std::string& staged_path) {
+  const Progress progress = context.progress();
+  const quantize::MethodContext given = method_context(context, source, progress);
+  const auto run = [&](model::Model& model) { return row.run(model, given); };
+  return make_candidate(context, source, {std::string(row.name), source.optimized, run},
+                        staged_path);
+}
+
+/// The candidate of a method of the plan. Where `static` loses too much by the type of activations
+/// that the provider is best at, its next one is taken.
 Result<Candidate> try_method(Context& context, const CandidateSource& source,
                              const std::string& method, const std::string& staged_path) {
   const auto* row = WATTWISE_TRY(quantize::find_method(method));
@@ -157,10 +168,22 @@ Result<Candidate> try_method(Context& context, const CandidateSource& source,
         "memory_optimization.max_preparation_mb");
   }
   if (method == kMixed) return search_mixed(context, source, staged_path);
-  const Progress progress = context.progress();
-  const quantize::MethodContext given = method_context(context, source, progress);
-  const auto run = [&](model::Model& model) { return row->run(model, given); };
-  return make_candidate(context, source, {method, source.optimized, run}, staged_path);
+  auto candidate = make_by_row(context, source, *row, staged_path);
+  const double limit = context.resolved().config.quantization.max_accuracy_drop_percent;
+  const auto wider = source.activations.next();
+  if (!row->needs_calibration || !wider || !candidate ||
+      candidate->accuracy.drop_percent <= limit) {
+    return candidate;
+  }
+  const Decision decision = {
+      "fall_back", std::string(source.activations.activations->type->name),
+      fmt::format("accuracy drop {:.2f} % is above the limit of {:.2f} %: {} activations",
+                  candidate->accuracy.drop_percent, limit, wider->activations->type->name)};
+  CandidateSource again = source;
+  again.activations = *wider;
+  candidate = make_by_row(context, again, *row, staged_path);
+  if (candidate) candidate->outcome.decisions.push_back(decision);
+  return candidate;
 }
 
 struct Staged {

@@ -35,6 +35,7 @@ struct CandidateSource {
   const Evaluator* evaluator = nullptr;  ///< of the task metric, where one is asked for
   std::optional<int64_t> opset = {};     ///< that the result must have
   bool in_blocks = false;                ///< models are too large to be run as a whole
+  quantize::ActivationForm activations = {};
   bool measure = false;  ///< also time candidates against `optimized` if the objective is speed
 };
 

@@ -178,6 +178,17 @@ const Json& Context::target(const config::Resolved& resolved) const {
   return tables_.targets.at(resolved.config.deployment_target);
 }
 
+const Json& Context::provider_file(const config::Resolved& resolved) const {
+  const Json& row = target(resolved);
+  if (resolved.config.hardware_acceleration.enabled && row.contains("providers")) {
+    for (const Json& id : row["providers"]) {
+      const auto it = tables_.providers.find(id.get<std::string>());
+      if (it != tables_.providers.end()) return it->second;
+    }
+  }
+  return tables_.providers.at("cpu");
+}
+
 std::string Context::device_id(const config::Resolved& resolved) const {
   const std::string& id = resolved.config.device.profile;
   return id == "auto" ? target(resolved).value("default_device", "") : id;

@@ -60,6 +60,9 @@ class Context {
   Result<Json> device_file(const config::Resolved& resolved) const;
   /// The target's table row.
   const Json& target(const config::Resolved& resolved) const;
+  /// The file of the execution provider that models are prepared for: the first of the target's
+  /// that has one, "cpu" where hardware acceleration is off or none has.
+  const Json& provider_file(const config::Resolved& resolved) const;
   /// The device that figures are for: `device.profile`, else the target's default device. Absent
   /// with the reason for a custom target without one.
   Result<std::optional<device::DeviceProfile>> device(const config::Resolved& resolved) const;

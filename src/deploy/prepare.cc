@@ -122,11 +122,20 @@ Result<PreparationPlace> find_place(Context& context, const PrepareOptions& opti
   return place;
 }
 
+/// What `static` holds activations in for the first provider of the target that has a table.
+Result<quantize::ActivationForm> choose_activations(const Context& context) {
+  const config::Resolved resolved = context.resolved();
+  const std::string& wanted = resolved.config.quantization.activation_type;
+  const Json& row = context.provider_file(resolved);
+  return quantize::choose_activations(WATTWISE_TRY(quantize::read_provider_operators(row)), wanted);
+}
+
 /// Makes everything in `staging`.
 Result<PrepareResult> make_preparation(Context& context, const PrepareOptions& options,
                                        const PreparationPlace& place, Staging& staging) {
   const config::Resolved resolved = context.resolved();
   PrepareResult result;
+  const auto activations = WATTWISE_TRY(choose_activations(context));
   Source source = WATTWISE_TRY(open_source(context, options, staging.path("")));
   source.quantizes = requested_method(options, resolved.config.quantization) != "none";
   WATTWISE_TRY(reach_opset(context, source));
@@ -146,7 +155,7 @@ Result<PrepareResult> make_preparation(Context& context, const PrepareOptions& o
                                    &probes,        source.size_bytes,
                                    place.output,   source.evaluator ? &*source.evaluator : nullptr,
                                    source.opset,   source.in_blocks,
-                                   source.measure};
+                                   activations,    source.measure};
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
   describe_choice(choice, source, result);

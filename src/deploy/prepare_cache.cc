@@ -113,6 +113,7 @@ Result<void> add_configuration(Context& context, Hash& hash) {
   hash.add_field("profile", resolved.config.power_profile);
   hash.add_field("target_id", resolved.config.deployment_target);
   hash.add_field("target", write_json(context.target(resolved)));
+  hash.add_field("provider", write_json(context.provider_file(resolved)));
   hash.add_field("device", write_json(WATTWISE_TRY(context.device_file(resolved))));
   const auto& all = context.tables().templates;
   if (const auto own = all.find(resolved.config.deployment_target); own != all.end()) {

@@ -47,6 +47,9 @@ std::vector<float> scales_of(const std::vector<float>& columns, const Convolutio
     }
     scales[c] = std::max(scales[c], static_cast<float>(magnitude / kMostBias / input_scale));
   }
+  if (shape.one_scale) {
+    std::fill(scales.begin(), scales.end(), *std::max_element(scales.begin(), scales.end()));
+  }
   return scales;
 }
 

@@ -22,6 +22,7 @@ struct ConvolutionShape {
   /// range.
   bool paired = true;
   ScaleChoice choice = ScaleChoice::kLeastError;
+  bool one_scale = false;  ///< the largest, for all outputs
 };
 ConvolutionShape convolution_shape(const model::Constant& weights, int64_t groups);
 

@@ -229,6 +229,7 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
   ConvolutionShape shape = convolution_shape(weights, node.int_or("group", 1));
   if (writer.rounding().range == WeightRange::kFull) shape.paired = false;
   shape.choice = writer.rounding().choice;
+  shape.one_scale = writer.rounding().one_scale;
   const ChannelMean* means = writer.means(step.inputs[0]);
   const bool corrects = means && writer.rounding().corrects_biases;
   IntegerConvolution made = quantize_convolution(

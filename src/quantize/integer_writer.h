@@ -21,6 +21,7 @@ struct ConvolutionRounding {
   ScaleChoice choice = ScaleChoice::kLeastError;
   ChannelMeans means = {};  ///< of what convolutions read, as far as they are known
   bool corrects_biases = false;
+  bool one_scale = false;  ///< for all of a weight, not one for each channel
 };
 
 /// Replaces the steps by operators on uint8: DequantizeLinear, operator and QuantizeLinear where

@@ -101,6 +101,10 @@ Int4Blocking int4_blocking(const QuantizationConfig& config) {
   return blocking;
 }
 
+bool wants_one_scale(const QuantizationConfig& config) {
+  return config.weight_granularity == "tensor";
+}
+
 WeightRange weight_range(const QuantizationConfig& config) {
   return config.weight_range == "full" ? WeightRange::kFull : WeightRange::kPairAware;
 }

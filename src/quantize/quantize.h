@@ -11,14 +11,16 @@
 #include "model/graph.h"
 #include "quantize/calibrate.h"
 #include "quantize/kernels.h"
+#include "quantize/provider_operators.h"
 #include "wattwise/config.h"
 #include "wattwise/types.h"
 
 namespace wattwise::quantize {
 
-/// What the setting quantization.weight_range says.
+/// What the settings of section quantization say that are named alike.
 WeightRange weight_range(const QuantizationConfig& config);
 Int4Blocking int4_blocking(const QuantizationConfig& config);
+bool wants_one_scale(const QuantizationConfig& config);
 
 /// What a method is given.
 struct MethodContext {
@@ -29,6 +31,7 @@ struct MethodContext {
   std::optional<int64_t> opset = {};             ///< no method may leave this operator set
   /// Inputs to measure errors on; made up where the caller gave none.
   const CalibrationData* samples = nullptr;
+  ActivationForm activations = {};  ///< of `static`
 };
 
 /// What a method did to the model.

@@ -26,6 +26,12 @@ int64_t count(const model::Model& model, std::string_view op_type);
 /// The graph as ONNX Runtime runs it.
 model::Model optimized(const model::Model& model);
 
+/// Every form that integers have, on a free width: HardSwish, an affine map before padding,
+/// depthwise, Relu taken in and not, a residual, swish, pooling, a gate, movement, Concat.
+model::Model mobile_like();
+/// Reads these samples, which must outlive it.
+CalibrationData calibration(const std::vector<TensorMap>& samples);
+
 struct Made {
   model::Model model;
   MethodOutcome outcome;

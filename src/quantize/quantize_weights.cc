@@ -81,6 +81,7 @@ std::vector<Weight> find_marked_weights(model::Model& model, const QuantizationC
   for (Weight& weight : weights) {
     if (config.weight_only_arithmetic == "float") weight.fine_scales = true;
     weight.range = weight_range(config);
+    weight.one_scale = wants_one_scale(config);
     weight.techniques = Techniques(config);
     weight.int4 = int4_blocking(config);
   }

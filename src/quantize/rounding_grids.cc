@@ -37,23 +37,33 @@ bool corrects_bias(const RoundingData& data) {
 }  // namespace
 
 MatrixShape matrix_shape(const Weight& weight) {
-  return {weight.dim(0), weight.dim(1), weight.range, weight.scale_choice()};
+  return {weight.dim(0), weight.dim(1), weight.range, weight.scale_choice(), weight.one_scale};
 }
 
 Int8Weights quantize_matrix(Floats weights, const MatrixShape& shape) {
-  if (shape.range == WeightRange::kFull) {
-    return fit_int8(weights, {1, {shape.rows, shape.columns, 1}, shape.choice}).quantized;
+  const bool is_full = shape.range == WeightRange::kFull;
+  const ChannelLayout layout{shape.rows, shape.columns, 1};
+  if (shape.one_scale) {
+    std::vector<float> scales = matrix_grid(weights, shape).steps;
+    return is_full ? round_int8(weights, layout, std::move(scales))
+                   : round_int8_pairs(weights, shape.rows, std::move(scales));
   }
-  return quantize_int8_pairs(weights, shape.rows, shape.columns, shape.choice);
+  return is_full ? fit_int8(weights, {1, layout, shape.choice}).quantized
+                 : quantize_int8_pairs(weights, shape.rows, shape.columns, shape.choice);
 }
 
 RoundingGrid matrix_grid(Floats weights, const MatrixShape& shape) {
   const size_t columns = shape.columns;
   const bool is_full = shape.range == WeightRange::kFull;
-  RoundingGrid grid{shape.rows, columns,
-                    is_full ? quantize_matrix(weights, shape).scales
-                            : pair_scales(weights, shape.rows, columns, shape.choice),
-                    std::vector<float>(columns, -kInt8Max), std::vector<float>(columns, kInt8Max)};
+  RoundingGrid grid{
+      shape.rows, columns,
+      is_full ? fit_int8(weights, {1, {shape.rows, columns, 1}, shape.choice}).quantized.scales
+              : pair_scales(weights, shape.rows, columns, shape.choice),
+      std::vector<float>(columns, -kInt8Max), std::vector<float>(columns, kInt8Max)};
+  if (shape.one_scale) {
+    const float largest = *std::max_element(grid.steps.begin(), grid.steps.end());
+    std::fill(grid.steps.begin(), grid.steps.end(), largest);
+  }
   if (!is_full) grid.pair_limits.assign(columns, kPairLimit);
   return grid;
 }

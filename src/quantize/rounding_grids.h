@@ -8,12 +8,14 @@
 
 namespace wattwise::quantize {
 
-/// int8 per column of [rows, columns]: quantize_int8_pairs(), or fit_int8() for the full range.
+/// int8 per column of [rows, columns], or with the largest scale of them for all:
+/// quantize_int8_pairs(), or fit_int8() for the full range.
 struct MatrixShape {
   size_t rows;
   size_t columns;
   WeightRange range = WeightRange::kPairAware;
   ScaleChoice choice = ScaleChoice::kLeastError;
+  bool one_scale = false;
 };
 MatrixShape matrix_shape(const Weight& weight);
 Int8Weights quantize_matrix(Floats weights, const MatrixShape& shape);

@@ -29,6 +29,7 @@ struct WeightRow {
 constexpr std::array kWeightRows = {
     WeightRow{"", "Conv", 1, true, true},
     WeightRow{"", "MatMul", 1, false, true},
+    WeightRow{"", "Gemm", 1, false, true},
     WeightRow{"", "QLinearConv", 3, true, false},
     WeightRow{"", "QLinearMatMul", 3, false, false},
     WeightRow{"", "MatMulInteger", 1, false, false},
@@ -59,6 +60,10 @@ int64_t unsafe_pairs(const model::Constant& weights, const WeightRow& row,
     return count_unsafe_pairs(values, convolution_shape(weights, node.int_or("group", 1)));
   }
   if (weights.shape.size() < 2) return 0;
+  if (node.op_type == "Gemm" && node.int_or("transB", 0) != 0) {
+    return count_unsafe_pairs(
+        values, {static_cast<size_t>(weights.shape[0]), static_cast<size_t>(weights.shape[1])});
+  }
   const auto rows = static_cast<size_t>(weights.shape[weights.shape.size() - 2]);
   const auto columns = static_cast<size_t>(weights.shape.back());
   int64_t count = 0;
@@ -75,13 +80,23 @@ struct Origins {
   Producers producers;
 };
 
+/// Whether the value was made of uint8: other types meet no kernel that saturates.
+bool comes_of_bytes(const Origins& origins, const std::string& value) {
+  const auto it = origins.producers.find(value);
+  if (it == origins.producers.end() || !it->second->is("DequantizeLinear")) return false;
+  const auto& inputs = it->second->inputs;
+  if (inputs.size() < 3 || inputs[2].empty()) return true;
+  const model::Constant* zero = origins.constants.find(origins.graph, inputs[2]);
+  return !zero || zero->type == DataType::kUint8;
+}
+
 /// The int8 constant that the row's operator multiplies; null if it has none.
 const model::Constant* integer_weights(const Origins& origins, const WeightRow& row,
                                        const model::Node& node) {
   std::string value = node.inputs[row.slot];
   if (row.dequantized) {
     const auto weights = dequantized(origins.producers, value);
-    if (!weights || !dequantized(origins.producers, node.inputs[0])) return nullptr;
+    if (!weights || !comes_of_bytes(origins, node.inputs[0])) return nullptr;
     value = *weights;
   }
   const model::Constant* constant = origins.constants.find(origins.graph, value);

@@ -35,6 +35,7 @@ struct Weight {
   bool fine_scales = false;      ///< its accuracy is worth more scales than size alone would grant
   bool may_take_4_bits = false;  ///< what it loses by blocks of 4 bits is bearable
   WeightRange range = WeightRange::kPairAware;  ///< where integers multiply it
+  bool one_scale = false;                       ///< of int8, not one for each channel
   Techniques techniques = {};                   ///< that the caller wants
   Int4Blocking int4 = {};                       ///< that the caller wants
   double share = 1;                             ///< of all weights of the model

@@ -58,8 +58,8 @@ PackedGates pack_gates(const Weight& weight, ModelEdits& edits) {
     for (size_t i = 0; i < inputs; ++i) {
       for (size_t g = 0; g < gates; ++g) columns[i * gates + g] = rows[g * inputs + i];
     }
-    const Int8Weights part =
-        quantize_matrix(columns, {inputs, gates, weight.range, weight.scale_choice()});
+    const Int8Weights part = quantize_matrix(
+        columns, {inputs, gates, weight.range, weight.scale_choice(), weight.one_scale});
     for (size_t i = 0; i < columns.size(); ++i) {
       const float error = columns[i] - part.scales[i % gates] * part.values[i];
       packed.signal += columns[i] * columns[i];

@@ -8,7 +8,9 @@ namespace wattwise::quantize {
 
 /// Changes after which methods are called what they are.
 inline constexpr std::string_view kDynamicInt8 = "dynamic_int8";  ///< _matmul and _lstm
+inline constexpr std::string_view kStatic = "static_";
 inline constexpr std::string_view kStaticConvolution = "static_int8_convolution";
+inline constexpr std::string_view kStaticOperator = "static_qdq_operator";
 /// Followed by matmul, embedding or stored_weights.
 inline constexpr std::string_view kInt4Prefix = "int4_";
 

@@ -4,6 +4,9 @@
 //   Conv and what lies between them   works on uint8 where that saves time: see integer_plan.h;
 //   everything else                   as `dynamic` does it.
 //
+// For a provider that wants it so, every operator that it knows between QuantizeLinear and
+// DequantizeLinear: see qdq_plan.h.
+//
 // Weights obey the pair rule of kernels.h, so that processors without VNNI give the same answer,
 // unless the caller wants the full range.
 #include <fmt/format.h>
@@ -19,6 +22,7 @@
 #include "quantize/integer_writer.h"
 #include "quantize/methods/methods.h"
 #include "quantize/noise.h"
+#include "quantize/qdq_writer.h"
 #include "quantize/raise_opset.h"
 #include "quantize/store_int8.h"
 #include "quantize/techniques.h"
@@ -137,9 +141,10 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
     add_ranges_of_views(steps, ranges);
     const Techniques techniques(context.config);
     tell_noise(noise, outcome.decisions);
-    outcome.layers = write_integers(graph, plan, ranges,
-                                    {weight_range(context.config), techniques.scale_choice(),
-                                     std::move(means), techniques.has(Technique::kBiasCorrection)});
+    outcome.layers = write_integers(
+        graph, plan, ranges,
+        {weight_range(context.config), techniques.scale_choice(), std::move(means),
+         techniques.has(Technique::kBiasCorrection), wants_one_scale(context.config)});
     count_applied(outcome, kStaticConvolution, outcome.layers.size());
     count_applied(outcome, "static_int8_operators", plan.steps.size() - outcome.layers.size());
   }
@@ -147,6 +152,57 @@ Result<void> quantize_activations(model::Model& model, const MethodContext& cont
   WATTWISE_TRY(editor.finish());
   model::remove_unused(model.graph);
   return {};
+}
+
+/// Ranges of the plan's values. Only 8 bits are so few that it pays to cut off what is rare.
+Result<RangeTable> find_ranges(const model::Model& model, const QdqPlan& plan,
+                               const ActivationType& type, const MethodContext& context) {
+  const CalibrationData& data = *context.calibration;
+  const RangeMethod& method = range_method(data.range_method);
+  const bool by_extremes = method.of_extremes || type.type == DataType::kUint16;
+  std::set<std::string> values;
+  for (const auto& [value, holder] : plan.holders) values.insert(holder);
+  const Observations seen = WATTWISE_TRY(gather_activations(
+      model, {{values.begin(), values.end()}, {}, by_extremes}, data, context.progress));
+  RangeTable ranges;
+  for (const auto& [value, statistics] : seen.activations) {
+    ranges[value] =
+        type.type == DataType::kUint16 ? statistics.extremes() : method.choose(statistics);
+  }
+  return ranges;
+}
+
+/// Operators between QuantizeLinear and DequantizeLinear, for what else than ONNX Runtime's own
+/// kernels on x86-64 reads them so.
+Result<MethodOutcome> spell_as_qdq(model::Model& model, const MethodContext& context) {
+  const ActivationType& type = *context.activations.activations->type;
+  MethodOutcome outcome;
+  WATTWISE_TRY(
+      raise_opset(model, {type.opset, "scales per channel and the type"}, context, outcome));
+  const model::Model original = model::clone(model);
+  optimize::ModelEditor editor(model);
+  optimize::GraphEditor& graph = editor.graphs().front();
+  QdqPlan plan = plan_qdq(graph, context.shapes, *context.activations.provider);
+  if (!plan.steps.empty()) {
+    const RangeTable ranges = WATTWISE_TRY(find_ranges(original, plan, type, context));
+    const bool saturates = type.type == DataType::kUint8;
+    outcome.layers =
+        write_qdq(graph, plan, ranges,
+                  {type, saturates ? weight_range(context.config) : WeightRange::kFull,
+                   Techniques(context.config).scale_choice(), wants_one_scale(context.config)});
+    count_applied(outcome, kStaticOperator, plan.steps.size());
+    outcome.decisions.push_back(
+        {"compute", "static",
+         fmt::format("{} operators stand between {} activations, as the provider {} reads them",
+                     plan.steps.size(), type.name, context.activations.provider->id)});
+  }
+  outcome.decisions.insert(outcome.decisions.end(), plan.decisions.begin(), plan.decisions.end());
+  if (const std::string& warning = context.activations.activations->warning; !warning.empty()) {
+    outcome.decisions.push_back({"warn", "static", warning});
+  }
+  WATTWISE_TRY(editor.finish());
+  model::remove_unused(model.graph);
+  return outcome;
 }
 
 }  // namespace
@@ -167,6 +223,7 @@ Result<MethodOutcome> run_static(model::Model& model, const MethodContext& conte
         ErrorCode::kInvalidArgument,
         "static quantization needs calibration data: inputs like those of the application");
   }
+  if (context.activations.is_qdq()) return spell_as_qdq(model, context);
   MethodOutcome outcome = WATTWISE_TRY(quantize_operators(model, context));
   if (outcome.layers.empty()) return outcome;
   MethodOutcome rest = WATTWISE_TRY(run_dynamic(model, context));

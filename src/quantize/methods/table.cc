@@ -22,9 +22,10 @@ constexpr std::array kMethods = {
         kDynamicInt8, "no MatMul or LSTM has constant weights", 8, false, 5e-3, run_dynamic},
     MethodRow{
         "static", "int8 weights and activations, ranges from calibration data",
-        "int8 weights per channel, symmetric, pairs limited for 16-bit sums; uint8 activations "
-        "per tensor",
-        kStaticConvolution, "no convolution pays in integers", 8, true, 5e-3, run_static},
+        "int8 weights, symmetric, pairs limited for 16-bit sums of bytes; activations per tensor, "
+        "of the type that each layer names",
+        kStatic, "no convolution pays in integers, or the provider has no operator of the model", 8,
+        true, 5e-3, run_static},
     MethodRow{"int4", "4-bit block weights, multiplied as int8 or as they are",
               "4-bit weights in blocks: of 16 per column, symmetric, unpacked to int8 within the "
               "pair limit; of 32, asymmetric, elsewhere",

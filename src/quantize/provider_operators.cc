@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "quantize/provider_operators.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+namespace wattwise::quantize {
+namespace {
+
+constexpr std::array kActivationTypes = {
+    ActivationType{"uint8", DataType::kUint8, 0, 255, 13},
+    ActivationType{"int8", DataType::kInt8, -128, 127, 13},
+    ActivationType{"uint16", DataType::kUint16, 0, 65535, 21},
+};
+
+constexpr std::array kRoles = {
+    std::pair{std::string_view("weights"), QdqRole::kWeights},
+    std::pair{std::string_view("operands"), QdqRole::kOperands},
+    std::pair{std::string_view("value"), QdqRole::kValue},
+    std::pair{std::string_view("move"), QdqRole::kMove},
+};
+
+/// The string of a key; "" where there is none.
+std::string text_of(const Json& row, const char* key) {
+  const auto it = row.find(key);
+  return it != row.end() && it->is_string() ? it->get<std::string>() : "";
+}
+
+Error damaged(const ProviderOperators& provider, const std::string& what) {
+  return {ErrorCode::kCorrupt, fmt::format("the data file providers/{}.json {}; compare it with "
+                                           "those of the program's data folder",
+                                           provider.id, what)};
+}
+
+Result<void> add_activations(const Json& row, ProviderOperators& provider) {
+  const std::string name = text_of(row, "type");
+  const auto* const type =
+      std::find_if(kActivationTypes.begin(), kActivationTypes.end(),
+                   [&](const ActivationType& known) { return known.name == name; });
+  if (type == kActivationTypes.end()) {
+    return damaged(provider, fmt::format("has activations of the unknown type \"{}\"", name));
+  }
+  const std::string form = text_of(row, "form");
+  if (form != "bytes" && form != "qdq") {
+    return damaged(provider, fmt::format("has {} activations of the unknown form \"{}\", which "
+                                         "must be \"bytes\" or \"qdq\"",
+                                         name, form));
+  }
+  if (form == "bytes" && type->type != DataType::kUint8) {
+    return damaged(provider, "has bytes of another type than uint8");
+  }
+  provider.activations.push_back({type, form == "bytes", text_of(row, "warning")});
+  return {};
+}
+
+}  // namespace
+
+Result<ProviderOperators> read_provider_operators(const Json& row) {
+  ProviderOperators provider{text_of(row, "id"), {}, {}};
+  const auto types = row.find("activations");
+  const auto operators = row.find("operators");
+  if (types == row.end() || !types->is_array() || types->empty()) {
+    return damaged(provider, "has no list of \"activations\"");
+  }
+  if (operators == row.end() || !operators->is_object()) {
+    return damaged(provider, "has no map of \"operators\"");
+  }
+  for (const Json& type : *types) WATTWISE_TRY(add_activations(type, provider));
+  for (const auto& [op, role] : operators->items()) {
+    const auto* const known = std::find_if(kRoles.begin(), kRoles.end(), [&](const auto& entry) {
+      return role.is_string() && entry.first == role.template get<std::string>();
+    });
+    if (known == kRoles.end()) {
+      return damaged(provider,
+                     fmt::format("gives {} a role that there is not: {}", op, role.dump()));
+    }
+    provider.operators[op] = known->second;
+  }
+  return provider;
+}
+
+std::optional<ActivationForm> ActivationForm::next() const {
+  if (is_fixed || !is_qdq()) return std::nullopt;
+  const auto& all = provider->activations;
+  const auto* const end = all.data() + all.size();
+  const auto* const found =
+      std::find_if(activations + 1, end, [](const auto& other) { return !other.in_bytes; });
+  return found == end ? std::nullopt : std::optional(ActivationForm{provider, found});
+}
+
+Result<ActivationForm> choose_activations(ProviderOperators provider, std::string_view wanted) {
+  auto shared = std::make_shared<const ProviderOperators>(std::move(provider));
+  std::vector<std::string_view> names;
+  for (const auto& activations : shared->activations) {
+    if (wanted == "auto" || activations.type->name == wanted) {
+      return ActivationForm{shared, &activations, wanted != "auto"};
+    }
+    names.push_back(activations.type->name);
+  }
+  return Error(ErrorCode::kInvalidArgument,
+               fmt::format("quantization.activation_type is {}, but the target's execution "
+                           "provider {} computes in {} only; choose that, or another target",
+                           wanted, shared->id, fmt::join(names, " or ")));
+}
+
+}  // namespace wattwise::quantize

@@ -19,6 +19,7 @@ Result<PassOutcome> keep_blocked_layout(model::Model& model, const PassContext& 
 Result<PassOutcome> keep_sums_apart(model::Model& model, const PassContext& context);
 Result<PassOutcome> keep_gathered_axis(model::Model& model, const PassContext& context);
 Result<PassOutcome> make_convolutions_2d(model::Model& model, const PassContext& context);
+Result<PassOutcome> copy_reshaped_axes(model::Model& model, const PassContext& context);
 Result<PassOutcome> merge_reductions(model::Model& model, const PassContext& context);
 Result<PassOutcome> recognize_gelu(model::Model& model, const PassContext& context);
 Result<PassOutcome> recognize_hard_sigmoid(model::Model& model, const PassContext& context);
@@ -34,6 +35,7 @@ Result<PassOutcome> remove_neutral_operands(model::Model& model, const PassConte
 Result<PassOutcome> remove_noop_casts(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_noop_copies(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_unused(model::Model& model, const PassContext& context);
+Result<PassOutcome> sequence_first(model::Model& model, const PassContext& context);
 Result<PassOutcome> split_convolutions(model::Model& model, const PassContext& context);
 Result<PassOutcome> spell_as_gemm(model::Model& model, const PassContext& context);
 Result<PassOutcome> spell_out_squares(model::Model& model, const PassContext& context);

@@ -110,6 +110,48 @@ TEST(IntegerProducts, RoundWhatTheyShareOnceWithTheSameBits) {
   EXPECT_TRUE(std::ranges::equal(found.values<float>(), expected.values<float>()));
 }
 
+/// The nodes and matrices of a model, reading its x from around, in both branches of an If.
+model::Model in_branches(const model::Model& inner) {
+  const auto branch = std::make_shared<model::Graph>(inner.graph);
+  branch->inputs.clear();
+  model::Model model = empty_model(13);
+  model.graph.inputs.push_back(make_value("flag", DataType::kBool, {}));
+  model.graph.outputs = {make_value("out", DataType::kFloat, {-1, kWide})};
+  model::Node choice = make_node("If", {"flag"}, "out");
+  choice.set_attribute("then_branch", branch);
+  choice.set_attribute("else_branch", std::make_shared<model::Graph>(*branch));
+  model.graph.nodes = {choice};
+  return model::clone(model);
+}
+
+TEST(IntegerProducts, ShareTheirRoundingInInnerGraphsToo) {
+  const model::Model original = shared_input(13);
+  const auto inner = make(in_branches(original), "dynamic");
+  EXPECT_EQ(count(inner.model, "DynamicQuantizeLinear"), 2) << "one in each branch";
+  EXPECT_EQ(count(inner.model, "MatMulIntegerToFloat"), 4);
+  const auto plain = make(original, "dynamic");
+  const TensorMap x = {{"x", make_float_tensor({3, kWide}, random_floats(3 * kWide, 8))}};
+  const std::vector<uint8_t> yes = {1};
+  TensorMap inputs = x;
+  inputs["flag"] = {DataType::kBool, {}, Bytes::copy_of(std::span(yes)), {}};
+  const Tensor expected = run(plain.model, x).at("y");
+  const Tensor found = run(inner.model, inputs).at("out");
+  EXPECT_TRUE(std::ranges::equal(found.values<float>(), expected.values<float>()));
+}
+
+TEST(IntegerProducts, TakeInputsWithoutRows) {
+  const auto made = make(shared_input(13), "dynamic");
+  const TensorMap none = {{"x", make_float_tensor({0, kWide}, std::vector<float>())}};
+  EXPECT_EQ(run(made.model, none).at("y").shape, (std::vector<int64_t>{0, kWide}));
+}
+
+TEST(IntegerProducts, TakeVectors) {
+  model::Model original = shared_input(13);
+  original.graph.inputs = {make_value("x", DataType::kFloat, {kWide})};
+  original.graph.outputs = {make_value("y", DataType::kFloat, {kWide})};
+  EXPECT_GT(fixtures::cosine(original, make(original, "dynamic").model), 0.999);
+}
+
 TEST(IntegerProducts, TakeAGeluByATangentWhereNothingElseReadsIt) {
   const model::Model original = gelu_like(false);
   const auto made = quantize_with_samples(original, 1, 0);

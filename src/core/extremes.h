@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
-#include <array>
+#include <cstring>
 #include <limits>
 #include <span>
 
@@ -16,22 +15,33 @@ struct Extremes {
 /// Smallest and largest element; those of nothing are the other way round. NaN loses every
 /// comparison.
 inline Extremes extremes_of(std::span<const float> values) {
-  constexpr size_t kLanes = 16;  // loops of a fixed length are what compilers vectorize
-  const Extremes none;
-  std::array<float, kLanes> low;
-  std::array<float, kLanes> high;
-  low.fill(none.low);
-  high.fill(none.high);
-  const auto take = [&](size_t lane, float x) {
-    low[lane] = x < low[lane] ? x : low[lane];
-    high[lane] = x > high[lane] ? x : high[lane];
+  // Vectors by name stay in registers, where an array of them would lie in memory.
+  using Lanes = float __attribute__((vector_size(16)));
+  constexpr size_t kLanes = sizeof(Lanes) / sizeof(float);
+  Extremes found;
+  Lanes low = Lanes{} + found.low;
+  Lanes high = Lanes{} + found.high;
+  Lanes other_low = low;
+  Lanes other_high = high;
+  const auto take = [](const float* at, Lanes& least, Lanes& most) {
+    Lanes x;
+    std::memcpy(&x, at, sizeof(x));
+    least = x < least ? x : least;
+    most = x > most ? x : most;
   };
   size_t i = 0;
-  for (; i + kLanes <= values.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) take(lane, values[i + lane]);
+  for (; i + 2 * kLanes <= values.size(); i += 2 * kLanes) {
+    take(values.data() + i, low, high);
+    take(values.data() + i + kLanes, other_low, other_high);
   }
-  for (; i < values.size(); ++i) take(0, values[i]);
-  return {*std::min_element(low.begin(), low.end()), *std::max_element(high.begin(), high.end())};
+  low = other_low < low ? other_low : low;
+  high = other_high > high ? other_high : high;
+  const auto take_one = [&](float least, float most) {
+    found = {least < found.low ? least : found.low, most > found.high ? most : found.high};
+  };
+  for (size_t lane = 0; lane < kLanes; ++lane) take_one(low[lane], high[lane]);
+  for (; i < values.size(); ++i) take_one(values[i], values[i]);
+  return found;
 }
 
 }  // namespace wattwise

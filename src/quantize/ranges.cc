@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "core/extremes.h"
 #include "core/finite.h"
@@ -32,10 +33,33 @@ Range finite_extremes_of(std::span<const float> values) {
 struct Scan {
   Extremes extremes;
   bool is_finite = true;
+  std::vector<float> rare;  ///< what lies outside of the common values
 };
 
-Scan scan(std::span<const float> values) {
-  constexpr size_t kPart = 4096;  // both look at it while it is in the nearest cache
+bool is_inside(float value, const Range& range) { return value >= range.low && value <= range.high; }
+
+/// Adds what lies outside of a range.
+void collect_outside(std::span<const float> values, const Range& range, std::vector<float>& out) {
+  constexpr size_t kStep = 16;  // loops of a fixed length are what compilers vectorize
+  const auto [low, high] = range;
+  size_t at = 0;
+  for (; at + kStep <= values.size(); at += kStep) {
+    const float* const step = values.data() + at;
+    int found = 0;
+    for (size_t i = 0; i < kStep; ++i) {
+      found |= static_cast<int>(step[i] < low) | static_cast<int>(step[i] > high);
+    }
+    for (size_t i = 0; i < kStep && found != 0; ++i) {
+      if (!is_inside(step[i], range)) out.push_back(step[i]);
+    }
+  }
+  for (; at < values.size(); ++at) {
+    if (!is_inside(values[at], range)) out.push_back(values[at]);
+  }
+}
+
+Scan scan(std::span<const float> values, const std::optional<Range>& common) {
+  constexpr size_t kPart = 4096;  // all look at it while it is in the nearest cache
   Scan found;
   for (size_t at = 0; at < values.size(); at += kPart) {
     const auto part = values.subspan(at, std::min(kPart, values.size() - at));
@@ -43,13 +67,18 @@ Scan scan(std::span<const float> values) {
     found.extremes = {std::min(found.extremes.low, extremes.low),
                       std::max(found.extremes.high, extremes.high)};
     found.is_finite = all_finite(part) && found.is_finite;
+    if (common) collect_outside(part, *common, found.rare);
   }
   return found;
 }
 
-int64_t bin_of(double value, double width) {
-  return static_cast<int64_t>(std::floor(value / width));
+/// std::floor() of what is no larger than an int64_t; without instructions for it that is a call.
+int64_t floor_of(double value) {
+  const auto towards_zero = static_cast<int64_t>(value);
+  return towards_zero - static_cast<int64_t>(value < static_cast<double>(towards_zero));
 }
+
+int64_t bin_of(double value, double width) { return floor_of(value / width); }
 
 }  // namespace
 
@@ -86,7 +115,10 @@ void ActivationStatistics::cover(const Range& range) {
 }
 
 bool ActivationStatistics::add(std::span<const float> values) {
-  const auto [extremes, is_finite] = scan(values);
+  // An odd stride, so that it does not fall into step with a power of two of channels.
+  const size_t stride = samples_ == 0 ? 1 : ((values.size() - 1) / kCountedPerSample) | 1U;
+  const auto [extremes, is_finite, rare] =
+      scan(values, stride > 1 ? std::optional(common_) : std::nullopt);
   Range range{extremes.low, extremes.high};
   if (!is_finite) range = finite_extremes_of(values);
   if (range.low > range.high) return is_finite;
@@ -100,41 +132,20 @@ bool ActivationStatistics::add(std::span<const float> values) {
     average_.low += share * (range.low - average_.low);
     average_.high += share * (range.high - average_.high);
   }
-  // An odd stride, so that it does not fall into step with a power of two of channels.
-  const size_t stride = samples_ == 1 ? 1 : ((values.size() - 1) / kCountedPerSample) | 1U;
   const double inverse = 1 / bin_width();
   for (size_t i = 0; i < values.size(); i += stride) {
-    if (stride > 1 && !is_common(values[i])) continue;
+    if (stride > 1 && !is_inside(values[i], common_)) continue;
     count(values[i], static_cast<int64_t>(stride), inverse);
   }
-  if (stride > 1) count_rare(values, inverse);
+  for (const float value : rare) count(value, 1, inverse);
   if (std::has_single_bit(static_cast<uint64_t>(samples_))) find_common();
   return is_finite;
 }
 
 void ActivationStatistics::count(float value, int64_t weight, double inverse) {
   if (!std::isfinite(value)) return;
-  counts_[static_cast<size_t>(static_cast<int64_t>(std::floor(value * inverse)) - first_bin_)] +=
+  counts_[static_cast<size_t>(floor_of(value * inverse) - first_bin_)] +=
       weight;
-}
-
-void ActivationStatistics::count_rare(std::span<const float> values, double inverse) {
-  constexpr size_t kStep = 16;  // loops of a fixed length are what compilers vectorize
-  const auto [low, high] = common_;
-  size_t at = 0;
-  for (; at + kStep <= values.size(); at += kStep) {
-    const float* const step = values.data() + at;
-    int found = 0;
-    for (size_t i = 0; i < kStep; ++i) {
-      found |= static_cast<int>(step[i] < low) | static_cast<int>(step[i] > high);
-    }
-    for (size_t i = 0; i < kStep && found != 0; ++i) {
-      if (!is_common(step[i])) count(step[i], 1, inverse);
-    }
-  }
-  for (; at < values.size(); ++at) {
-    if (!is_common(values[at])) count(values[at], 1, inverse);
-  }
 }
 
 void ActivationStatistics::find_common() {

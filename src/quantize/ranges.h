@@ -43,9 +43,7 @@ class ActivationStatistics {
   static constexpr size_t kCountedPerSample = 4096;
 
  private:
-  bool is_common(float value) const { return value >= common_.low && value <= common_.high; }
   void count(float value, int64_t weight, double inverse);
-  void count_rare(std::span<const float> values, double inverse);
   void find_common();
   void cover(const Range& range);
   void halve_bins();

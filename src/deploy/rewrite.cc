@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <span>
 
@@ -28,8 +29,8 @@ namespace {
 constexpr double kRounding = 1e-6;
 
 /// Samples on which a rewritten model is compared before a method is tried, which is compared on
-/// all of them: algebra that is wrong is so on any.
-constexpr size_t kBeforeMethods = 12;
+/// all of them: algebra that is wrong is so on any. More only where these show a difference.
+constexpr std::array<size_t, 2> kBeforeMethods = {4, 12};
 
 /// So many times the samples looked at so far are looked at next, where those did not show enough
 /// of what the model amplifies.
@@ -101,9 +102,10 @@ Samples pick(const Samples& all, std::span<const size_t> indices) {
 }
 
 /// What a rewritten model is compared on.
-Samples compared(const Source& source) {
+Samples compared(const Source& source, const Rewritten& rewritten) {
   const size_t all = source.samples.inputs.size();
-  const size_t count = source.quantizes ? std::min(all, kBeforeMethods) : all;
+  const size_t usual = source.quantizes ? kBeforeMethods.back() : all;
+  const size_t count = std::min(all, rewritten.most_samples > 0 ? rewritten.most_samples : usual);
   std::vector<size_t> spread;
   for (size_t i = 0; i < count; ++i) spread.push_back(i * all / count);
   return pick(source.samples, spread);
@@ -124,7 +126,7 @@ Result<void> find_rounding_noise(Context& context, const Source& source, Rewritt
           ? engine::open_block_session(runtime, context.env(), source.model, options)
           : engine::open_session(runtime, context.env(), source.model, source.path, options));
   rewritten.noise = 0;
-  const Samples samples = compared(source);
+  const Samples samples = compared(source, rewritten);
   const std::vector<size_t> order = worst_first(rewritten.errors);
   for (size_t from = 0, count = 0; from < order.size(); from += count) {
     // Blocks are loaded anew each time.
@@ -152,20 +154,40 @@ Result<std::optional<std::string>> objection(Context& context, const Source& sou
           ? engine::open_block_session(runtime, context.env(), rewritten.model, options)
           : engine::open_session(runtime, context.env(), rewritten.model, source.path, options);
   if (!session) return std::optional(session.error().to_string());
-  auto agreement = compare_with_float(**session, compared(source));
+  auto agreement = compare_with_float(**session, compared(source, rewritten));
   if (!agreement) return std::optional(agreement.error().to_string());
   rewritten.accuracy = std::move(agreement->accuracy);
   rewritten.errors = std::move(agreement->errors);
   return difference(rewritten);
 }
 
-Result<std::optional<std::string>> lasting_objection(Context& context, const Source& source,
-                                                     Rewritten& rewritten) {
+namespace {
+
+/// That on the samples that `rewritten` is to be compared on.
+Result<std::optional<std::string>> objection_despite_noise(Context& context, const Source& source,
+                                                           Rewritten& rewritten) {
   auto why = WATTWISE_TRY(objection(context, source, rewritten));
   // Where it runs, it may be off by what the original is off in another order.
   if (!why || rewritten.accuracy.outputs.empty()) return why;
   WATTWISE_TRY(find_rounding_noise(context, source, rewritten));
   return difference(rewritten);
+}
+
+}  // namespace
+
+Result<std::optional<std::string>> lasting_objection(Context& context, const Source& source,
+                                                     Rewritten& rewritten) {
+  if (!source.quantizes || source.measure || source.in_blocks) {
+    return objection_despite_noise(context, source, rewritten);
+  }
+  std::optional<std::string> why;
+  for (const size_t count : kBeforeMethods) {
+    rewritten.most_samples = count;
+    why = WATTWISE_TRY(objection_despite_noise(context, source, rewritten));
+    if (!why || count >= source.samples.inputs.size()) break;
+  }
+  rewritten.most_samples = 0;
+  return why;
 }
 
 namespace {

@@ -17,10 +17,11 @@ struct Rewritten {
   optimize::OptimizeReport report;
   Accuracy accuracy;
   std::vector<Decision> decisions;
-  std::vector<double> errors = {};  ///< of each sample (Agreement::errors)
+  std::vector<double> errors = {};  ///< of each compared sample (Agreement::errors)
   /// How far the original was found to be from itself in another order, relative.
   double noise = 0;
-  double max_error = 0;  ///< what is allowed besides what the passes allow, relative
+  double max_error = 0;     ///< what is allowed besides what the passes allow, relative
+  size_t most_samples = 0;  ///< to compare on, spread over all; 0 for the usual
 };
 
 /// Runs the passes that the configuration leaves on and holds the result against the float model's

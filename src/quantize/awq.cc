@@ -7,8 +7,8 @@
 #include <cmath>
 #include <utility>
 
-#include "quantize/divide_inputs.h"
 #include "quantize/kernels.h"
+#include "quantize/smooth_inputs.h"
 #include "quantize/techniques.h"
 
 namespace wattwise::quantize {
@@ -91,10 +91,10 @@ bool scales_by_awq(const MethodContext& context) {
   return context.calibration && Techniques(context.config).has(Technique::kAwq);
 }
 
-Result<MethodOutcome> scale_by_awq(model::Model& model, const MethodContext& context,
-                                   const GridOf& grid_of) {
+Result<DividedModel> scale_by_awq(model::Model& model, const MethodContext& context,
+                                  const GridOf& grid_of) {
   return divide_inputs(
-      model, context, {"scale_by_awq", "scale_by_awq"},
+      model, context, {"scale_by_awq", "scale_by_awq", wanted_detail(context)},
       [&grid_of](const InputStatistics& statistics, const std::vector<Floats>& matrices) {
         AwqScaling scaling = choose_awq(statistics, matrices, grid_of);
         return ChosenDivisors{

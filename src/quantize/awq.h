@@ -4,9 +4,9 @@
 #include <functional>
 #include <vector>
 
+#include "quantize/divide_inputs.h"
 #include "quantize/gptq.h"
 #include "quantize/input_statistics.h"
-#include "quantize/quantize.h"
 
 namespace wattwise::quantize {
 
@@ -38,7 +38,7 @@ bool scales_by_awq(const MethodContext& context);
 
 /// Scales what constant matrices multiply where that pays: an exact change of the float model, made
 /// as smooth_inputs() makes its own. Precondition: the context has calibration data.
-Result<MethodOutcome> scale_by_awq(model::Model& model, const MethodContext& context,
-                                   const GridOf& grid_of);
+Result<DividedModel> scale_by_awq(model::Model& model, const MethodContext& context,
+                                  const GridOf& grid_of);
 
 }  // namespace wattwise::quantize

@@ -108,8 +108,8 @@ TEST_F(OnAGain, TheFloatModelAnswersAsBefore) {
   const auto outcome = scale_by_awq(model, {shapes_, kNoProgress, {}, &data_}, int4_of);
   ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
   ASSERT_TRUE(model::verify(model).has_value());
-  ASSERT_FALSE(outcome->applied.empty());
-  EXPECT_EQ(outcome->applied.front().name, "scale_by_awq");
+  ASSERT_FALSE(outcome->outcome.applied.empty());
+  EXPECT_EQ(outcome->outcome.applied.front().name, "scale_by_awq");
   EXPECT_EQ(model.graph.nodes.size(), 3u) << "the gain takes the divisors";
   EXPECT_LT(error(model), 1e-6);
 }

@@ -231,8 +231,8 @@ TEST(SmoothInputs, ChangesNoOutputAndFindsConstantsToHoldTheDivisors) {
   ASSERT_TRUE(model::verify(model).has_value());
   EXPECT_LT(error_between(original, model), 1e-6);
   // The normalization and the values' projection hold theirs; r is read by the last Add as well.
-  EXPECT_EQ(count_decisions(*outcome, "smooth", "in constants that make it"), 2);
-  EXPECT_EQ(count_decisions(*outcome, "smooth", "in a Mul"), 1);
+  EXPECT_EQ(count_decisions(outcome->outcome, "smooth", "in constants that make it"), 2);
+  EXPECT_EQ(count_decisions(outcome->outcome, "smooth", "in a Mul"), 1);
   const auto muls = std::count_if(model.graph.nodes.begin(), model.graph.nodes.end(),
                                   [](const model::Node& node) { return node.is("Mul"); });
   EXPECT_EQ(muls, 1);
@@ -248,7 +248,39 @@ TEST(SmoothInputs, LeavesConstantsAloneThatOthersNeed) {
   const auto outcome = smooth_inputs(model, {shapes, kNoProgress, {}, &data});
   ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
   EXPECT_LT(error_between(original, model), 1e-6);
-  EXPECT_EQ(count_decisions(*outcome, "smooth", "in a Mul"), 3);
+  EXPECT_EQ(count_decisions(outcome->outcome, "smooth", "in a Mul"), 3);
+}
+
+TEST(SmoothInputs, KnowsWhatMatricesMultiplyAfterwards) {
+  model::Model model = attention_like();
+  const CalibrationData data = samples(20);
+  const auto shapes = shapes_of(model);
+  const MethodContext context{shapes, kNoProgress, {}, &data};
+  const auto smoothed = smooth_inputs(model, context, Detail::kGram);
+  ASSERT_TRUE(smoothed.has_value()) << smoothed.error().to_string();
+  ASSERT_EQ(smoothed->statistics.size(), 3u);
+  const auto expect_near = [](const std::vector<float>& found, const std::vector<float>& wanted) {
+    ASSERT_EQ(found.size(), wanted.size());
+    for (size_t i = 0; i < found.size(); ++i) {
+      EXPECT_NEAR(found[i], wanted[i], 1e-4 * std::max(1.0F, std::fabs(wanted[i]))) << i;
+    }
+  };
+  for (const auto& [name, known] : smoothed->statistics) {
+    const auto gathered =
+        gather_input_statistics(model, {{name, known.means.size()}}, Detail::kGram, context);
+    ASSERT_TRUE(gathered.has_value()) << gathered.error().to_string();
+    const InputStatistics& wanted = gathered->front();
+    EXPECT_EQ(known.rows, wanted.rows) << name;
+    expect_near(known.means, wanted.means);
+    expect_near(known.power, wanted.power);
+    expect_near(known.largest, wanted.largest);
+    expect_near(known.gram, wanted.gram);
+    expect_near(rows_of_excerpts(known), rows_of_excerpts(wanted));
+    ASSERT_EQ(known.excerpts.size(), wanted.excerpts.size());
+    expect_near(known.excerpts[0].low, wanted.excerpts[0].low);
+    expect_near(known.excerpts[0].high, wanted.excerpts[0].high);
+  }
+  EXPECT_TRUE(smooth_inputs(model, context)->statistics.empty());
 }
 
 TEST(SmoothInputs, TakesNoNodeForLittle) {
@@ -263,9 +295,9 @@ TEST(SmoothInputs, TakesNoNodeForLittle) {
                       });
     ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
     EXPECT_LT(error_between(attention_like(), model), 1e-6);
-    EXPECT_EQ(count_decisions(*outcome, "smooth", "in constants that make it"), 2);
-    EXPECT_EQ(count_decisions(*outcome, "smooth", "in a Mul"), is_worth ? 1 : 0);
-    EXPECT_EQ(count_decisions(*outcome, "leave_undivided", "not worth"), is_worth ? 0 : 1);
+    EXPECT_EQ(count_decisions(outcome->outcome, "smooth", "in constants that make it"), 2);
+    EXPECT_EQ(count_decisions(outcome->outcome, "smooth", "in a Mul"), is_worth ? 1 : 0);
+    EXPECT_EQ(count_decisions(outcome->outcome, "leave_undivided", "not worth"), is_worth ? 0 : 1);
   }
 }
 

@@ -50,6 +50,12 @@ void scale_matrices(GraphEditor& graph, const DividedInput& item, const std::str
   }
 }
 
+struct ChosenDivision {
+  DividedInput item;
+  std::string reason;
+  const DivisionNames& names;
+};
+
 /// True if nothing but the matrices reads the value.
 bool is_private(const GraphEditor& graph, const DividedInput& item) {
   int matrices = 0;
@@ -64,12 +70,12 @@ bool is_private(const GraphEditor& graph, const DividedInput& item) {
 
 }  // namespace
 
-DivisionPlace divide_input(GraphEditor& graph, const model::ShapeTable& shapes,
-                           const DividedInput& item) {
+Division divide_input(GraphEditor& graph, const model::ShapeTable& shapes,
+                      const DividedInput& item) {
   const std::vector<float>& divisors = item.divisors;
   std::string input = item.input.name;
   const bool folded = is_private(graph, item) && divide_upstream(graph, shapes, input, divisors);
-  if (!folded && !item.is_worth_node) return DivisionPlace::kNowhere;
+  if (!folded && !item.is_worth_node) return {DivisionPlace::kNowhere, input};
   if (!folded) {
     std::vector<float> factors(divisors);
     for (float& factor : factors) factor = 1 / factor;
@@ -80,22 +86,55 @@ DivisionPlace divide_input(GraphEditor& graph, const model::ShapeTable& shapes,
             .outputs[0];
   }
   scale_matrices(graph, item, input);
-  return folded ? DivisionPlace::kConstants : DivisionPlace::kNode;
+  return {folded ? DivisionPlace::kConstants : DivisionPlace::kNode, input};
 }
 
-Result<MethodOutcome> divide_inputs(model::Model& model, const MethodContext& context,
-                                    const DivisionNames& names, const ChooseDivisors& choose) {
-  MethodOutcome outcome;
+namespace {
+
+/// What is to be known, unless that takes too much memory.
+Detail affordable(Detail detail, const std::vector<MatrixGroup>& groups) {
+  size_t bytes = 0;
+  for (const MatrixGroup& group : groups) bytes += gram_bytes(group);
+  return bytes > kGramBytes ? Detail::kExtremes : detail;
+}
+
+/// Divides one input, tells of it, and keeps its statistics true.
+void divide_and_tell(GraphEditor& graph, const MethodContext& context, const ChosenDivision& chosen,
+                     DividedModel& out) {
+  const auto& [item, reason, names] = chosen;
+  const Division went = divide_input(graph, context.shapes, item);
+  if (went.place == DivisionPlace::kNowhere) {
+    out.outcome.decisions.push_back(
+        {"leave_undivided", item.input.name, reason + "; not worth a node"});
+    return;
+  }
+  const char* place = went.place == DivisionPlace::kNode ? "in a Mul" : "in constants that make it";
+  out.outcome.decisions.push_back(
+      {names.action, item.input.name, fmt::format("{}; {}", reason, place)});
+  count_applied(out.outcome, names.applied, item.weights.size());
+  if (auto known = out.statistics.extract(item.input.name); !known.empty()) {
+    known.key() = went.input;
+    known.mapped() = divide_columns(std::move(known.mapped()), item.divisors);
+    out.statistics.insert(std::move(known));
+  }
+}
+
+}  // namespace
+
+Result<DividedModel> divide_inputs(model::Model& model, const MethodContext& context,
+                                   const DivisionNames& names, const ChooseDivisors& choose) {
+  DividedModel out;
   std::vector<Decision> told_by_the_method;
   const std::vector<Weight> weights = find_weights(model, told_by_the_method);
   const auto groups = group_matrices(model, weights, told_by_the_method);
   std::vector<ProductInput> inputs;
   for (const MatrixGroup& group : groups) inputs.push_back(group.input);
+  const Detail detail = affordable(names.detail, groups);
   std::vector<InputStatistics> statistics;
   if (!inputs.empty()) {
-    statistics = WATTWISE_TRY(gather_input_statistics(model, inputs, Detail::kExtremes, context));
+    statistics = WATTWISE_TRY(gather_input_statistics(model, inputs, detail, context));
   }
-  std::vector<std::pair<DividedInput, std::string>> chosen;
+  std::vector<ChosenDivision> chosen;
   for (size_t i = 0; i < groups.size(); ++i) {
     std::vector<Floats> matrices;
     DividedInput item{inputs[i], {}, {}, true};
@@ -106,24 +145,16 @@ Result<MethodOutcome> divide_inputs(model::Model& model, const MethodContext& co
     ChosenDivisors found = choose(statistics[i], matrices);
     item.divisors = std::move(found.divisors);
     item.is_worth_node = found.is_worth_node;
-    if (!item.divisors.empty()) chosen.emplace_back(std::move(item), std::move(found.reason));
+    if (!item.divisors.empty()) chosen.push_back({std::move(item), std::move(found.reason), names});
+    if (detail == Detail::kGram) out.statistics[inputs[i].name] = std::move(statistics[i]);
   }
   optimize::ModelEditor editor(model);
-  for (const auto& [item, reason] : chosen) {
-    const DivisionPlace went = divide_input(editor.graphs().front(), context.shapes, item);
-    if (went == DivisionPlace::kNowhere) {
-      outcome.decisions.push_back(
-          {"leave_undivided", item.input.name, reason + "; not worth a node"});
-      continue;
-    }
-    const char* place = went == DivisionPlace::kNode ? "in a Mul" : "in constants that make it";
-    outcome.decisions.push_back(
-        {names.action, item.input.name, fmt::format("{}; {}", reason, place)});
-    count_applied(outcome, names.applied, item.weights.size());
+  for (const ChosenDivision& division : chosen) {
+    divide_and_tell(editor.graphs().front(), context, division, out);
   }
   WATTWISE_TRY(editor.finish());
   model::remove_unused(model.graph);
-  return outcome;
+  return out;
 }
 
 }  // namespace wattwise::quantize

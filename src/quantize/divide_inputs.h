@@ -23,10 +23,16 @@ struct DividedInput {
 /// Where a division went.
 enum class DivisionPlace { kConstants, kNode, kNowhere };
 
+/// That, and the name of what the matrices multiply now.
+struct Division {
+  DivisionPlace place = DivisionPlace::kNowhere;
+  std::string input;
+};
+
 /// Does so, exactly: the division goes into the constants that make the value, if nothing else
 /// reads it, or into a new Mul if it is worth one.
-DivisionPlace divide_input(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
-                           const DividedInput& item);
+Division divide_input(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
+                      const DividedInput& item);
 
 /// What a technique chose for one input, and why.
 struct ChosenDivisors {
@@ -37,14 +43,22 @@ struct ChosenDivisors {
 using ChooseDivisors = std::function<ChosenDivisors(const InputStatistics& statistics,
                                                     const std::vector<Floats>& matrices)>;
 
-/// How decisions and applied optimizations name a technique.
+/// How decisions and applied optimizations name a technique, and what it looks at.
 struct DivisionNames {
   std::string action;
   std::string applied;
+  Detail detail = Detail::kExtremes;  ///< what else is to be known of the values afterwards
+};
+
+/// What was done, and the statistics of what matrices multiply after it, where these were to have
+/// Gram matrices and all of them found room in kGramBytes; else none.
+struct DividedModel {
+  MethodOutcome outcome;
+  StatisticsTable statistics;
 };
 
 /// Divides what matrices read by what `choose` says of it and the matrices.
-Result<MethodOutcome> divide_inputs(model::Model& model, const MethodContext& context,
-                                    const DivisionNames& names, const ChooseDivisors& choose);
+Result<DividedModel> divide_inputs(model::Model& model, const MethodContext& context,
+                                   const DivisionNames& names, const ChooseDivisors& choose);
 
 }  // namespace wattwise::quantize

@@ -191,6 +191,29 @@ bool is_finite(const InputStatistics& statistics) {
 
 }  // namespace
 
+InputStatistics divide_columns(InputStatistics statistics, const std::vector<float>& divisors) {
+  using Row = Eigen::Array<float, 1, Eigen::Dynamic>;
+  const auto width = static_cast<Eigen::Index>(divisors.size());
+  const Row factors = Eigen::Map<const Row>(divisors.data(), width).inverse();
+  const auto scale = [&](std::vector<float>& values) {
+    for (size_t at = 0; at + divisors.size() <= values.size(); at += divisors.size()) {
+      Eigen::Map<Row>(values.data() + at, width) *= factors;
+    }
+  };
+  for (auto* rows : {&statistics.means, &statistics.power, &statistics.power, &statistics.largest,
+                     &statistics.gram}) {
+    scale(*rows);
+  }
+  for (size_t row = 0; row * divisors.size() < statistics.gram.size(); ++row) {
+    Eigen::Map<Row>(statistics.gram.data() + row * divisors.size(), width) *=
+        factors[static_cast<Eigen::Index>(row)];
+  }
+  for (InputStatistics::Excerpt& excerpt : statistics.excerpts) {
+    for (auto* rows : {&excerpt.rows, &excerpt.low, &excerpt.high}) scale(*rows);
+  }
+  return statistics;
+}
+
 std::vector<float> rows_of_excerpts(const InputStatistics& statistics) {
   std::vector<float> rows;
   for (const auto& excerpt : statistics.excerpts) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,12 @@ struct InputStatistics {
   static constexpr size_t kMostExcerpts = 64;
   static constexpr size_t kRowsPerExcerpt = 4;
 };
+
+/// The same of the values with their columns divided by these.
+InputStatistics divide_columns(InputStatistics statistics, const std::vector<float>& divisors);
+
+/// Statistics of values by their names.
+using StatisticsTable = std::map<std::string, InputStatistics>;
 
 /// The rows of all excerpts in one array, [any, width].
 std::vector<float> rows_of_excerpts(const InputStatistics& statistics);

@@ -19,11 +19,11 @@ std::string grouping_obstacle(const model::Model& model, const Weight& weight) {
   return "";
 }
 
+}  // namespace
+
 size_t gram_bytes(const MatrixGroup& group) {
   return group.input.width * group.input.width * sizeof(float);
 }
-
-}  // namespace
 
 std::vector<MatrixGroup> group_matrices(const model::Model& model,
                                         const std::vector<Weight>& weights,
@@ -51,24 +51,35 @@ std::vector<MatrixGroup> group_matrices(const model::Model& model,
 Result<std::unordered_set<const Weight*>> visit_with_grams(const model::Model& model,
                                                            const std::vector<MatrixGroup>& groups,
                                                            const MethodContext& context,
+                                                           const StatisticsTable& known,
                                                            const VisitGroup& visit) {
   std::unordered_set<const Weight*> visited;
+  const auto hand_over = [&](const MatrixGroup& group,
+                             const InputStatistics& statistics) -> Result<void> {
+    WATTWISE_TRY(report_progress(context.progress, "rounding " + group.input.name, 0.4));
+    visit(group, statistics);
+    visited.insert(group.weights.begin(), group.weights.end());
+    return {};
+  };
   for (size_t next = 0; next < groups.size();) {
     std::vector<ProductInput> inputs;
     std::vector<const MatrixGroup*> batch;
     size_t bytes = 0;
     for (; next < groups.size(); ++next) {
+      if (const auto it = known.find(groups[next].input.name); it != known.end()) {
+        WATTWISE_TRY(hand_over(groups[next], it->second));
+        continue;
+      }
       bytes += gram_bytes(groups[next]);
       if (bytes > kGramBytes) break;
       inputs.push_back(groups[next].input);
       batch.push_back(&groups[next]);
     }
+    if (batch.empty()) break;
     const auto statistics =
         WATTWISE_TRY(gather_input_statistics(model, inputs, Detail::kGram, context));
     for (size_t i = 0; i < batch.size(); ++i) {
-      WATTWISE_TRY(report_progress(context.progress, "rounding " + batch[i]->input.name, 0.4));
-      visit(*batch[i], statistics[i]);
-      visited.insert(batch[i]->weights.begin(), batch[i]->weights.end());
+      WATTWISE_TRY(hand_over(*batch[i], statistics[i]));
     }
   }
   return visited;

@@ -271,7 +271,8 @@ Result<void> complete(MixedPlan& plan, const MethodContext& context) {
   // Where there are no shifts, 4 bits are stored in bytes, which only takes more room.
   [[maybe_unused]] const auto reached =
       raise_opset(plan.model, {kInt4StorageOpset, "shifts of integers"}, context, plan.before);
-  if (context.calibration) append(plan.before, WATTWISE_TRY(smooth_inputs(plan.model, context)));
+  if (context.calibration)
+    append(plan.before, WATTWISE_TRY(smooth_inputs(plan.model, context)).outcome);
   std::vector<Decision> told_when_written;
   const auto weights = find_marked_weights(plan.model, context.config, told_when_written);
   plan.layers = find_layers(plan.model, weights, context);

@@ -54,6 +54,7 @@ struct WeightWork {
   ModelEdits& edits;
   MethodOutcome& outcome;
   std::unordered_set<const Weight*> done;
+  const StatisticsTable& known;
   RoundingSteps steps = {};  ///< of what calibration has seen
 };
 
@@ -160,7 +161,7 @@ Result<void> quantize_groups(const model::Model& model, const MethodContext& con
       method(weight)->quantize_group({group.input, {weight}}, statistics, work.edits, work.outcome);
     }
   };
-  work.done = WATTWISE_TRY(visit_with_grams(model, groups, context, visit));
+  work.done = WATTWISE_TRY(visit_with_grams(model, groups, context, work.known, visit));
   return {};
 }
 
@@ -191,13 +192,13 @@ Result<void> quantize_all(model::Model& model, const MethodContext& context, Wei
 }  // namespace
 
 Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext& context,
-                                       const WeightMethod& method) {
+                                       const WeightMethod& method, const StatisticsTable& known) {
   MethodOutcome outcome;
   auto weights = find_marked_weights(model, context.config, outcome.decisions);
   if (method.choose) WATTWISE_TRY(method.choose(model, weights, context, outcome));
   ModelEdits edits(model);
   const MethodOf method_of = [&](size_t) { return &method; };
-  WeightWork work{weights, method_of, edits, outcome, {}};
+  WeightWork work{weights, method_of, edits, outcome, {}, known};
   WATTWISE_TRY(quantize_all(model, context, work));
   return outcome;
 }
@@ -207,7 +208,8 @@ Result<MethodOutcome> quantize_each(model::Model& model, const MethodContext& co
   MethodOutcome outcome;
   const auto weights = find_marked_weights(model, context.config, outcome.decisions);
   ModelEdits edits(model);
-  WeightWork work{weights, method_of, edits, outcome, {}};
+  const StatisticsTable nothing;
+  WeightWork work{weights, method_of, edits, outcome, {}, nothing};
   WATTWISE_TRY(quantize_all(model, context, work));
   return outcome;
 }

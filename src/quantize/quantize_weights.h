@@ -26,9 +26,11 @@ struct WeightMethod {
 };
 
 /// Runs the method over all weights, stores long vectors in 16 bits, reports progress, and applies
-/// the edits.
+/// the edits. `known` are statistics with Gram matrices of what matrices multiply, as far as they
+/// are at hand.
 Result<MethodOutcome> quantize_weights(model::Model& model, const MethodContext& context,
-                                       const WeightMethod& method);
+                                       const WeightMethod& method,
+                                       const StatisticsTable& known = {});
 
 /// The same with a method for each weight, by its index in find_marked_weights(); null leaves it in
 /// float. Both weights of an LSTM go by the first one's. No method's `choose` is asked.

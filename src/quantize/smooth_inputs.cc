@@ -5,7 +5,6 @@
 
 #include <utility>
 
-#include "quantize/divide_inputs.h"
 #include "quantize/kernels.h"
 #include "quantize/smoothing.h"
 #include "quantize/techniques.h"
@@ -24,9 +23,14 @@ bool smooths_inputs(const MethodContext& context) {
   return context.calibration && Techniques(context.config).has(Technique::kSmoothQuant);
 }
 
-Result<MethodOutcome> smooth_inputs(model::Model& model, const MethodContext& context) {
+Detail wanted_detail(const MethodContext& context) {
+  return Techniques(context.config).need_inputs() ? Detail::kGram : Detail::kExtremes;
+}
+
+Result<DividedModel> smooth_inputs(model::Model& model, const MethodContext& context,
+                                   Detail detail) {
   return divide_inputs(
-      model, context, {"smooth", "smooth_inputs"},
+      model, context, {"smooth", "smooth_inputs", detail},
       [](const InputStatistics& statistics, const std::vector<Floats>& matrices) {
         Smoothing smoothing = choose_smoothing(statistics, matrices);
         return ChosenDivisors{

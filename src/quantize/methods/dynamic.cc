@@ -138,11 +138,14 @@ const WeightMethod kDynamicWeights = {"dynamic", quantize_to_int8, quantize_lstm
                                       round_group};
 
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
-  MethodOutcome smoothed;
-  if (smooths_inputs(context)) smoothed = WATTWISE_TRY(smooth_inputs(model, context));
-  auto outcome = WATTWISE_TRY(quantize_weights(model, context, kDynamicWeights));
+  DividedModel smoothed;
+  if (smooths_inputs(context)) {
+    smoothed = WATTWISE_TRY(smooth_inputs(model, context, wanted_detail(context)));
+  }
+  auto outcome =
+      WATTWISE_TRY(quantize_weights(model, context, kDynamicWeights, smoothed.statistics));
   if (!outcome.applied.empty()) model.require_opset("com.microsoft", 1);
-  append(outcome, smoothed);
+  append(outcome, smoothed.outcome);
   return outcome;
 }
 

@@ -165,17 +165,17 @@ const FormRow& reach_form(model::Model& model, const MethodContext& context, Ari
 }
 
 /// Exact changes of the float model after which inputs round better.
-Result<void> divide_by_inputs(model::Model& model, const MethodContext& context, Int4Form form,
-                              MethodOutcome& outcome) {
+Result<DividedModel> divide_by_inputs(model::Model& model, const MethodContext& context,
+                                      Int4Form form) {
   if (form == Int4Form::kUnpacked) {
-    if (smooths_inputs(context)) append(outcome, WATTWISE_TRY(smooth_inputs(model, context)));
-  } else if (scales_by_awq(context)) {
-    const GridOf grid_of = [blocking = int4_blocking(context.config)](Floats weights, size_t rows) {
-      return packed_grid(weights, rows, blocking).grid;
-    };
-    append(outcome, WATTWISE_TRY(scale_by_awq(model, context, grid_of)));
+    if (!smooths_inputs(context)) return DividedModel();
+    return smooth_inputs(model, context, wanted_detail(context));
   }
-  return {};
+  if (!scales_by_awq(context)) return DividedModel();
+  const GridOf grid_of = [blocking = int4_blocking(context.config)](Floats weights, size_t rows) {
+    return packed_grid(weights, rows, blocking).grid;
+  };
+  return scale_by_awq(model, context, grid_of);
 }
 
 }  // namespace
@@ -190,8 +190,9 @@ Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context
   if (const auto reached = raise_opset(model, storage, context, before); !reached) {
     before.decisions.push_back({"leave", "weights of convolutions", reached.error().message()});
   }
-  WATTWISE_TRY(divide_by_inputs(model, context, row.form, before));
-  auto outcome = WATTWISE_TRY(quantize_weights(model, context, *row.weights));
+  const DividedModel divided = WATTWISE_TRY(divide_by_inputs(model, context, row.form));
+  append(before, divided.outcome);
+  auto outcome = WATTWISE_TRY(quantize_weights(model, context, *row.weights, divided.statistics));
   if (!outcome.applied.empty() && row.form != Int4Form::kDequantized) {
     model.require_opset("com.microsoft", 1);
   }

@@ -114,8 +114,7 @@ Result<TensorMap> compare_answers(Env& env, const engine::Session& first,
     WATTWISE_TRY(report_progress(options.progress, "running both models", 0.1));
     const TensorMap reference = WATTWISE_TRY(first.run(inputs_of(first, *next)));
     const TensorMap other = WATTWISE_TRY(second.run(inputs_of(second, *next)));
-    keep_worst(WATTWISE_TRY(compare_outputs(reference, other, probabilities)), comparison.outputs);
-    sums.add(reference, other);
+    keep_worst(WATTWISE_TRY(sums.add(reference, other)), comparison.outputs);
     if (comparison.samples++ == 0) sample = std::move(*next);
   }
   comparison.drop = sums.drop();

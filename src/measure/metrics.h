@@ -57,8 +57,8 @@ struct AccuracyDrop {
 class DropSums {
  public:
   explicit DropSums(Probabilities probabilities = {}) : probabilities_(std::move(probabilities)) {}
-  /// Precondition: `other` passed compare_outputs() with `reference`; names as in the first.
-  void add(const TensorMap& reference, const TensorMap& other);
+  /// Adds a sample and returns what compare_outputs() tells of it; names as in the first.
+  Result<std::vector<OutputAccuracy>> add(const TensorMap& reference, const TensorMap& other);
   AccuracyDrop drop() const;
 
  private:
@@ -71,11 +71,6 @@ class DropSums {
   Probabilities probabilities_;
   std::map<std::string, OutputSums> outputs_;
 };
-
-/// The same for samples at hand.
-AccuracyDrop accuracy_drop(const std::vector<TensorMap>& reference,
-                           const std::vector<TensorMap>& other,
-                           const Probabilities& probabilities = {});
 
 /// Why these outputs cannot be right whatever the model: NaN or infinity that the reference has
 /// not, or a constant output where the reference varies (probabilities: by kProbabilityFloor).

@@ -20,6 +20,16 @@ TEST(Metrics, SqnrIsTheRatioOfEnergiesInDecibels) {
   EXPECT_EQ(sqnr_db(reference, reference), std::numeric_limits<double>::infinity());
 }
 
+AccuracyDrop accuracy_drop(const std::vector<TensorMap>& reference,
+                           const std::vector<TensorMap>& other,
+                           const Probabilities& probabilities = {}) {
+  DropSums sums(probabilities);
+  for (size_t i = 0; i < reference.size(); ++i) {
+    EXPECT_TRUE(sums.add(reference[i], other[i]).has_value());
+  }
+  return sums.drop();
+}
+
 TEST(Metrics, CosineOfKnownAngles) {
   const std::vector<float> x = {1, 0};
   const std::vector<float> diagonal = {1, 1};
@@ -34,6 +44,19 @@ TEST(Metrics, DropCountsChangedDecisionsOfProbabilities) {
   const std::vector<TensorMap> other = {{{"p", floats({2, 2}, {0.6F, 0.4F, 0.7F, 0.3F})}}};
   const auto drop = accuracy_drop(reference, other);
   EXPECT_EQ(drop.percent, 50);
+  EXPECT_EQ(drop.compared_by, "decision agreement on p");
+}
+
+TEST(Metrics, TheFirstOfTheLargestIsTheDecisionHoweverWideTheRow) {
+  std::vector<float> row(40, 0.02F);
+  row[17] = row[33] = 0.12F;
+  std::vector<float> other(40, 0.02F);
+  other[17] = other[38] = 0.12F;
+  const std::vector<TensorMap> reference = {{{"p", floats({1, 40}, row)}}};
+  EXPECT_EQ(accuracy_drop(reference, {{{"p", floats({1, 40}, other)}}}).percent, 0);
+  other[3] = 0.12F;
+  const auto drop = accuracy_drop(reference, {{{"p", floats({1, 40}, other)}}});
+  EXPECT_EQ(drop.percent, 100);
   EXPECT_EQ(drop.compared_by, "decision agreement on p");
 }
 

@@ -204,9 +204,10 @@ Result<Samples> built_in_samples(const Env& env, const SampleSource& float_model
 
 /// Accuracy is compared on real inputs, but not on all of them: the float model's answers are kept.
 constexpr size_t kComparedSamples = 32;
-/// Half of them do where their outputs have so many rows in all, each of which is an answer of its
-/// own: boxes, steps in time, tokens. If one in a hundred is wrong, that is then known to less than
-/// half a percent, and the samples are still spread over the data.
+/// So many of them do where their outputs have that many rows in all, each of which is an answer of
+/// its own: boxes, steps in time, tokens. If one in a hundred is wrong, that is then known to less
+/// than half a percent, and the samples are still spread over the data.
+constexpr size_t kFewSamples = 12;
 constexpr int64_t kEnoughRows = 512;
 
 /// Size of the last axis that has more than one element.
@@ -229,14 +230,17 @@ int64_t count_rows(const std::vector<TensorMap>& answers) {
   return fewest;
 }
 
-/// Of evenly spread samples every second one, then the others if these show too little. Where the
-/// model is loaded block after block, all at once.
+/// Of evenly spread samples a few, as evenly spread, then the others if these show too little. Where
+/// the model is loaded block after block, all at once.
 Result<void> answer_enough(const SampleSource& source, std::vector<TensorMap> inputs,
                            Samples& samples) {
-  const bool in_halves = inputs.size() == kComparedSamples && !source.session.block_count();
+  const bool few = inputs.size() == kComparedSamples && !source.session.block_count();
+  const size_t count = few ? kFewSamples : inputs.size();
   std::vector<TensorMap> rest;
   for (size_t i = 0; i < inputs.size(); ++i) {
-    (in_halves && i % 2 != 0 ? rest : samples.inputs).push_back(std::move(inputs[i]));
+    const size_t next = samples.inputs.size();
+    const bool is_chosen = next < count && i == next * inputs.size() / count;
+    (is_chosen ? samples.inputs : rest).push_back(std::move(inputs[i]));
   }
   samples.outputs = WATTWISE_TRY(run_all(source, samples.inputs));
   if (rest.empty() || count_rows(samples.outputs) >= kEnoughRows) return {};

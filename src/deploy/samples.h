@@ -36,7 +36,7 @@ struct SampleSource {
 std::vector<PortInfo> sample_ports(const model::Model& model, const engine::Session& session);
 
 /// The caller's inputs as tensors, run through the float model: the samples, else up to 32 spread
-/// evenly over the data, or 16 of them where the outputs of those have many rows. Without any,
+/// evenly over the data, or 12 of them where the outputs of those have many rows. Without any,
 /// sentences for a model with a tokenizer, else random inputs of a size that the model accepts
 /// (found by trying).
 Result<Samples> make_samples(const Env& env, const SampleSource& source,

@@ -230,8 +230,8 @@ int64_t count_rows(const std::vector<TensorMap>& answers) {
   return fewest;
 }
 
-/// Of evenly spread samples a few, as evenly spread, then the others if these show too little. Where
-/// the model is loaded block after block, all at once.
+/// Of evenly spread samples a few, as evenly, then the others if these show too little. Where the
+/// model is loaded block after block, all at once.
 Result<void> answer_enough(const SampleSource& source, std::vector<TensorMap> inputs,
                            Samples& samples) {
   const bool few = inputs.size() == kComparedSamples && !source.session.block_count();

@@ -50,13 +50,14 @@ std::vector<MatrixGroup> group_matrices(const model::Model& model,
 
 Result<std::unordered_set<const Weight*>> visit_with_grams(const model::Model& model,
                                                            const std::vector<MatrixGroup>& groups,
-                                                           const MethodContext& context,
-                                                           const StatisticsTable& known,
+                                                           const GramSource& source,
                                                            const VisitGroup& visit) {
+  const auto& [context, known] = source;
   std::unordered_set<const Weight*> visited;
-  const auto hand_over = [&](const MatrixGroup& group,
+  const auto hand_over = [&, &progress = context.progress](
+                             const MatrixGroup& group,
                              const InputStatistics& statistics) -> Result<void> {
-    WATTWISE_TRY(report_progress(context.progress, "rounding " + group.input.name, 0.4));
+    WATTWISE_TRY(report_progress(progress, "rounding " + group.input.name, 0.4));
     visit(group, statistics);
     visited.insert(group.weights.begin(), group.weights.end());
     return {};

@@ -29,13 +29,18 @@ std::vector<MatrixGroup> group_matrices(const model::Model& model,
 /// Memory for that of a group.
 size_t gram_bytes(const MatrixGroup& group);
 
+/// Where Gram matrices come from: what is known with one is not gathered.
+struct GramSource {
+  const MethodContext& context;
+  const StatisticsTable& known;
+};
+
 /// Gathers Gram matrices and hands each group its own, a few groups at a time, so that they take no
-/// more than kGramBytes. What is `known` with one is not gathered. Returns the weights it visited.
+/// more than kGramBytes. Returns the weights it visited.
 using VisitGroup = std::function<void(const MatrixGroup& group, const InputStatistics& statistics)>;
 Result<std::unordered_set<const Weight*>> visit_with_grams(const model::Model& model,
                                                            const std::vector<MatrixGroup>& groups,
-                                                           const MethodContext& context,
-                                                           const StatisticsTable& known,
+                                                           const GramSource& source,
                                                            const VisitGroup& visit);
 
 }  // namespace wattwise::quantize

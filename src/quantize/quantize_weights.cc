@@ -161,7 +161,7 @@ Result<void> quantize_groups(const model::Model& model, const MethodContext& con
       method(weight)->quantize_group({group.input, {weight}}, statistics, work.edits, work.outcome);
     }
   };
-  work.done = WATTWISE_TRY(visit_with_grams(model, groups, context, work.known, visit));
+  work.done = WATTWISE_TRY(visit_with_grams(model, groups, {context, work.known}, visit));
   return {};
 }
 

@@ -36,7 +36,9 @@ struct Scan {
   std::vector<float> rare;  ///< what lies outside of the common values
 };
 
-bool is_inside(float value, const Range& range) { return value >= range.low && value <= range.high; }
+bool is_inside(float value, const Range& range) {
+  return value >= range.low && value <= range.high;
+}
 
 /// Adds what lies outside of a range.
 void collect_outside(std::span<const float> values, const Range& range, std::vector<float>& out) {
@@ -144,8 +146,7 @@ bool ActivationStatistics::add(std::span<const float> values) {
 
 void ActivationStatistics::count(float value, int64_t weight, double inverse) {
   if (!std::isfinite(value)) return;
-  counts_[static_cast<size_t>(floor_of(value * inverse) - first_bin_)] +=
-      weight;
+  counts_[static_cast<size_t>(floor_of(value * inverse) - first_bin_)] += weight;
 }
 
 void ActivationStatistics::find_common() {

@@ -56,7 +56,11 @@ class Bytes {
       : owner_(std::move(owner)), view_(view) {}
 
   /// Takes a buffer over.
-  static Bytes own(std::vector<std::byte> buffer);
+  template <typename T>
+  static Bytes own(std::vector<T> buffer) {
+    const auto owner = std::make_shared<const std::vector<T>>(std::move(buffer));
+    return {owner, std::as_bytes(std::span(*owner))};
+  }
   static Bytes own(std::string buffer);
   /// Copies the bytes behind `values`.
   template <typename T>
@@ -72,6 +76,8 @@ class Bytes {
   }
 
   std::span<const std::byte> view() const { return view_; }
+  /// Whether they keep their storage alive, as those of view_of() do not.
+  bool have_owner() const { return owner_ != nullptr; }
   const std::byte* data() const { return view_.data(); }
   size_t size() const { return view_.size(); }
   bool empty() const { return view_.empty(); }

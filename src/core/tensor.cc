@@ -62,12 +62,6 @@ std::optional<int> data_type_bits(DataType type) {
   return row->bits;
 }
 
-Bytes Bytes::own(std::vector<std::byte> buffer) {
-  auto owner = std::make_shared<const std::vector<std::byte>>(std::move(buffer));
-  const std::span<const std::byte> view(*owner);
-  return {std::move(owner), view};
-}
-
 Bytes Bytes::own(std::string buffer) {
   auto owner = std::make_shared<const std::string>(std::move(buffer));
   const auto view = std::as_bytes(std::span<const char>(*owner));

@@ -145,11 +145,23 @@ Result<store::Store*> Context::store() {
   return store_.get();
 }
 
+Result<void> Context::record(const store::Preparation& row) {
+  const std::lock_guard lock(mutex_);
+  if (store_) return store_->add(row);
+  store::StoreOptions options = store_options();
+  options.used_at_once = true;
+  store_ = WATTWISE_TRY(store::open_store(env_, options));
+  WATTWISE_TRY(store_->add(row));
+  auto flushed = store_->flush();
+  if (!flushed) store_.reset();  // it has told what is wrong
+  return flushed;
+}
+
 Result<store::Store*> Context::store_to_read() {
   const std::lock_guard lock(mutex_);
   if (store_) return store_.get();
   store::StoreOptions options = store_options();
-  options.reads_at_once = true;
+  options.used_at_once = true;
   if (!WATTWISE_TRY(store::store_exists(env_, options))) {
     return static_cast<store::Store*>(nullptr);
   }

@@ -51,6 +51,8 @@ class Context {
   Result<std::string> identify_runtime();
   store::ArtifactCache cache() const;
   Result<store::Store*> store();
+  /// Adds the row and moves it into the database, which is opened once for both.
+  Result<void> record(const store::Preparation& row);
   /// The same for a look at it: null where nothing has been recorded yet, and nothing is created.
   Result<store::Store*> store_to_read();
   /// Closes the database (it is reopened when needed again) after writing out its journal.

@@ -96,9 +96,11 @@ Figure energy_of_run(const Figure& one, const RunWork& work) {
 }
 
 Result<model::Inspection> inspect_with_shapes(Context& context, const model::Model& model,
-                                              const engine::InputGuess& guess) {
+                                              const engine::InputGuess& guess,
+                                              const model::ShapeTable& known) {
   auto runtime = WATTWISE_TRY(context.runtime());
-  const auto shapes = WATTWISE_TRY(engine::infer_shapes(runtime, context.env(), model, guess));
+  const auto shapes =
+      WATTWISE_TRY(engine::infer_shapes(runtime, context.env(), model, guess, known));
   return model::inspect(model, shapes);
 }
 

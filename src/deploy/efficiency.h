@@ -26,8 +26,10 @@ struct RunWork {
 /// The energy of that call, from the estimate of one inference. The method says what it rests on.
 Figure energy_of_run(const Figure& one, const RunWork& work);
 
-/// Shapes and costs of a model under the given sizes of its free dimensions.
+/// Shapes and costs of a model under the given sizes of its free dimensions. `known` is as in
+/// engine::infer_shapes().
 Result<model::Inspection> inspect_with_shapes(Context& context, const model::Model& model,
-                                              const engine::InputGuess& guess);
+                                              const engine::InputGuess& guess,
+                                              const model::ShapeTable& known = {});
 
 }  // namespace wattwise::deploy

@@ -72,13 +72,20 @@ void describe_choice(const Choice& choice, const Source& source, PrepareResult& 
   }
 }
 
-Result<void> estimate_both(Context& context, const Source& source, const Candidate& candidate,
+/// What was quantized and the shapes of its values, which keep their names in the candidate.
+struct Quantized {
+  const Candidate& candidate;
+  const model::ShapeTable& shapes;
+};
+
+Result<void> estimate_both(Context& context, const Source& source, const Quantized& quantized,
                            PrepareResult& result) {
   WATTWISE_TRY(report_progress(context.progress(), "estimating the cost", 0.85));
   const config::Resolved resolved = context.resolved();
   const auto device = WATTWISE_TRY(context.device(resolved));
   const auto original = WATTWISE_TRY(inspect_with_shapes(context, source.model, source.inputs));
-  const auto prepared = WATTWISE_TRY(inspect_with_shapes(context, candidate.model, source.inputs));
+  const auto prepared = WATTWISE_TRY(
+      inspect_with_shapes(context, quantized.candidate.model, source.inputs, quantized.shapes));
   result.original_power_efficiency = estimate_efficiency(original, device, resolved.config);
   result.power_efficiency = estimate_efficiency(prepared, device, resolved.config);
   device::add_reductions(result.power_efficiency.figures, result.original_power_efficiency.figures);
@@ -159,7 +166,7 @@ Result<PrepareResult> make_preparation(Context& context, const PrepareOptions& o
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
   describe_choice(choice, source, result);
-  WATTWISE_TRY(estimate_both(context, source, choice.candidate, result));
+  WATTWISE_TRY(estimate_both(context, source, {choice.candidate, shapes}, result));
   result.status = options.dry_run ? "planned" : "ready";
   if (options.dry_run) return result;
   WATTWISE_TRY(report_progress(context.progress(), "writing", 0.95));
@@ -233,8 +240,7 @@ void record(Context& context, const std::string& model_path, Result<PrepareResul
   } else {
     row.error = result.error().to_string();
   }
-  auto store = context.store();
-  const Result<void> added = store ? (*store)->add(row) : Result<void>(std::move(store).error());
+  const Result<void> added = context.record(row);
   if (added) return;
   context.logger().log(LogLevel::kWarning, "deploy", "preparation not recorded",
                        field("reason", added.error().to_string()));

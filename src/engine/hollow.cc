@@ -83,15 +83,6 @@ Result<Bytes> untouched_zeros(size_t count) {
   return Bytes(owner, {static_cast<const std::byte*>(owner.get()), count});
 }
 
-model::Value declare(const model::Constant& constant) {
-  model::Value value;
-  value.name = constant.name;
-  value.type = constant.type;
-  value.shape.emplace();
-  for (const int64_t size : constant.shape) value.shape->push_back({size, {}, {}});
-  return value;
-}
-
 /// Makes inputs of the graph's weights and returns them.
 std::vector<model::Constant> take_weights(model::Graph& graph) {
   const auto is_output = [&](const model::Constant& constant) {
@@ -104,11 +95,21 @@ std::vector<model::Constant> take_weights(model::Graph& graph) {
     weights.push_back(constant);
     return true;
   });
-  for (const model::Constant& weight : weights) graph.inputs.push_back(declare(weight));
+  for (const model::Constant& weight : weights)
+    graph.inputs.push_back(sized_value(weight.name, weight.type, weight.shape));
   return weights;
 }
 
 }  // namespace
+
+model::Value sized_value(std::string name, DataType type, const std::vector<int64_t>& shape) {
+  model::Value value;
+  value.name = std::move(name);
+  value.type = type;
+  value.shape.emplace();
+  for (const int64_t size : shape) value.shape->push_back({size, {}, {}});
+  return value;
+}
 
 bool is_fed(const model::Graph& graph, const model::Constant& constant) {
   return std::any_of(graph.inputs.begin(), graph.inputs.end(),

@@ -11,6 +11,9 @@ namespace wattwise::engine {
 /// Whether a constant is but the default of an input.
 bool is_fed(const model::Graph& graph, const model::Constant& constant);
 
+/// A value of fixed size.
+model::Value sized_value(std::string name, DataType type, const std::vector<int64_t>& shape);
+
 /// The model with its weights replaced by nodes that make zeros, so that a file of it is small.
 model::Model make_hollow(const model::Model& model);
 

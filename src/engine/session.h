@@ -91,8 +91,12 @@ struct InputGuess {
 /// Types and shapes of every value as ONNX Runtime infers them, for inputs like `guess`. Where
 /// inference leaves sizes open, the graph is run once with zeros for weights. No weight is read;
 /// what stays open reads -1, also where a model with a store for its constants would have to run.
+/// `known` holds shapes, for inputs like `guess`, of values that go by the same names in a model
+/// that this one was made from: believed where inference leaves them open, so that nothing has to
+/// run for them, but not where graphs lie in graphs, of which only a run tells all.
 Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
-                                       const model::Model& model, const InputGuess& guess);
+                                       const model::Model& model, const InputGuess& guess,
+                                       const model::ShapeTable& known = {});
 
 /// The same without a guess: free dimensions, and whatever depends on them, stay -1. What follows
 /// from this table holds for every input of the model. Values of unknown rank are missing, and so

@@ -9,7 +9,6 @@
 #include "engine/observe_shapes.h"
 #include "engine/session.h"
 #include "model/graph_edit.h"
-#include "model/load.h"
 #include "model/walk.h"
 
 namespace wattwise::engine {
@@ -33,15 +32,6 @@ void bind_inputs(model::Graph& graph, const std::map<std::string, int64_t>& dime
     }
   }
   drop_claims(graph);
-}
-
-void collect(const std::vector<model::Value>& values, model::ShapeTable& table) {
-  for (const model::Value& value : values) {
-    if (!value.shape) continue;
-    model::ValueShape entry{value.type, {}};
-    for (const auto& dimension : *value.shape) entry.shape.push_back(dimension.value.value_or(-1));
-    table.emplace(value.name, std::move(entry));
-  }
 }
 
 void collect_constants(const model::Graph& graph, model::ShapeTable& table) {
@@ -84,15 +74,8 @@ Result<model::ShapeTable> infer(const std::shared_ptr<Runtime>& runtime, Env& en
   options.optimization = GraphOptimization::kDisabled;
   options.prepack = false;
   options.optimized_model_path = join_path(folder, "inferred.onnx");
-  const auto session = WATTWISE_TRY(open_session(runtime, env, model, "the model", options));
-  const auto inferred = WATTWISE_TRY(model::load(env, *options.optimized_model_path));
-  model::ShapeTable table;
-  model::for_each_graph(inferred.graph, [&](const model::Graph& graph, const std::string&) {
-    collect(graph.inputs, table);
-    collect(graph.value_info, table);
-    collect(graph.outputs, table);
-  });
-  return table;
+  WATTWISE_TRY(open_session(runtime, env, model, "the model", options));
+  return read_declared(env, *options.optimized_model_path);
 }
 
 /// Makes the runtime write what it inferred: it does so for the values that a file mentions, here
@@ -101,6 +84,7 @@ Result<model::ShapeTable> infer(const std::shared_ptr<Runtime>& runtime, Env& en
 void ask_for_values(model::Graph& graph, int index) {
   std::set<std::string> mentioned = {""};
   for (const model::Value& output : graph.outputs) mentioned.insert(output.name);
+  for (const model::Value& value : graph.value_info) mentioned.insert(value.name);
   for (const model::Node& node : graph.nodes) {
     for (const std::string& name : node.outputs) {
       if (!mentioned.insert(name).second) continue;
@@ -152,39 +136,109 @@ bool leaves_open(const model::Graph& graph, const model::ShapeTable& table) {
   });
 }
 
+/// Claims what is known of the values that the nodes of the main graph make.
+void claim(const model::ShapeTable& known, model::Graph& graph) {
+  const auto claimed = [&](const std::string& name) -> std::optional<model::Value> {
+    const auto it = known.find(name);
+    if (it == known.end() || it->second.type == DataType::kUndefined) return std::nullopt;
+    const auto& shape = it->second.shape;
+    if (std::find(shape.begin(), shape.end(), -1) != shape.end()) return std::nullopt;
+    return sized_value(name, it->second.type, shape);
+  };
+  std::set<std::string> outputs;
+  for (model::Value& output : graph.outputs) {
+    outputs.insert(output.name);
+    if (auto value = claimed(output.name)) output.shape = std::move(value->shape);
+  }
+  for (const model::Node& node : graph.nodes) {
+    if (node.is("Constant")) continue;
+    for (const std::string& name : node.outputs) {
+      if (outputs.contains(name)) continue;
+      if (auto value = claimed(name)) graph.value_info.push_back(std::move(*value));
+    }
+  }
+}
+
+struct Bound {
+  const model::Model& given;
+  const InputGuess& guess;
+  const model::ShapeTable* known;  ///< null: nothing
+};
+
+bool has_inner_graphs(const model::Model& model) {
+  int count = 0;
+  model::for_each_graph(model.graph, [&](const model::Graph&, const std::string&) { ++count; });
+  return count > 1;
+}
+
+/// The model with sizes for its inputs, and nothing else that it says of shapes. Where graphs lie
+/// in graphs only a run tells all, and nothing is asked for unless there will be none.
+model::Model bind(const Bound& how) {
+  model::Model bound = model::clone(how.given);
+  bind_inputs(bound.graph, how.guess.dimensions);
+  if (!how.given.store && has_inner_graphs(how.given)) return bound;
+  if (how.known) claim(*how.known, bound.graph);
+  int index = 0;
+  model::for_each_graph(bound.graph, [&](model::Graph& graph, const std::string&) {
+    ask_for_values(graph, index++);
+  });
+  return bound;
+}
+
+/// Adds what one run shows. A model that does not run on made-up inputs keeps its open shapes.
+void observe(ShapeProbe& probe, const InputGuess& guess, model::ShapeTable& table) {
+  auto observed = probe.observed(guess);
+  if (!observed) return;
+  for (auto& [name, value] : *observed) table[name] = std::move(value);
+}
+
+/// What one session infers. Inference stops at shapes that are computed from values; one run with
+/// zeros for weights shows them.
+Result<model::ShapeTable> probe_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                       const Bound& how, const std::string& folder) {
+  auto probe = WATTWISE_TRY(ShapeProbe::open(runtime, env, bind(how), folder));
+  auto table = WATTWISE_TRY(probe.inferred());
+  if (leaves_open(how.given.graph, table)) observe(probe, how.guess, table);
+  return table;
+}
+
+/// The same for models that are not to be run, or of which some operator wants its weights.
+Result<model::ShapeTable> infer_bound(const std::shared_ptr<Runtime>& runtime, Env& env,
+                                      const Bound& how, const std::string& folder) {
+  const model::Model bound = bind(how);
+  auto table = infer_either(runtime, env, {make_hollow(bound), bound}, folder);
+  if (table) return table;
+  // Branches that are not taken may not fit sizes for which the model runs all the same.
+  auto free = infer_free_shapes(runtime, env, how.given);
+  if (!free) return table;
+  if (leaves_open(how.given.graph, *free) && !how.given.store) {
+    auto probe = ShapeProbe::open(runtime, env, how.given, folder);
+    if (probe) observe(*probe, how.guess, *free);
+  }
+  return free;
+}
+
 }  // namespace
 
 Result<model::ShapeTable> infer_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,
-                                       const model::Model& model, const InputGuess& guess) {
+                                       const model::Model& model, const InputGuess& guess,
+                                       const model::ShapeTable& known) {
   const auto folder = WATTWISE_TRY(TemporaryFolder::create(env));
-  model::Model bound = model::clone(model);
-  bind_inputs(bound.graph, guess.dimensions);
-  if (model.store) {  // what inference tells must do
-    int index = 0;
-    model::for_each_graph(bound.graph, [&](model::Graph& graph, const std::string&) {
-      ask_for_values(graph, index++);
-    });
+  // One that is larger than the memory is not run: what inference tells must do.
+  std::optional<model::ShapeTable> table;
+  std::vector<Bound> tries = {{model, guess, &known}, {model, guess, nullptr}};
+  if (known.empty()) tries.pop_back();
+  for (const Bound& how : tries) {
+    if (table || model.store) break;
+    // What is known may not fit after all.
+    if (auto probed = probe_shapes(runtime, env, how, folder->path())) table = std::move(*probed);
   }
-  const model::Model* run = &bound;
-  auto table = infer_either(runtime, env, {make_hollow(bound), bound}, folder->path());
-  if (!table) {
-    // Branches that are not taken may not fit sizes for which the model runs all the same.
-    auto free = infer_free_shapes(runtime, env, model);
-    if (!free) return table;
-    table = std::move(free);
-    run = &model;
-  }
-  if (leaves_open(model.graph, *table) && !model.store) {
-    // Inference stops at shapes that are computed from values; one run with zeros for weights shows
-    // them. A model that does not run on made-up inputs keeps its open shapes.
-    if (auto observed = observe_shapes(runtime, env, *run, {folder->path(), guess})) {
-      for (auto& [name, value] : *observed) (*table)[name] = std::move(value);
-    }
-  }
+  if (!table)
+    table = WATTWISE_TRY(infer_bound(runtime, env, {model, guess, nullptr}, folder->path()));
   model::for_each_graph(model.graph, [&](const model::Graph& graph, const std::string&) {
     collect_constants(graph, *table);
   });
-  return table;
+  return std::move(*table);
 }
 
 Result<model::ShapeTable> infer_free_shapes(const std::shared_ptr<Runtime>& runtime, Env& env,

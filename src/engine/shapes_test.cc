@@ -13,10 +13,11 @@ namespace {
 
 using Shape = std::vector<int64_t>;
 
-model::ShapeTable shapes_of(const model::Model& model, const InputGuess& guess) {
+model::ShapeTable shapes_of(const model::Model& model, const InputGuess& guess,
+                            const model::ShapeTable& known = {}) {
   auto runtime = load_runtime(system_env(), {});
   EXPECT_TRUE(runtime.has_value()) << runtime.error().to_string();
-  auto shapes = infer_shapes(*runtime, system_env(), model, guess);
+  auto shapes = infer_shapes(*runtime, system_env(), model, guess, known);
   EXPECT_TRUE(shapes.has_value()) << shapes.error().to_string();
   return *shapes;
 }
@@ -62,8 +63,8 @@ TEST(InferShapes, LeavesTheModelAsItWas) {
   EXPECT_EQ(*model::serialize(model), before);
 }
 
-TEST(InferShapes, ASizeThatIsComputedIsSeenByRunningOnce) {
-  // Range(0, n, 1): how long it is depends on the value of n alone.
+/// Range(0, n, 1): how long it is depends on the value of n alone.
+model::Model computed_size() {
   model::Model model;
   model.ir_version = 8;
   model.opset_imports = {{"", 17}};
@@ -76,8 +77,30 @@ TEST(InferShapes, ASizeThatIsComputedIsSeenByRunningOnce) {
                               model::make_int64_constant("one", {}, one)};
   model.graph.nodes = {model::make_node("Range", {"zero", "n", "one"}, "r"),
                        model::make_node("Abs", {"r"}, "y")};
+  return model;
+}
+
+TEST(InferShapes, ASizeThatIsComputedIsSeenByRunningOnce) {
+  const model::Model model = computed_size();
   EXPECT_EQ(shapes_of(model, {{}, {{"n", 7}}}).at("r").shape, (Shape{7}));
   EXPECT_EQ(shapes_of(model, {}).at("y").shape, (Shape{1})) << "others get 1";
+}
+
+TEST(InferShapes, WhatIsKnownNeedsNoRun) {
+  const model::ShapeTable known = {{"r", {DataType::kInt64, {9}}}};
+  const auto shapes = shapes_of(computed_size(), {{}, {{"n", 7}}}, known);
+  EXPECT_EQ(shapes.at("r").shape, (Shape{9})) << "a run would show 7";
+  EXPECT_EQ(shapes.at("y").shape, (Shape{9})) << "what follows is inferred";
+}
+
+TEST(InferShapes, OnlyWhatIsOpenIsBelieved) {
+  const InputGuess seven = {{}, {{"n", 7}}};
+  const model::ShapeTable other_type = {{"r", {DataType::kFloat, {9}}}};
+  EXPECT_EQ(shapes_of(computed_size(), seven, other_type).at("r").shape, (Shape{7}));
+  const model::ShapeTable open = {{"r", {DataType::kInt64, {-1}}}};
+  EXPECT_EQ(shapes_of(computed_size(), seven, open).at("y").shape, (Shape{7}));
+  const model::ShapeTable wrong = {{"m", {DataType::kFloat, {8, 8}}}};
+  EXPECT_EQ(shapes_of(model::dense_like(), {}, wrong).at("m").shape, (Shape{1, 3}));
 }
 
 TEST(InferShapes, ABranchThatIsNotTakenNeedNotFitTheSizes) {

@@ -22,17 +22,6 @@ void for_each_inner(Node& node, const Visit& visit) {
   }
 }
 
-bool defines(const Graph& graph, std::string_view name) {
-  const auto named = [&](const auto& item) { return item.name == name; };
-  const auto makes = [&](const Node& node) {
-    return std::find(node.outputs.begin(), node.outputs.end(), name) != node.outputs.end();
-  };
-  return std::any_of(graph.inputs.begin(), graph.inputs.end(), named) ||
-         std::any_of(graph.initializers.begin(), graph.initializers.end(), named) ||
-         std::any_of(graph.sparse_initializers.begin(), graph.sparse_initializers.end(), named) ||
-         std::any_of(graph.nodes.begin(), graph.nodes.end(), makes);
-}
-
 void replace_readers(Graph& graph, const std::string& from, const std::string& to) {
   for (Node& node : graph.nodes) {
     std::replace(node.inputs.begin(), node.inputs.end(), from, to);

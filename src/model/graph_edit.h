@@ -44,9 +44,9 @@ int64_t drop_default_inputs(Graph& graph);
 int64_t raise_ir_version(Model& model, int64_t version);
 
 /// Brings nodes, inner graphs included, into an order in which every value is made before it is
-/// read; keeps the given order where it can. kCorrupt for a cycle, naming one node on it; the graph
-/// with the cycle is then unchanged.
-Result<void> sort_nodes(Graph& graph);
+/// read; keeps the given order where it can. Returns whether some node moved. kCorrupt for a cycle,
+/// naming one node on it; the graph with the cycle is then unchanged.
+Result<bool> sort_nodes(Graph& graph);
 
 /// Removes nodes, initializers and `Constant` nodes that nothing reads; returns how many.
 int64_t remove_unused(Graph& graph);

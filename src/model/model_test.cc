@@ -110,6 +110,30 @@ TEST(Model, BrokenGraphsAreNamed) {
   EXPECT_NE(verify(twice).error().message().find("second time"), std::string::npos);
 }
 
+TEST(Model, SortingTellsWhetherANodeMoved) {
+  Model model = sample();
+  const std::string before = *serialize(model);
+  EXPECT_FALSE(*sort_nodes(model.graph));
+  EXPECT_EQ(*serialize(model), before);
+  std::reverse(model.graph.nodes.begin(), model.graph.nodes.end());
+  EXPECT_TRUE(*sort_nodes(model.graph));
+  EXPECT_EQ(*serialize(model), before);
+  auto& branch = *std::get<std::shared_ptr<Graph>>(model.graph.nodes[1].attributes[0].value);
+  const std::string made = branch.nodes[0].outputs[0];
+  branch.nodes.insert(branch.nodes.begin(), node("Exp", {made}, {"later"}));
+  EXPECT_TRUE(*sort_nodes(model.graph)) << "inside a branch";
+  EXPECT_EQ(branch.nodes[0].outputs[0], made);
+}
+
+TEST(Model, ReadersOfOneValueAreCountedAsThoseOfAll) {
+  const Model model = sample();
+  const auto all = count_uses(model.graph);
+  for (const char* name : {"x", "w", "h", "y", "then_branch_k", "nothing"}) {
+    const auto it = all.find(name);
+    EXPECT_EQ(count_uses(model.graph, name), it == all.end() ? 0 : it->second) << name;
+  }
+}
+
 TEST(Model, RemovesOnlyWhatNothingReads) {
   Model model = sample();
   model.graph.nodes.push_back(node("Exp", {"x"}, {"unused"}));

@@ -12,6 +12,32 @@
 namespace wattwise::model {
 namespace {
 
+/// Whether each node stands behind the makers of what it reads.
+bool is_in_order(const Graph& graph) {
+  std::unordered_map<std::string_view, size_t> maker;
+  maker.reserve(graph.nodes.size());
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    for (const std::string& name : graph.nodes[i].outputs) {
+      if (!name.empty()) maker[name] = i;
+    }
+  }
+  for (size_t i = 0; i < graph.nodes.size(); ++i) {
+    const auto is_late = [&](const std::string& name) {
+      const auto it = maker.find(name);
+      return it != maker.end() && it->second >= i;
+    };
+    const Node& node = graph.nodes[i];
+    if (std::any_of(node.inputs.begin(), node.inputs.end(), is_late)) return false;
+    bool reads_inside = false;
+    for_each_inner_graph(node, [&](const Graph&) { reads_inside = true; });
+    if (!reads_inside) continue;
+    for (const auto& [name, uses] : count_uses(node)) {
+      if (is_late(name)) return false;
+    }
+  }
+  return true;
+}
+
 /// Who makes what the nodes of a graph read.
 struct Order {
   std::vector<std::vector<size_t>> readers;  ///< of each node's outputs
@@ -71,21 +97,20 @@ size_t find_on_cycle(const Order& order) {
   return at;
 }
 
-Result<void> sort_inner(Node& node) {
+Result<bool> sort_inner(Node& node) {
+  bool moved = false;
   for (Attribute& attribute : node.attributes) {
     if (auto* one = std::get_if<std::shared_ptr<Graph>>(&attribute.value)) {
-      WATTWISE_TRY(sort_nodes(**one));
+      moved |= WATTWISE_TRY(sort_nodes(**one));
     }
     if (auto* many = std::get_if<std::vector<std::shared_ptr<Graph>>>(&attribute.value)) {
-      for (auto& graph : *many) WATTWISE_TRY(sort_nodes(*graph));
+      for (auto& graph : *many) moved |= WATTWISE_TRY(sort_nodes(*graph));
     }
   }
-  return {};
+  return moved;
 }
 
-}  // namespace
-
-Result<void> sort_nodes(Graph& graph) {
+Result<void> sort_graph(Graph& graph) {
   Order order = find_order(graph);
   const std::vector<size_t> places = place(order);
   if (places.size() != graph.nodes.size()) {
@@ -99,8 +124,16 @@ Result<void> sort_nodes(Graph& graph) {
   sorted.reserve(places.size());
   for (const size_t i : places) sorted.push_back(std::move(graph.nodes[i]));
   graph.nodes = std::move(sorted);
-  for (Node& node : graph.nodes) WATTWISE_TRY(sort_inner(node));
   return {};
+}
+
+}  // namespace
+
+Result<bool> sort_nodes(Graph& graph) {
+  bool moved = !is_in_order(graph);
+  if (moved) WATTWISE_TRY(sort_graph(graph));
+  for (Node& node : graph.nodes) moved |= WATTWISE_TRY(sort_inner(node));
+  return moved;
 }
 
 }  // namespace wattwise::model

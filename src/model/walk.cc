@@ -180,11 +180,34 @@ Constant* ConstantIndex::find(const Graph& graph, std::string_view name) const {
   return nullptr;
 }
 
+bool defines(const Graph& graph, std::string_view name) {
+  const auto named = [&](const auto& item) { return item.name == name; };
+  const auto makes = [&](const Node& node) {
+    return std::find(node.outputs.begin(), node.outputs.end(), name) != node.outputs.end();
+  };
+  return std::any_of(graph.inputs.begin(), graph.inputs.end(), named) ||
+         std::any_of(graph.initializers.begin(), graph.initializers.end(), named) ||
+         std::any_of(graph.sparse_initializers.begin(), graph.sparse_initializers.end(), named) ||
+         std::any_of(graph.nodes.begin(), graph.nodes.end(), makes);
+}
+
 std::unordered_map<std::string, int> count_uses(const Graph& graph) {
   Uses uses;
   for (const Node& node : graph.nodes) count_node(node, uses);
   for (const Value& output : graph.outputs) ++uses[output.name];
   return uses;
+}
+
+int count_uses(const Graph& graph, std::string_view value) {
+  int uses = 0;
+  for (const Node& node : graph.nodes) {
+    uses += static_cast<int>(std::count(node.inputs.begin(), node.inputs.end(), value));
+    for_each_subgraph(node, [&](const Graph& inner, const std::string&) {
+      if (!defines(inner, value)) uses += count_uses(inner, value);
+    });
+  }
+  const auto is_it = [&](const Value& output) { return output.name == value; };
+  return uses + static_cast<int>(std::count_if(graph.outputs.begin(), graph.outputs.end(), is_it));
 }
 
 std::unordered_map<std::string, int> count_uses(const Node& node) {

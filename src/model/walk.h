@@ -57,9 +57,15 @@ class ConstantIndex {
   std::vector<Entry> entries_;
 };
 
+/// Whether the graph itself feeds, holds or makes the value; graphs around and inside it do not
+/// count.
+bool defines(const Graph& graph, std::string_view name);
+
 /// How often each value is read, in its own graph and the graphs inside it, graph outputs
 /// included. A name that an inner graph defines anew is not counted for the outer one.
 std::unordered_map<std::string, int> count_uses(const Graph& graph);
+/// The same of one value.
+int count_uses(const Graph& graph, std::string_view value);
 
 /// How often the node reads each value of the graph it is in: as an input, or in its inner graphs.
 std::unordered_map<std::string, int> count_uses(const Node& node);

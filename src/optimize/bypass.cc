@@ -38,9 +38,10 @@ bool bypass(GraphEditor& graph, model::Node& node, const std::string& value) {
   return true;
 }
 
-Result<PassOutcome> bypass_nodes(model::Model& model, const SameValue& same_value) {
+Result<PassOutcome> bypass_nodes(model::Model& model, const PassContext& context,
+                                 const SameValue& same_value) {
   PassOutcome outcome;
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs()) {
     for (model::Node* node : graph.nodes()) {
       const auto value = same_value(graph, *node);

@@ -21,7 +21,8 @@ using SameValue =
     std::function<std::optional<std::string>(const GraphEditor& graph, const model::Node& node)>;
 
 /// Bypasses every node of the model that `same_value` names a value for.
-Result<PassOutcome> bypass_nodes(model::Model& model, const SameValue& same_value);
+Result<PassOutcome> bypass_nodes(model::Model& model, const PassContext& context,
+                                 const SameValue& same_value);
 
 /// True if some node, in whatever graph, satisfies the predicate.
 bool any_node(const model::Model& model, const std::function<bool(const model::Node&)>& predicate);

@@ -10,9 +10,7 @@ namespace wattwise::optimize {
 GraphEditor::GraphEditor(ModelEditor& model, model::Graph& graph, GraphEditor* parent)
     : model_(model), graph_(graph), parent_(parent), uses_(model::count_uses(graph)) {
   for (const model::Value& output : graph.outputs) outputs_.insert(output.name);
-  for (model::Node& node : graph.nodes) nodes_.push_back(std::move(node));
-  graph.nodes.clear();
-  for (model::Node& node : nodes_) link(node);
+  for (model::Node& node : graph.nodes) link(node);
 }
 
 void GraphEditor::link(model::Node& node) {
@@ -27,6 +25,7 @@ void GraphEditor::link(model::Node& node) {
 }
 
 void GraphEditor::unlink(model::Node& node) {
+  model_.touched_ = true;
   for (const std::string& value : node.outputs) {
     const auto it = producers_.find(value);
     if (it != producers_.end() && it->second == &node) producers_.erase(it);
@@ -38,9 +37,13 @@ void GraphEditor::unlink(model::Node& node) {
 
 std::vector<model::Node*> GraphEditor::nodes() {
   std::vector<model::Node*> nodes;
-  for (model::Node& node : nodes_) {
-    if (!removed_.contains(&node)) nodes.push_back(&node);
-  }
+  const auto list = [&](auto& all) {
+    for (model::Node& node : all) {
+      if (!removed_.contains(&node)) nodes.push_back(&node);
+    }
+  };
+  list(graph_.nodes);
+  list(added_nodes_);
   return nodes;
 }
 
@@ -73,7 +76,10 @@ const model::Constant* GraphEditor::constant(const std::string& value) const {
   return made_by && !made_by->is("Constant") ? nullptr : known;
 }
 
-std::string GraphEditor::unique(std::string_view base) { return model_.names_.unique(base); }
+std::string GraphEditor::unique(std::string_view base) {
+  model_.touched_ = true;
+  return model_.names_.unique(base);
+}
 
 std::string GraphEditor::add_constant(std::string_view base, const Tensor& tensor) {
   model::Constant constant = model::make_constant(unique(base), tensor);
@@ -93,8 +99,9 @@ std::string GraphEditor::add_constant(std::string_view base, const Tensor& tenso
 }
 
 model::Node& GraphEditor::add(model::Node node) {
-  nodes_.push_back(std::move(node));
-  model::Node& added = nodes_.back();
+  model_.touched_ = true;
+  added_nodes_.push_back(std::move(node));
+  model::Node& added = added_nodes_.back();
   for (const auto& [value, count] : model::count_uses(added)) uses_[value] += count;
   link(added);
   return added;
@@ -151,6 +158,7 @@ void GraphEditor::replace_in_inner(const std::string& from, const std::string& t
 }
 
 void GraphEditor::replace_uses(const std::string& from, const std::string& to) {
+  model_.touched_ = true;
   for (model::Node* reader : readers(from)) {
     std::vector<std::string> inputs = reader->inputs;
     std::replace(inputs.begin(), inputs.end(), from, to);
@@ -163,9 +171,11 @@ void GraphEditor::replace_uses(const std::string& from, const std::string& to) {
 }
 
 void GraphEditor::finish() {
-  for (model::Node& node : nodes_) {
-    if (!removed_.contains(&node)) graph_.nodes.push_back(std::move(node));
+  if (!removed_.empty()) {
+    std::erase_if(added_nodes_, [&](const model::Node& node) { return removed_.contains(&node); });
+    std::erase_if(graph_.nodes, [&](const model::Node& node) { return removed_.contains(&node); });
   }
+  for (model::Node& node : added_nodes_) graph_.nodes.push_back(std::move(node));
   for (model::Constant& constant : constants_) graph_.initializers.push_back(std::move(constant));
 }
 
@@ -193,9 +203,12 @@ void ModelEditor::open(model::Graph& graph, GraphEditor* parent) {
 }
 
 Result<void> ModelEditor::finish() {
+  if (!touched_ && sorted_) return {};
   // Inner graphs first: an outer one may drop the node that holds them.
   for (auto editor = graphs_.rbegin(); editor != graphs_.rend(); ++editor) editor->finish();
-  return model::sort_nodes(edited_.graph);
+  touched_ |= WATTWISE_TRY(model::sort_nodes(edited_.graph));
+  sorted_ = true;
+  return {};
 }
 
 model::Node make_node(std::string op, std::vector<std::string> inputs, std::string output) {

@@ -20,8 +20,9 @@ namespace wattwise::optimize {
 class ModelEditor;
 
 /// One graph while a pass rewrites it: who makes and who reads each value, kept true through the
-/// edits below. Nodes keep their addresses until the ModelEditor finishes; new ones may be added in
-/// any order, since finishing sorts. Thread rule: one thread.
+/// edits below. Nodes keep their addresses until the ModelEditor finishes, which takes out those
+/// that were removed; new ones may be added in any order, since finishing sorts. Thread rule: one
+/// thread.
 class GraphEditor {
  public:
   /// `parent` edits the graph around this one; null for the main graph.
@@ -76,7 +77,7 @@ class GraphEditor {
   ModelEditor& model_;
   model::Graph& graph_;
   GraphEditor* parent_;
-  std::deque<model::Node> nodes_;
+  std::deque<model::Node> added_nodes_;
   std::deque<model::Constant> constants_;
   std::unordered_set<const model::Node*> removed_;
   std::unordered_set<std::string> outputs_;
@@ -86,25 +87,30 @@ class GraphEditor {
   std::unordered_map<std::string, const model::Constant*> added_;
 };
 
-/// All graphs of a model, opened for rewriting; until finish() the model's own node lists are
-/// empty. What a pass changes in one graph shows in the counts of the graphs around it only after
-/// finish(); counts never fall short, since no edit makes an inner graph read an outer value that
-/// it did not read before.
+/// All graphs of a model, opened for rewriting; until finish() the model's own node lists stay as
+/// long as they are. What a pass changes in one graph shows in the counts of the graphs around it
+/// only after finish(); counts never fall short, since no edit makes an inner graph read an outer
+/// value that it did not read before.
 class ModelEditor {
  public:
   explicit ModelEditor(model::Model& model);
 
   /// The main graph first, outer before inner.
   std::deque<GraphEditor>& graphs() { return graphs_; }
-  /// Puts nodes and constants back, nodes sorted. The editors may not be used afterwards.
-  /// kCorrupt if the edits made a cycle.
+  /// Puts nodes and constants back, nodes sorted. The editors may not be used afterwards, unless
+  /// is_untouched(). kCorrupt if the edits made a cycle.
   Result<void> finish();
+  /// Whether nothing was edited, no name was given away and no node moved.
+  bool is_untouched() const { return !touched_; }
 
  private:
   friend class GraphEditor;
   bool wants_inputs_for_constants() const;
   void open(model::Graph& graph, GraphEditor* parent);
+
   model::Model& edited_;
+  bool touched_ = false;
+  bool sorted_ = false;
   model::ConstantIndex constants_;
   model::NameMaker names_;
   std::deque<GraphEditor> graphs_;

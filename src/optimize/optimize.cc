@@ -11,6 +11,7 @@
 #include "model/constant_store.h"
 #include "model/graph_edit.h"
 #include "model/walk.h"
+#include "optimize/graph_editor.h"
 
 namespace wattwise::optimize {
 namespace {
@@ -33,6 +34,7 @@ Result<bool> run_pass(const PassRow& row, model::Model& model, PassContext& cont
   const Seconds start = context.env().monotonic_now();
   PassOutcome outcome = WATTWISE_TRY(row.run(model, context));
   if (outcome.changed > 0) {
+    context.close();
     if (row.shapes == Shapes::kKept) {
       context.keep_shapes(model);
     } else {
@@ -41,6 +43,8 @@ Result<bool> run_pass(const PassRow& row, model::Model& model, PassContext& cont
     if (auto valid = model::verify(model); !valid) {
       return std::move(valid).error().with_context("after the pass " + report.name);
     }
+  } else {
+    context.keep_open();
   }
   if (model.store) {
     WATTWISE_TRY(model.store->status());
@@ -61,6 +65,31 @@ Result<bool> run_pass(const PassRow& row, model::Model& model, PassContext& cont
 }
 
 }  // namespace
+
+PassContext::PassContext(std::shared_ptr<engine::Runtime> runtime, Env& env, TargetFacts target)
+    : runtime_(std::move(runtime)), env_(env), target_(target) {}
+
+PassContext::~PassContext() = default;
+
+ModelEditor& PassContext::open(model::Model& model) const {
+  if (!stays_open_ || !editor_ || !editor_->is_untouched()) {
+    editor_ = std::make_unique<ModelEditor>(model);
+  }
+  stays_open_ = false;
+  was_opened_ = true;
+  return *editor_;
+}
+
+void PassContext::keep_open() {
+  if (!was_opened_) close();
+  stays_open_ = was_opened_;
+  was_opened_ = false;
+}
+
+void PassContext::close() {
+  editor_.reset();
+  was_opened_ = false;
+}
 
 Result<const model::ShapeTable*> PassContext::shapes(const model::Model& model) const {
   if (!shapes_) shapes_ = WATTWISE_TRY(engine::infer_free_shapes(runtime_, env_, model));

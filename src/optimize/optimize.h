@@ -28,11 +28,13 @@ struct TargetFacts {
   bool quantizes = false;
 };
 
+class ModelEditor;
+
 /// What a pass may look at besides the model. Thread rule: one thread.
 class PassContext {
  public:
-  PassContext(std::shared_ptr<engine::Runtime> runtime, Env& env, TargetFacts target)
-      : runtime_(std::move(runtime)), env_(env), target_(target) {}
+  PassContext(std::shared_ptr<engine::Runtime> runtime, Env& env, TargetFacts target);
+  ~PassContext();
 
   const std::shared_ptr<engine::Runtime>& runtime() const { return runtime_; }
   Env& env() const { return env_; }
@@ -47,11 +49,22 @@ class PassContext {
   /// To be called instead when each value that is still there has the type and shape that it had.
   void keep_shapes(const model::Model& model);
 
+  /// The model opened for rewriting, until the next call.
+  ModelEditor& open(model::Model& model) const;
+  /// To be called when the model is what it was before the last pass: what that one opened may
+  /// serve the next. One that opened nothing may have moved nodes all the same.
+  void keep_open();
+  /// To be called when the model has changed.
+  void close();
+
  private:
   std::shared_ptr<engine::Runtime> runtime_;  // shared with the sessions made from it
   Env& env_;
   TargetFacts target_;
   mutable std::optional<model::ShapeTable> shapes_;
+  mutable std::unique_ptr<ModelEditor> editor_;
+  mutable bool was_opened_ = false;  ///< since the last pass
+  mutable bool stays_open_ = false;
 };
 
 /// What a pass did: touched nodes and, per refusal or notable change, a decision.

@@ -7,7 +7,7 @@ Result<PassOutcome> rewrite_graphs(model::Model& model, const PassContext& conte
                                    const GraphRewrite& rewrite) {
   const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
   PassOutcome outcome;
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs()) outcome.changed += rewrite(graph, *shapes);
   WATTWISE_TRY(editor.finish());
   return outcome;

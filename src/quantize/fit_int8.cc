@@ -83,11 +83,16 @@ std::vector<float> best_scales(Floats weights, const ChannelLayout& layout, Scal
 
 void fit_part(Floats weights, const PartedLayout& parted, FittedInt8& out) {
   const ChannelLayout& layout = parted.channels;
-  const Int8Weights part = round_int8(weights, layout, best_scales(weights, layout, parted.choice));
+  Int8Weights part = round_int8(weights, layout, best_scales(weights, layout, parted.choice));
   const RoundingLoss loss = rounding_loss(weights, part, layout);
   out.signal += loss.signal;
   out.noise += loss.noise;
+  if (parted.parts == 1) {
+    out.quantized = std::move(part);
+    return;
+  }
   auto& [values, scales] = out.quantized;
+  values.reserve(weights.size() * parted.parts);
   values.insert(values.end(), part.values.begin(), part.values.end());
   scales.insert(scales.end(), part.scales.begin(), part.scales.end());
 }
@@ -102,7 +107,6 @@ float scale_of_16_bits(float scale) {
 FittedInt8 fit_int8(Floats weights, const PartedLayout& layout) {
   FittedInt8 out;
   const size_t part_size = weights.size() / layout.parts;
-  out.quantized.values.reserve(weights.size());
   for (size_t part = 0; part < layout.parts; ++part) {
     if (layout.parts > 1) weights.passed(part * part_size);
     fit_part(weights.subspan(part * part_size, part_size), layout, out);

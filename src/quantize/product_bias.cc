@@ -10,7 +10,7 @@ namespace wattwise::quantize {
 
 BiasAdd bias_after(const WeightReader& reader, size_t columns) {
   const std::string& product = reader.node->outputs[0];
-  if (model::count_uses(*reader.graph)[product] != 1) return {};
+  if (model::count_uses(*reader.graph, product) != 1) return {};
   for (const model::Node& node : reader.graph->nodes) {
     if (!node.is("Add") || node.inputs.size() != 2) continue;
     const auto at = std::find(node.inputs.begin(), node.inputs.end(), product);

@@ -89,7 +89,8 @@ class Disturber {
     for (auto& [graph, nodes] : added_) {
       std::move(nodes.begin(), nodes.end(), std::back_inserter(graph->nodes));
     }
-    return model::sort_nodes(model_.graph);
+    WATTWISE_TRY(model::sort_nodes(model_.graph));
+    return {};
   }
 
  private:

@@ -14,6 +14,7 @@
 #include "quantize/fit_int8.h"
 #include "quantize/quantize.h"
 #include "quantize/quantize_testing.h"
+#include "quantize/weights.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -46,6 +47,32 @@ TEST(FitInt8, LosesNoMoreThanTheLargestWeightsScaleAndKeepsScalesIn16Bits) {
       EXPECT_EQ(to_float(to_half(scale)), scale);
     }
   }
+}
+
+TEST(ModelEdits, ConstantsShareBytesThatHaveAnOwner) {
+  model::Model model = model::dense_like();
+  std::vector<Decision> decisions;
+  ModelEdits edits(model);
+  const Weight weight{&model.graph, "w", model.graph.initializers.front(), {}};
+  const Bytes owned = Bytes::own(std::vector<int8_t>(40, 3));
+  std::vector<int8_t> looked_at(40, 4);
+  const Bytes view = Bytes::view_of(std::span<const int8_t>(looked_at));
+  const auto add = [&](std::string_view suffix, const Bytes& bytes) {
+    return edits.add_constant(weight, suffix, {DataType::kInt8, {40}, bytes, {}});
+  };
+  const std::string shared = add("_shared", owned);
+  const std::string copied = add("_copied", view);
+  edits.apply();
+  looked_at[0] = 5;
+  const auto data = [&](const std::string& name) {
+    for (const auto& constant : model.graph.initializers) {
+      if (constant.name == name) return constant.data;
+    }
+    return Bytes();
+  };
+  EXPECT_EQ(data(shared).data(), owned.data());
+  ASSERT_EQ(data(copied).size(), 40u);
+  EXPECT_EQ(data(copied).data()[0], std::byte{4});
 }
 
 TEST(FitInt8, CutsOffOneOutlierOfMany) {

@@ -24,8 +24,8 @@ constexpr size_t kRowBlock = 32;
 /// The same of other weights, which are fewer and whose errors go through every layer that follows.
 constexpr size_t kStoredBlock = 16;
 
-Tensor bytes_tensor(std::vector<int64_t> shape, const std::vector<uint8_t>& bytes) {
-  return {DataType::kUint8, std::move(shape), Bytes::view_of(std::span<const uint8_t>(bytes)), {}};
+Tensor bytes_tensor(std::vector<int64_t> shape, std::vector<uint8_t> bytes) {
+  return {DataType::kUint8, std::move(shape), Bytes::own(std::move(bytes)), {}};
 }
 
 template <typename T>
@@ -111,9 +111,9 @@ std::string add_nibbles(const Weight& weight, const Nibbles& nibbles, ModelEdits
   const auto axis = even - nibbles.shape.begin();
   std::vector<int64_t> shape = nibbles.shape;
   shape[static_cast<size_t>(axis)] /= 2;
-  const std::vector<uint8_t> packed = fold_in_half(nibbles, static_cast<size_t>(axis));
-  const std::string stored =
-      edits.add_constant(weight, nibbles.suffix, bytes_tensor(std::move(shape), packed));
+  const std::string stored = edits.add_constant(
+      weight, nibbles.suffix,
+      bytes_tensor(std::move(shape), fold_in_half(nibbles, static_cast<size_t>(axis))));
   const std::string high = shift(weight, stored, "RIGHT", edits);
   const std::string low = shift(weight, shift(weight, stored, "LEFT", edits), "RIGHT", edits);
   model::Node concat = make_node("Concat", {low, high}, "");
@@ -165,14 +165,13 @@ LayerQuantization store_int4_rows(const Weight& weight, ModelEdits& edits) {
   const int64_t blocks = width / static_cast<int64_t>(kRowBlock);
   const Int4Rows fitted =
       fit_int4_rows(weight.values(), weight.dim(1), kRowBlock, weight.scale_choice());
-  const std::vector<uint8_t> packed = pair_up(fitted.values, weight.dim(1));
-  const std::string values =
-      edits.add_constant(weight, "_int4", bytes_tensor({rows, width / 2}, packed));
+  const std::string values = edits.add_constant(
+      weight, "_int4", bytes_tensor({rows, width / 2}, pair_up(fitted.values, weight.dim(1))));
   const std::string steps =
       add_steps(weight, {{rows, blocks}, fitted.factors, fitted.scales}, edits);
-  const std::vector<uint8_t> packed_zeros = pair_up(fitted.zeros, static_cast<size_t>(blocks));
-  const std::string zeros =
-      edits.add_constant(weight, "_zeros", bytes_tensor({rows, (blocks + 1) / 2}, packed_zeros));
+  const std::string zeros = edits.add_constant(
+      weight, "_zeros",
+      bytes_tensor({rows, (blocks + 1) / 2}, pair_up(fitted.zeros, static_cast<size_t>(blocks))));
   for (const WeightReader& reader : weight.readers) {
     model::Node node =
         make_node("GatherBlockQuantized", {values, reader.node->inputs[1], steps, zeros},

@@ -100,11 +100,8 @@ Fitting fit(const Weight& weight) {
   return best;
 }
 
-Tensor tensor_of(std::vector<int64_t> shape, const Int8Weights& quantized) {
-  return {DataType::kInt8,
-          std::move(shape),
-          Bytes::view_of(std::span<const int8_t>(quantized.values)),
-          {}};
+Tensor tensor_of(std::vector<int64_t> shape, std::vector<int8_t> values) {
+  return {DataType::kInt8, std::move(shape), Bytes::own(std::move(values)), {}};
 }
 
 bool is_unpacked_by_row(const Weight& weight) {
@@ -147,15 +144,15 @@ std::string layer_name(const Weight& weight) {
   return node.name.empty() ? node.op_type + " making " + node.outputs[0] : node.name;
 }
 
-Tensor int8_tensor(const Weight& weight, const Int8Weights& quantized) {
-  return tensor_of(weight.constant.shape, quantized);
+Tensor int8_tensor(const Weight& weight, std::vector<int8_t> values) {
+  return tensor_of(weight.constant.shape, std::move(values));
 }
 
 LayerQuantization store_int8(const Weight& weight, ModelEdits& edits) {
-  const auto [form, fitted] = fit(weight);
+  auto [form, fitted] = fit(weight);
   const bool is_parted = form.shape != weight.constant.shape;
-  const std::string values =
-      edits.add_constant(weight, "_int8", tensor_of(form.shape, fitted.quantized));
+  const std::string values = edits.add_constant(
+      weight, "_int8", tensor_of(form.shape, std::move(fitted.quantized.values)));
   const std::string scale =
       add_floats(weight, {"_scale", form.scale_shape, fitted.quantized.scales}, edits);
   const std::string wide = edits.unique(weight.name + "_float");
@@ -179,10 +176,10 @@ LayerQuantization store_int8(const Weight& weight, ModelEdits& edits) {
 namespace {
 
 LayerQuantization store_int8_rows(const Weight& weight, ModelEdits& edits) {
-  const FittedInt8 fitted =
+  FittedInt8 fitted =
       fit_int8(weight.values(), {1, {1, weight.dim(0), weight.dim(1)}, weight.scale_choice()});
   const std::string values =
-      edits.add_constant(weight, "_int8", int8_tensor(weight, fitted.quantized));
+      edits.add_constant(weight, "_int8", int8_tensor(weight, std::move(fitted.quantized.values)));
   const std::string scale =
       add_floats(weight, {"_scale", {weight.constant.shape[0], 1}, fitted.quantized.scales}, edits);
   for (const WeightReader& reader : weight.readers) {

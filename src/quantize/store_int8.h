@@ -31,7 +31,7 @@ bool is_matrix(const Weight& weight);
 /// Name of the node that reads the weight first.
 std::string layer_name(const Weight& weight);
 
-/// int8 values as a tensor of the weight's shape, which looks at them where they are.
-Tensor int8_tensor(const Weight& weight, const Int8Weights& quantized);
+/// int8 values as a tensor of the weight's shape.
+Tensor int8_tensor(const Weight& weight, std::vector<int8_t> values);
 
 }  // namespace wattwise::quantize

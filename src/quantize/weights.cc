@@ -128,7 +128,11 @@ std::string ModelEdits::add_constant(const Weight& weight, std::string_view suff
   std::string name = unique(weight.name + std::string(suffix));
   model::Constant constant = model::make_constant(name, tensor);
   const auto bytes = tensor.data.view();
-  constant.data = store_ ? store_->keep(bytes) : Bytes::copy_of(bytes);
+  if (store_) {
+    constant.data = store_->keep(bytes);
+  } else if (!tensor.data.have_owner()) {
+    constant.data = Bytes::copy_of(bytes);
+  }
   edits_[weight.graph].added.push_back(std::move(constant));
   return name;
 }

@@ -67,8 +67,9 @@ class ModelEdits {
   int64_t opset() const { return opset_; }
   std::string unique(std::string_view base) { return names_.unique(base); }
   void remove_constant(const Weight& weight) { edits_[weight.graph].removed.insert(weight.name); }
-  /// A constant in the graph that defines `weight`, with a copy of the tensor's bytes, which go to
-  /// the model's store if it has one; returns its name.
+  /// A constant in the graph that defines `weight`; returns its name. The tensor's bytes go to the
+  /// model's store if it has one; else they are shared, or copied where the tensor only looks at
+  /// them.
   std::string add_constant(const Weight& weight, std::string_view suffix, const Tensor& tensor);
   /// A small constant that many weights share: one for each graph and suffix.
   std::string shared_constant(const Weight& weight, std::string_view suffix, const Tensor& tensor);

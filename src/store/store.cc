@@ -368,7 +368,7 @@ Result<std::unique_ptr<Store>> open_store(Env& env, const StoreOptions& options)
   const std::string path = WATTWISE_TRY(store_path(env, options));
   const DuckDbApi* api = WATTWISE_TRY(load_duckdb(env, options.duckdb_library));
   auto store = std::make_unique<DuckDbStore>(env, *api, path, options.retention_days);
-  WATTWISE_TRY(store->start(options.reads_at_once));
+  WATTWISE_TRY(store->start(options.used_at_once));
   return std::unique_ptr<Store>(std::move(store));
 }
 

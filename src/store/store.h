@@ -101,7 +101,7 @@ struct StoreOptions {
   std::string duckdb_library;  ///< "" for the one already in the process, the bundled, the system's
   Logger logger;
   double retention_days = std::numeric_limits<double>::infinity();  ///< older rows go at first use
-  bool reads_at_once = false;  ///< a read follows, which opens the file and tells its errors
+  bool used_at_once = false;  ///< a read or flush() follows, which tells the file's errors
 };
 
 /// Whether anything has been recorded there yet. Creates nothing.

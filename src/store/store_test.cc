@@ -173,7 +173,7 @@ TEST_F(StoreTest, ANewerVersionIsRefused) {
   EXPECT_EQ(store.error().code(), ErrorCode::kUnsupported);
   StoreOptions to_read;
   to_read.path = path();
-  to_read.reads_at_once = true;
+  to_read.used_at_once = true;
   const auto reader = open_store(system_env(), to_read);
   ASSERT_TRUE(reader.has_value()) << "it is the read that opens the file";
   EXPECT_EQ((*reader)->models().error().code(), ErrorCode::kUnsupported);

@@ -248,7 +248,7 @@ Result<PassOutcome> fuse_affine_into_weights(model::Model& model, const PassCont
   PassOutcome outcome;
   if (model.opset("") < kFirstBroadcastingOpset) return outcome;
   const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs())
     Fusion(graph, *shapes, context.target(), outcome).run();
   WATTWISE_TRY(editor.finish());

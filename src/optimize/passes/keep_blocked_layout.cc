@@ -106,7 +106,7 @@ Result<PassOutcome> keep_blocked_layout(model::Model& model, const PassContext& 
   const int64_t block = context.target().channel_block;
   if (block < 2 || model.opset("") < kFirstBroadcastingOpset) return outcome;
   const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs()) Keeping(graph, *shapes, block, outcome).run();
   WATTWISE_TRY(editor.finish());
   return outcome;

@@ -173,9 +173,9 @@ class Merger {
 
 }  // namespace
 
-Result<PassOutcome> merge_equal_nodes(model::Model& model, const PassContext&) {
+Result<PassOutcome> merge_equal_nodes(model::Model& model, const PassContext& context) {
   PassOutcome outcome;
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   Merger merger;
   for (GraphEditor& graph : editor.graphs()) outcome.changed += merger.merge_graph(graph);
   WATTWISE_TRY(editor.finish());

@@ -129,7 +129,7 @@ Result<PassOutcome> merge_split_parts(model::Model& model, const PassContext& co
   PassOutcome outcome;
   if (!any_node(model, is_concat)) return outcome;
   const ShapeFacts facts(*WATTWISE_TRY(context.shapes(model)));
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs()) {
     const PartMerger merger(graph, facts);
     for (model::Node* node : graph.nodes()) {

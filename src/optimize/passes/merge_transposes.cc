@@ -67,11 +67,11 @@ std::optional<std::string> unchanged(const GraphEditor& graph, const model::Node
 
 }  // namespace
 
-Result<PassOutcome> merge_transposes(model::Model& model, const PassContext&) {
+Result<PassOutcome> merge_transposes(model::Model& model, const PassContext& context) {
   const auto is_transpose = [](const model::Node& node) { return node.is("Transpose"); };
   PassOutcome outcome;
   if (!any_node(model, is_transpose)) return outcome;
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs()) {
     for (model::Node* node : graph.nodes()) {
       if (!is_transpose(*node)) continue;

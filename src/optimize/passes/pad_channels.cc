@@ -221,7 +221,7 @@ Result<PassOutcome> pad_channels(model::Model& model, const PassContext& context
   const model::ShapeTable& shapes = *WATTWISE_TRY(context.shapes(model));
   PassOutcome outcome;
   std::unordered_set<std::string> changed_values;
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs()) {
     Padder padder(graph, shapes, block);
     outcome.changed += padder.run();

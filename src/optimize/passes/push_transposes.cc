@@ -287,7 +287,7 @@ Result<PassOutcome> push_transposes(model::Model& model, const PassContext& cont
   std::unordered_set<std::string> changed;
   for (bool again = true; again;) {
     again = false;
-    ModelEditor editor(model);
+    ModelEditor& editor = context.open(model);
     Changes changes{shapes, opset, changed};
     for (GraphEditor& graph : editor.graphs()) again |= push_one(graph, changes);
     WATTWISE_TRY(editor.finish());

@@ -31,11 +31,11 @@ bool passes_through(const model::Node& node, int64_t opset) {
 
 }  // namespace
 
-Result<PassOutcome> remove_identities(model::Model& model, const PassContext&) {
+Result<PassOutcome> remove_identities(model::Model& model, const PassContext& context) {
   const int64_t opset = model.opset("");
   const auto candidate = [&](const model::Node& node) { return passes_through(node, opset); };
   if (!any_node(model, candidate)) return PassOutcome();
-  return bypass_nodes(model, [&](const GraphEditor&, const model::Node& node) {
+  return bypass_nodes(model, context, [&](const GraphEditor&, const model::Node& node) {
     return candidate(node) && !node.inputs.empty() ? std::optional(node.inputs[0]) : std::nullopt;
   });
 }

@@ -75,7 +75,8 @@ Result<PassOutcome> remove_neutral_operands(model::Model& model, const PassConte
   if (!has_candidate(model)) return PassOutcome();
   const ShapeFacts facts(*WATTWISE_TRY(context.shapes(model)));
   return bypass_nodes(
-      model, [&](const GraphEditor& graph, const model::Node& node) -> std::optional<std::string> {
+      model, context,
+      [&](const GraphEditor& graph, const model::Node& node) -> std::optional<std::string> {
         const auto operands = neutral_operands(graph, node);
         if (!operands) return std::nullopt;
         const auto& constant = operands->constant->shape;

@@ -81,7 +81,7 @@ Result<PassOutcome> remove_noop_casts(model::Model& model, const PassContext& co
   if (!any_node(model, is_cast)) return PassOutcome();
   const ShapeFacts facts(*WATTWISE_TRY(context.shapes(model)));
   PassOutcome outcome;
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs()) {
     for (model::Node* node : graph.nodes()) {
       if (!is_cast(*node)) continue;

@@ -115,7 +115,7 @@ Result<PassOutcome> remove_noop_copies(model::Model& model, const PassContext& c
   const auto candidate = [](const model::Node& node) { return find_copier(node) != nullptr; };
   if (!any_node(model, candidate)) return PassOutcome();
   const ShapeFacts facts(*WATTWISE_TRY(context.shapes(model)));
-  return bypass_nodes(model, [&](const GraphEditor& graph, const model::Node& node) {
+  return bypass_nodes(model, context, [&](const GraphEditor& graph, const model::Node& node) {
     const Copier* copier = find_copier(node);
     const bool copies = copier && copier->does_nothing(graph, node, facts);
     return copies ? std::optional(node.inputs[0]) : std::nullopt;

@@ -179,7 +179,7 @@ Result<PassOutcome> spell_as_gemm(model::Model& model, const PassContext& contex
   PassOutcome outcome;
   if (context.target().quantizes || model.opset("") < kFirstBroadcastingOpset) return outcome;
   const model::ShapeTable* shapes = WATTWISE_TRY(context.shapes(model));
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   const PassShapes given{*shapes, model.opset("")};
   for (GraphEditor& graph : editor.graphs()) GemmSpelling(graph, given, outcome).run();
   WATTWISE_TRY(editor.finish());

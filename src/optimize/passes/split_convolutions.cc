@@ -146,7 +146,7 @@ Result<PassOutcome> split_convolutions(model::Model& model, const PassContext& c
   };
   PassOutcome outcome;
   if (block < 2 || !any_node(model, takes_apart)) return outcome;
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs()) {
     ConvolutionSplitter splitter(graph, block);
     for (model::Node* node : graph.nodes()) {

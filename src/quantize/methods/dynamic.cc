@@ -26,16 +26,17 @@ namespace {
 
 constexpr std::string_view kDynamicMatMul = "dynamic_int8_matmul";
 
-LayerQuantization multiply_int8(const Weight& weight, const Int8Weights& quantized,
+LayerQuantization multiply_int8(const Weight& weight, Int8Weights quantized,
                                 const std::vector<float>& bias_change, ModelEdits& edits) {
-  const ChannelLayout layout{weight.dim(0), weight.dim(1), 1};
-  const std::string values = edits.add_constant(weight, "_int8", int8_tensor(weight, quantized));
+  const double sqnr_db =
+      weight_sqnr_db(weight.values(), quantized, {weight.dim(0), weight.dim(1), 1});
+  const std::string values =
+      edits.add_constant(weight, "_int8", int8_tensor(weight, std::move(quantized.values)));
   const std::string scale =
       add_floats(weight, {"_scale", {weight.constant.shape[1]}, quantized.scales}, edits);
   multiply_in_integers(weight, {values, scale, bias_change}, edits);
   return {layer_name(weight), weight.name, "int8 per column, dynamic activations",
-          static_cast<int64_t>(weight.values().size()),
-          weight_sqnr_db(weight.values(), quantized, layout)};
+          static_cast<int64_t>(weight.values().size()), sqnr_db};
 }
 
 /// The weights of one gate matrix as DynamicQuantizeLSTM reads them: names of the constants.
@@ -73,7 +74,7 @@ PackedGates pack_gates(const Weight& weight, ModelEdits& edits) {
   packed.values = edits.add_constant(weight, "_int8",
                                      {DataType::kInt8,
                                       {size(directions), size(inputs), size(gates)},
-                                      Bytes::copy_of(std::span<const int8_t>(all.values)),
+                                      Bytes::own(std::move(all.values)),
                                       {}});
   packed.scales =
       add_floats(weight, {"_scale", {size(directions), size(gates)}, all.scales}, edits);
@@ -123,11 +124,10 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
                  MethodOutcome& outcome) {
   for (const Weight* weight : group.weights) {
     const RoundingGrid grid = matrix_grid(weight->values(), matrix_shape(*weight));
-    const RoundedMatrix rounded =
-        round_matrix(weight->values(), grid, {statistics, weight->techniques});
-    outcome.layers.push_back(
-        multiply_int8(*weight, {rounded.values, grid.steps}, rounded.bias_change, edits));
+    RoundedMatrix rounded = round_matrix(weight->values(), grid, {statistics, weight->techniques});
     outcome.decisions.push_back({"round_by_inputs", weight->name, describe_gain(rounded)});
+    outcome.layers.push_back(multiply_int8(*weight, {std::move(rounded.values), grid.steps},
+                                           rounded.bias_change, edits));
     count_applied(outcome, kDynamicMatMul, weight->readers.size());
   }
 }

@@ -85,16 +85,16 @@ std::string add_values(const Weight& weight, const Int8Weights& quantized, Model
   const int64_t blocks = (rows + block - 1) / block;
   const int64_t missing = blocks * block - rows;
   const std::vector<int64_t> shape = {columns, blocks, block};
-  const auto tensor = [](std::vector<int64_t> sizes, const std::vector<uint8_t>& bytes) {
-    return Tensor{
-        DataType::kUint8, std::move(sizes), Bytes::view_of(std::span<const uint8_t>(bytes)), {}};
+  const auto tensor = [](std::vector<int64_t> sizes, std::vector<uint8_t> bytes) {
+    return Tensor{DataType::kUint8, std::move(sizes), Bytes::own(std::move(bytes)), {}};
   };
   if (missing * columns < kWorthFilling) {
-    const auto all = packed_values(weight, quantized, static_cast<size_t>(blocks * block));
-    return edits.add_constant(weight, "_int8", tensor(shape, all));
+    auto all = packed_values(weight, quantized, static_cast<size_t>(blocks * block));
+    return edits.add_constant(weight, "_int8", tensor(shape, std::move(all)));
   }
-  const auto stored = packed_values(weight, quantized, weight.dim(0));
-  const std::string values = edits.add_constant(weight, "_int8", tensor({columns, rows}, stored));
+  auto stored = packed_values(weight, quantized, weight.dim(0));
+  const std::string values =
+      edits.add_constant(weight, "_int8", tensor({columns, rows}, std::move(stored)));
   const std::string middle = edits.shared_constant(weight, "_middle", tensor({1}, {kMiddleByte}));
   const std::string filler = spread_to(weight, middle, {"Expand", {columns, missing}}, edits);
   model::Node concat =

@@ -67,6 +67,30 @@ int64_t count_of(const std::vector<int64_t>& shape) {
   return count;
 }
 
+/// Whether ONNX Runtime would take the Pad for one of the data that a convolution reads, and move
+/// it there: it looks at sizes only, of which the first two are batch and channels.
+bool looks_like_padded_data(const Weight& weight, const std::vector<int64_t>& pads) {
+  const size_t rank = weight.rank();
+  return rank > 2 && pads[0] + pads[1] + pads[rank] + pads[rank + 1] == 0;
+}
+
+/// Nodes that make `weight` of `cut`, which has zeros less.
+void put_back(const Weight& weight, const std::string& cut, const std::vector<int64_t>& pads,
+              ModelEdits& edits) {
+  const auto rank = static_cast<int64_t>(weight.rank());
+  const std::string zeros =
+      edits.add_constant(weight, "_zeros", make_int64_tensor({2 * rank}, pads));
+  if (!looks_like_padded_data(weight, pads)) {
+    edits.add_first(weight, optimize::make_node("Pad", {cut, zeros}, weight.name));
+    return;
+  }
+  const std::string padded = edits.unique(weight.name + "_padded");
+  const std::string shape =
+      edits.add_constant(weight, "_shape", make_int64_tensor({rank}, weight.constant.shape));
+  edits.add_first(weight, optimize::make_node("Pad", {cut, zeros}, padded));
+  edits.add_first(weight, optimize::make_node("Reshape", {padded, shape}, weight.name));
+}
+
 }  // namespace
 
 LayerQuantization store_without_zeros(const Weight& weight, ModelEdits& edits,
@@ -85,15 +109,12 @@ LayerQuantization store_without_zeros(const Weight& weight, ModelEdits& edits,
   cut.constant.shape = shape;
   cut.constant.data = Bytes::copy_of(std::span<const float>(kept));
   LayerQuantization layer = store(cut, edits);
-  const auto rank = static_cast<int64_t>(shape.size());
   std::vector<int64_t> pads(2 * shape.size(), 0);
   for (size_t axis = 0; axis < shape.size(); ++axis) {
     pads[axis] = box.first[axis];
     pads[shape.size() + axis] = weight.constant.shape[axis] - shape[axis] - box.first[axis];
   }
-  const std::string zeros =
-      edits.add_constant(weight, "_zeros", make_int64_tensor({2 * rank}, pads));
-  edits.add_first(weight, optimize::make_node("Pad", {cut.name, zeros}, weight.name));
+  put_back(weight, cut.name, pads, edits);
   edits.remove_constant(weight);
   layer.weight = weight.name;
   layer.elements = weight.constant.element_count();

@@ -357,5 +357,20 @@ TEST(CutZeros, PaddedChannelsAreStoredWithoutTheZerosAndPutBack) {
   EXPECT_GT(cosine(original, old), 0.999);
 }
 
+/// A window's ends are zeros, as those of a Fourier transform that is a convolution.
+TEST(CutZeros, ARuntimeDoesNotTakeTheZerosOfAWindowForPaddedData) {
+  constexpr size_t kTaps = 25;
+  std::vector<float> weights = random_floats(size_t{64} * 8 * kTaps, 6);
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (i % kTaps < 5 || i % kTaps >= 20) weights[i] = 0;
+  }
+  const model::Model window = float_convolution({64, 8, 5, 5}, weights);
+  for (const char* method : {"fp16", "weight_only", "int4"}) {
+    const Made made = fixtures::make(window, method);
+    EXPECT_EQ(count(made.model, "Pad"), 1u) << method;
+    EXPECT_GT(cosine(window, made.model), 0.98) << method;
+  }
+}
+
 }  // namespace
 }  // namespace wattwise::quantize

@@ -233,6 +233,49 @@ TEST(Lstm, GatesObeyThePairRule) {
   EXPECT_EQ(gates, 4u);
 }
 
+/// An LSTM that runs both ways; a second one of the same sizes reads what it makes.
+model::Model two_way_layers() {
+  model::Model model;
+  model.ir_version = 8;
+  model.opset_imports = {{"", 14}};
+  model.graph.name = "two_ways";
+  model.graph.inputs = {model::make_value("x", DataType::kFloat, {9, 1, 32})};
+  model.graph.outputs = {model::make_value("y", DataType::kFloat, {9, 2, 1, 24})};
+  uint32_t seed = 1;
+  const auto weights = [&](const std::string& name, const std::vector<int64_t>& shape) {
+    size_t count = 1;
+    for (const int64_t size : shape) count *= static_cast<size_t>(size);
+    auto values = random_floats(count, seed++);
+    for (float& value : values) value *= 0.5F;
+    model.graph.initializers.push_back(make_float_constant(name, shape, values));
+  };
+  const auto layer = [&](const std::string& input, int64_t width, const std::string& output) {
+    weights(output + "w", {2, 96, width});
+    weights(output + "r", {2, 96, 24});
+    weights(output + "b", {2, 192});
+    model::Node node =
+        model::make_node("LSTM", {input, output + "w", output + "r", output + "b"}, output);
+    node.set_attribute("hidden_size", int64_t{24});
+    node.set_attribute("direction", std::string("bidirectional"));
+    model.graph.nodes.push_back(node);
+  };
+  layer("x", 32, "h");
+  model::Node transpose = model::make_node("Transpose", {"h"}, "t");
+  transpose.set_attribute("perm", std::vector<int64_t>{0, 2, 1, 3});
+  model.graph.nodes.push_back(transpose);
+  model.graph.initializers.push_back(model::make_int64_constant("s", {3}, std::vector<int64_t>{9, 1, 48}));
+  model.graph.nodes.push_back(model::make_node("Reshape", {"t", "s"}, "flat"));
+  layer("flat", 48, "y");
+  return model;
+}
+
+TEST(Lstm, DynamicRunsBothWaysInIntegers) {
+  const model::Model original = two_way_layers();
+  const Made made = make(original, "dynamic");
+  EXPECT_EQ(count(made.model, "DynamicQuantizeLSTM"), 2u);
+  EXPECT_GT(cosine(run(original), run(made.model)), 0.999);
+}
+
 TEST(Lstm, WeightOnlyStoresItsWeightsAndComputesInFloat) {
   const model::Model original = model::speech_like();
   const Made made = make(original, "weight_only");

@@ -14,6 +14,8 @@
 // rounded by GPTQ, and the bias takes back what that adds to the mean. Weights
 // obey the pair rule of kernels.h, so that processors without VNNI give the same answer, unless
 // the caller wants the full range.
+#include <fmt/format.h>
+
 #include "quantize/integer_matmul.h"
 #include "quantize/methods/methods.h"
 #include "quantize/rounding_grids.h"
@@ -46,6 +48,21 @@ struct PackedGates {
   double noise = 0;
 };
 
+/// Zero points of the gates: where there are two directions, the operator steps through them as it
+/// does through the scales, and reads on behind them if there is but one for each direction.
+std::string add_zeros(const Weight& weight, ModelEdits& edits) {
+  const std::vector<int64_t>& shape = weight.constant.shape;
+  const bool is_one_way = shape[0] == 1;
+  const std::vector<int8_t> zeros(is_one_way ? 1 : weight.dim(0) * weight.dim(1));
+  const Tensor tensor{
+      DataType::kInt8,
+      is_one_way ? std::vector<int64_t>{1} : std::vector<int64_t>{shape[0], shape[1]},
+      Bytes::copy_of(std::span<const int8_t>(zeros)),
+      {}};
+  if (is_one_way) return edits.add_constant(weight, "_zero", tensor);
+  return edits.shared_constant(weight, fmt::format("_zeros_of_{}", shape[1]), tensor);
+}
+
 /// [directions, gates, inputs] as the operator wants it: [directions, inputs, gates].
 PackedGates pack_gates(const Weight& weight, ModelEdits& edits) {
   const size_t directions = weight.dim(0);
@@ -70,7 +87,6 @@ PackedGates pack_gates(const Weight& weight, ModelEdits& edits) {
     all.scales.insert(all.scales.end(), part.scales.begin(), part.scales.end());
   }
   const auto size = [](size_t count) { return static_cast<int64_t>(count); };
-  const std::vector<int8_t> zeros(directions);
   packed.values = edits.add_constant(weight, "_int8",
                                      {DataType::kInt8,
                                       {size(directions), size(inputs), size(gates)},
@@ -78,9 +94,7 @@ PackedGates pack_gates(const Weight& weight, ModelEdits& edits) {
                                       {}});
   packed.scales =
       add_floats(weight, {"_scale", {size(directions), size(gates)}, all.scales}, edits);
-  packed.zeros = edits.add_constant(
-      weight, "_zero",
-      {DataType::kInt8, {size(directions)}, Bytes::copy_of(std::span<const int8_t>(zeros)), {}});
+  packed.zeros = add_zeros(weight, edits);
   edits.remove_constant(weight);
   return packed;
 }

@@ -94,9 +94,14 @@ Result<Samples> reference(Context& context, const CandidateSource& source,
 
 quantize::MethodContext method_context(Context& context, const CandidateSource& source,
                                        const Progress& progress) {
-  return {source.shapes,      progress,     context.resolved().config.quantization,
-          source.calibration, source.opset, source.probes,
-          source.activations};
+  return {source.shapes,
+          progress,
+          context.resolved().config.quantization,
+          source.calibration,
+          source.opset,
+          source.probes,
+          source.activations,
+          source.only_where_faster};
 }
 
 Result<Candidate> make_candidate(Context& context, const CandidateSource& source,

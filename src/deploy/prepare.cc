@@ -157,12 +157,15 @@ Result<PrepareResult> make_preparation(Context& context, const PrepareOptions& o
                                   {result.requested_quantization_method,
                                    resolved.config.quantization, calibration.has_value()}));
   const auto probes = WATTWISE_TRY(make_probes(context, source.samples));
+  const bool faster_only = quantize::only_where_faster(result.requested_quantization_method,
+                                                       resolved.config.quantization);
   const CandidateSource candidates{optimized,      shapes,
                                    source.samples, calibration ? &*calibration : nullptr,
                                    &probes,        source.size_bytes,
                                    place.output,   source.evaluator ? &*source.evaluator : nullptr,
                                    source.opset,   source.in_blocks,
-                                   activations,    source.measure};
+                                   activations,    faster_only,
+                                   source.measure};
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
   describe_choice(choice, source, result);

@@ -99,20 +99,22 @@ inline Model dense_like(int64_t inputs = 4, int64_t outputs = 3) {
 
 /// y, state = LSTM(Conv(x)) with a bias, 12 steps of 32 channels into 40 units, in each branch of
 /// an If over `flag`, as models with a choice of rates have it.
-inline Model speech_like() {
-  const auto branch = [](uint32_t seed) {
+inline Model speech_like(int64_t hidden = 40) {
+  const auto branch = [hidden](uint32_t seed) {
+    const auto count = [](int64_t size) { return static_cast<size_t>(size); };
     auto graph = std::make_shared<Graph>();
     graph->name = "branch";
-    graph->outputs = {make_value("y", DataType::kFloat, {12, 1, 1, 40})};
+    graph->outputs = {make_value("y", DataType::kFloat, {12, 1, 1, hidden})};
     graph->initializers = {
         make_float_constant("k", {32, 8, 3}, random_floats(32 * 8 * 3, seed)),
-        make_float_constant("w", {1, 160, 32}, random_floats(160 * 32, seed + 1)),
-        make_float_constant("r", {1, 160, 40}, random_floats(160 * 40, seed + 2)),
-        make_float_constant("b", {1, 320}, random_floats(320, seed + 3))};
+        make_float_constant("w", {1, 4 * hidden, 32}, random_floats(count(128 * hidden), seed + 1)),
+        make_float_constant("r", {1, 4 * hidden, hidden},
+                            random_floats(count(4 * hidden * hidden), seed + 2)),
+        make_float_constant("b", {1, 8 * hidden}, random_floats(count(8 * hidden), seed + 3))};
     Node transpose = make_node("Transpose", {"c"}, "t");
     transpose.set_attribute("perm", std::vector<int64_t>{2, 0, 1});
     Node lstm = make_node("LSTM", {"t", "w", "r", "b"}, "y");
-    lstm.set_attribute("hidden_size", int64_t{40});
+    lstm.set_attribute("hidden_size", hidden);
     lstm.set_attribute("layout", int64_t{0});  // as exporters write it from set 14 on
     graph->nodes = {make_node("Conv", {"x", "k"}, "c"), transpose, lstm};
     return graph;
@@ -123,7 +125,7 @@ inline Model speech_like() {
   model.graph.name = "speech";
   model.graph.inputs = {make_value("x", DataType::kFloat, {1, 8, 14}),
                         make_value("flag", DataType::kBool, {})};
-  model.graph.outputs = {make_value("out", DataType::kFloat, {12, 1, 1, 40})};
+  model.graph.outputs = {make_value("out", DataType::kFloat, {12, 1, 1, hidden})};
   Node choice = make_node("If", {"flag"}, "out");
   choice.set_attribute("then_branch", branch(11));
   choice.set_attribute("else_branch", branch(21));

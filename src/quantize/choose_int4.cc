@@ -25,6 +25,7 @@ std::string int4_obstacle(const model::Model& model, const Weight& weight) {
   if (weight.is_delicate || weight.is_recurrent) {
     return "what 4 bits lose of it would add up in the state of recurrent layers";
   }
+  if (weight.keeps_float) return "a logarithm follows, which would enlarge what 4 bits lose of it";
   if (!has_int4_blocks(weight)) return "its rows cannot be cut in blocks of 16";
   return weight.values().size() < kWorthUnpacking ? "it is too small for 4 bits to save bytes" : "";
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quantize/formats.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 
@@ -24,21 +25,24 @@ constexpr double kInt8Bytes = 1.03;
 /// lose by one range.
 constexpr double kBlockInputs = 0.1;
 
-/// ns of a multiplication, of a byte that is read at run time, and of a call, on one core with
-/// AVX-512 and VNNI, from profiles of transformer layers and LSTM steps in ONNX Runtime 1.32. Only
-/// ratios decide anything.
+/// ns of a multiplication, of a byte that is read at run time, of a call, of a value that is
+/// rounded or unpacked beside the product, and of a step of a recurrence, on one core with AVX-512
+/// and VNNI, from profiles of transformer layers and LSTM steps in ONNX Runtime 1.32 and products
+/// of 1 to 256 rows by matrices of 4 to 1,536. Only ratios decide anything.
 struct Speed {
   double multiplication;
   double byte;
   double call;
   double bytes_at_run;  ///< of a weight
+  double value;
+  double step;
 };
 
 Speed speed_of(Format format, bool multiplies_bytes) {
-  constexpr Speed kFloat = {0.0085, 0.02, 1500, 4};
-  if (format == Format::kDynamic) return {0.0030, 0.02, 2500, 1};
-  if (format == Format::kInt4) return {0.0070, 0.02, 2500, 0.6};
-  if (format == Format::kInt8 && multiplies_bytes) return {0.0062, 0.02, 2500, 1};
+  constexpr Speed kFloat = {0.0085, 0.02, 1500, 4, 0, 0};
+  if (format == Format::kDynamic) return {0.0024, 0.02, 3200, 1, 0.19, 200};
+  if (format == Format::kInt4) return {0.0070, 0.02, 2500, 0.6, 0, 0};
+  if (format == Format::kInt8 && multiplies_bytes) return {0.0062, 0.02, 2500, 1, 0.34, 0};
   return kFloat;
 }
 
@@ -108,6 +112,27 @@ std::optional<double> count_multiplications(const FormatQuery& query, const mode
   return product > 0 ? std::optional(product) : std::nullopt;
 }
 
+/// How many steps an LSTM takes; 1 where that is not known.
+double count_steps(const FormatQuery& query, const model::Node& node) {
+  const auto it = query.shapes.find(node.inputs[0]);
+  if (it == query.shapes.end() || it->second.shape.empty()) return 1;
+  return std::max(1.0, static_cast<double>(it->second.shape[0]));
+}
+
+/// Values that are rounded before the product and unpacked behind it.
+double count_rounded(const FormatQuery& query, const model::Node& node, double multiplications) {
+  const auto size = [&](const Weight& weight, size_t axis) {
+    return static_cast<double>(weight.dim(axis));
+  };
+  if (is_matrix(query.weight)) {
+    return multiplications * (1 / size(query.weight, 0) + 1 / size(query.weight, 1));
+  }
+  if (!query.recurrence) return 0;
+  // [directions, gates, hidden]
+  const Weight& state = *query.recurrence;
+  return count_steps(query, node) * size(state, 0) * (size(state, 1) + size(state, 2));
+}
+
 FormatOption make_option(const FormatQuery& query, Format format) {
   constexpr std::array kBytes = {4.0, 2.0, kInt8Bytes, kInt8Bytes, kInt4Bytes};
   FormatOption option{format, kBytes.at(static_cast<size_t>(format)) * count_elements(query),
@@ -145,8 +170,10 @@ double format_ns(const FormatQuery& query, Format format) {
   const Speed speed = speed_of(format, query.multiplies_bytes && is_matrix(query.weight));
   double ns = speed.byte * speed.bytes_at_run * elements;
   for (const WeightReader& reader : query.weight.readers) {
-    const auto count = count_multiplications(query, *reader.node);
-    ns += speed.call + speed.multiplication * count.value_or(elements);
+    const double count = count_multiplications(query, *reader.node).value_or(elements);
+    ns += speed.call + speed.multiplication * count;
+    ns += speed.value * count_rounded(query, *reader.node, count);
+    if (query.recurrence) ns += speed.step * count_steps(query, *reader.node);
   }
   return ns;
 }

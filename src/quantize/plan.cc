@@ -25,21 +25,26 @@ struct Estimate {
 };
 
 Estimate estimate(const model::Model& model, const model::ShapeTable& shapes,
-                  const QuantizationConfig& config) {
+                  const PlanRequest& request) {
+  const auto& [requested, config, has_calibration_data] = request;
   model::Model copy = model::clone(model);
   std::vector<Decision> told_by_the_method;
   const auto weights = find_marked_weights(copy, config, told_by_the_method);
   std::unordered_set<const Weight*> recurrences;
   Estimate out;
   double integer = 0;
+  const bool may_stay = only_where_faster(requested, config);
   for (const Weight& weight : weights) {
     if (recurrences.contains(&weight)) continue;
     const Weight* recurrence = find_recurrence(weights, weight);
     if (recurrence) recurrences.insert(recurrence);
     const FormatQuery query{weight, recurrence, shapes, multiplies_bytes(copy, config)};
-    const double stored = format_ns(query, Format::kInt8);
+    const double as_float = format_ns(query, Format::kFloat);
+    const auto at_best = [&](double ns) { return may_stay ? std::min(ns, as_float) : ns; };
+    const double stored = at_best(format_ns(query, Format::kInt8));
     out.weight_only_ns += stored;
-    out.dynamic_ns += has_dynamic_format(query) ? format_ns(query, Format::kDynamic) : stored;
+    out.dynamic_ns +=
+        has_dynamic_format(query) ? at_best(format_ns(query, Format::kDynamic)) : stored;
     if (!has_dynamic_format(query)) continue;
     for (const WeightReader& reader : weight.readers) {
       integer += static_cast<double>(model::node_macs(*reader.node, shapes).value_or(0));
@@ -109,6 +114,11 @@ WeightRange weight_range(const QuantizationConfig& config) {
   return config.weight_range == "full" ? WeightRange::kFull : WeightRange::kPairAware;
 }
 
+bool only_where_faster(std::string_view requested, const QuantizationConfig& config) {
+  return (requested == "auto" || requested == "int8") &&
+         (config.objective == "latency" || config.objective == "energy");
+}
+
 Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
                   const PlanRequest& request) {
   const auto& [requested, config, has_calibration_data] = request;
@@ -119,7 +129,7 @@ Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,
                  "application will give, or use dynamic, weight_only, int8 or int4");
   }
   if (requested == "auto" || requested == "int8") {
-    const Estimate known = estimate(model, shapes, config);
+    const Estimate known = estimate(model, shapes, request);
     if (requested == "auto" && config.objective == "size" && known.integer_share > 0) {
       choose_smallest(plan);
     } else {

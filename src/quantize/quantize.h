@@ -32,6 +32,7 @@ struct MethodContext {
   /// Inputs to measure errors on; made up where the caller gave none.
   const CalibrationData* samples = nullptr;
   ActivationForm activations = {};  ///< of `static`
+  bool only_where_faster = false;   ///< products that integers would slow down stay in float
 };
 
 /// What a method did to the model.
@@ -74,6 +75,10 @@ struct PlanRequest {
   const QuantizationConfig& config;
   bool has_calibration_data;
 };
+
+/// Whether methods leave products in float that integers are estimated to slow down: those that
+/// `auto` and `int8` choose, under an objective of latency or energy.
+bool only_where_faster(std::string_view requested, const QuantizationConfig& config);
 
 /// `auto` and `int8` become static where there is calibration data and convolutions to use it for,
 /// then dynamic or weight-only, whichever is estimated to be faster; the configured fallback and

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "quantize/diagnose.h"
+#include "quantize/float_products.h"
 #include "quantize/integer_matmul.h"
 #include "quantize/store_half.h"
 #include "quantize/store_int8.h"
@@ -86,11 +87,14 @@ std::vector<Weight> find_marked_weights(model::Model& model, const QuantizationC
     weight.techniques = Techniques(config);
     weight.int4 = int4_blocking(config);
   }
+  keep_float_before_logarithms(model, weights, decisions);
   return weights;
 }
 
 const Weight* find_recurrence(const std::vector<Weight>& weights, const Weight& weight) {
-  if (weight.readers.size() != 1 || !weight.only_read_by("LSTM", 1)) return nullptr;
+  if (weight.keeps_float || weight.readers.size() != 1 || !weight.only_read_by("LSTM", 1)) {
+    return nullptr;
+  }
   const auto it = std::find_if(weights.begin(), weights.end(), [&](const Weight& other) {
     return other.readers.size() == 1 && other.readers[0].node == weight.readers[0].node &&
            other.readers[0].slot == 2;

@@ -17,7 +17,8 @@ struct WeightMethod {
   /// For both weights of an `LSTM`, each read by nothing else; null: they are as any other.
   LayerQuantization (*quantize_lstm)(const Weight& input, const Weight& recurrence,
                                      ModelEdits& edits, MethodOutcome& outcome) = nullptr;
-  /// Looks at all weights before the first is quantized and sets their may_take_4_bits; null: none.
+  /// Looks at all weights before the first is quantized and sets their may_take_4_bits or
+  /// keeps_float; null: none.
   Result<void> (*choose)(const model::Model& model, std::vector<Weight>& weights,
                          const MethodContext& context, MethodOutcome& outcome) = nullptr;
   /// With calibration data, for matrices whose inputs it can see; null: they are as any other.
@@ -38,8 +39,8 @@ using MethodOf = std::function<const WeightMethod*(size_t index)>;
 Result<MethodOutcome> quantize_each(model::Model& model, const MethodContext& context,
                                     const MethodOf& method_of);
 
-/// find_weights(), with what methods should know of them: which are delicate, and which are worth
-/// fine scales.
+/// find_weights(), with what methods should know of them: which are delicate, which are worth fine
+/// scales, and which are multiplied in float whatever the format, since a logarithm follows.
 std::vector<Weight> find_marked_weights(model::Model& model, const QuantizationConfig& config,
                                         std::vector<Decision>& decisions);
 

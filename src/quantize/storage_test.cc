@@ -263,7 +263,8 @@ model::Model two_way_layers() {
   model::Node transpose = model::make_node("Transpose", {"h"}, "t");
   transpose.set_attribute("perm", std::vector<int64_t>{0, 2, 1, 3});
   model.graph.nodes.push_back(transpose);
-  model.graph.initializers.push_back(model::make_int64_constant("s", {3}, std::vector<int64_t>{9, 1, 48}));
+  model.graph.initializers.push_back(
+      model::make_int64_constant("s", {3}, std::vector<int64_t>{9, 1, 48}));
   model.graph.nodes.push_back(model::make_node("Reshape", {"t", "s"}, "flat"));
   layer("flat", 48, "y");
   return model;

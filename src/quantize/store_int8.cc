@@ -129,7 +129,7 @@ std::vector<float> int8_errors(const Weight& weight) {
 }
 
 bool is_matrix(const Weight& weight) {
-  return weight.rank() == 2 && weight.only_read_by("MatMul", 1);
+  return weight.rank() == 2 && !weight.keeps_float && weight.only_read_by("MatMul", 1);
 }
 
 bool is_embedding(const Weight& weight) {
@@ -211,8 +211,11 @@ LayerQuantization store_weight(const Weight& weight, ModelEdits& edits, MethodOu
   if (weight.is_delicate && fits_half(weight)) {
     count_applied(outcome, "fp16_stored_weights", weight.readers.size());
     outcome.decisions.push_back({"store_fp16", weight.name,
-                                 "what int8 loses here would add up in the state of the recurrent "
-                                 "layers, which hold a third of the weights or more"});
+                                 weight.keeps_float
+                                     ? "a logarithm follows, which would enlarge what int8 loses"
+                                     : "what int8 loses here would add up in the state of the "
+                                       "recurrent layers, which hold a third of the weights or "
+                                       "more"});
     return store_without_zeros(weight, edits, store_half);
   }
   count_applied(outcome, "int8_stored_weights", weight.readers.size());

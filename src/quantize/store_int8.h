@@ -25,7 +25,8 @@ bool is_embedding(const Weight& weight);
 /// What these two store, minus the weight.
 std::vector<float> int8_errors(const Weight& weight);
 
-/// True if only `MatMul` reads the weight, on its right side, and it is a matrix.
+/// True if only `MatMul` reads the weight, on its right side, it is a matrix, and nothing speaks
+/// against multiplying it in integers.
 bool is_matrix(const Weight& weight);
 
 /// Name of the node that reads the weight first.

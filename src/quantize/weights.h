@@ -31,9 +31,10 @@ struct Weight {
   std::vector<WeightReader> readers;
   const model::ConstantStore* store = nullptr;  ///< takes pages back; may be null
   bool is_delicate = false;                     ///< what 8 bits lose of it would add up
-  bool is_recurrent = false;     ///< only recurrent layers read it, which carry its errors on
-  bool fine_scales = false;      ///< its accuracy is worth more scales than size alone would grant
-  bool may_take_4_bits = false;  ///< what it loses by blocks of 4 bits is bearable
+  bool is_recurrent = false;  ///< only recurrent layers read it, which carry its errors on
+  bool fine_scales = false;   ///< its accuracy is worth more scales than size alone would grant
+  bool keeps_float = false;   ///< what reads it multiplies in float: it may be stored in fewer bits
+  bool may_take_4_bits = false;                 ///< what it loses by blocks of 4 bits is bearable
   WeightRange range = WeightRange::kPairAware;  ///< where integers multiply it
   bool one_scale = false;                       ///< of int8, not one for each channel
   Techniques techniques = {};                   ///< that the caller wants

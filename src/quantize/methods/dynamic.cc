@@ -16,6 +16,7 @@
 // the caller wants the full range.
 #include <fmt/format.h>
 
+#include "quantize/float_products.h"
 #include "quantize/integer_matmul.h"
 #include "quantize/methods/methods.h"
 #include "quantize/rounding_grids.h"
@@ -146,10 +147,16 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
   }
 }
 
+Result<void> leave_small_products(const model::Model& /*model*/, std::vector<Weight>& weights,
+                                  const MethodContext& context, MethodOutcome& outcome) {
+  keep_float_where_faster(context, Format::kDynamic, weights, outcome.decisions);
+  return {};
+}
+
 }  // namespace
 
-const WeightMethod kDynamicWeights = {"dynamic", quantize_to_int8, quantize_lstm, nullptr,
-                                      round_group};
+const WeightMethod kDynamicWeights = {"dynamic", quantize_to_int8, quantize_lstm,
+                                      leave_small_products, round_group};
 
 Result<MethodOutcome> run_dynamic(model::Model& model, const MethodContext& context) {
   DividedModel smoothed;

@@ -11,6 +11,7 @@
 
 #include "optimize/graph_editor.h"
 #include "quantize/fit_int8.h"
+#include "quantize/float_products.h"
 #include "quantize/methods/methods.h"
 #include "quantize/store_half.h"
 #include "quantize/store_int8.h"
@@ -160,7 +161,14 @@ LayerQuantization quantize_to_bytes(const Weight& weight, ModelEdits& edits,
   return store_weight(weight, edits, outcome);
 }
 
-constexpr WeightMethod kInIntegers = {"weight_only", quantize_to_bytes<true>};
+Result<void> leave_slow_products(const model::Model& /*model*/, std::vector<Weight>& weights,
+                                 const MethodContext& context, MethodOutcome& outcome) {
+  keep_float_where_faster(context, Format::kInt8, weights, outcome.decisions);
+  return {};
+}
+
+constexpr WeightMethod kInIntegers = {"weight_only", quantize_to_bytes<true>, nullptr,
+                                      leave_slow_products};
 constexpr WeightMethod kInFloat = {"weight_only", quantize_to_bytes<false>};
 
 }  // namespace

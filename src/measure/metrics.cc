@@ -298,17 +298,21 @@ Result<std::vector<OutputAccuracy>> DropSums::add(const TensorMap& reference,
 
 AccuracyDrop DropSums::drop() const {
   if (outputs_.empty()) return {0, "nothing"};
-  AccuracyDrop worst{-1, ""};
+  AccuracyDrop of_decisions{-1, ""};
+  AccuracyDrop of_values{-1, ""};
+  const auto keep = [](double percent, std::string compared_by, AccuracyDrop& worst) {
+    if (percent > worst.percent) worst = {percent, std::move(compared_by)};
+  };
   for (const auto& [name, sums] : outputs_) {
     if (sums.scores) {
       const auto differing = static_cast<double>(sums.decisions - sums.equal);
-      return {100 * differing / static_cast<double>(sums.decisions),
-              "decision agreement on " + name};
+      keep(100 * differing / static_cast<double>(sums.decisions), "decision agreement on " + name,
+           of_decisions);
+    } else {
+      keep(100 * (1 - cosine_of(sums.dot, sums.aa, sums.bb)), "cosine of " + name, of_values);
     }
-    const double percent = 100 * (1 - cosine_of(sums.dot, sums.aa, sums.bb));
-    if (percent > worst.percent) worst = {percent, "cosine of " + name};
   }
-  return worst;
+  return of_decisions.percent >= 0 ? of_decisions : of_values;
 }
 
 std::optional<std::string> insane(const TensorMap& reference, const TensorMap& other,

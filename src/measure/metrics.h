@@ -45,9 +45,9 @@ Result<std::vector<OutputAccuracy>> compare_outputs(const TensorMap& reference,
                                                     const TensorMap& other,
                                                     const Probabilities& probabilities = {});
 
-/// Drop in percent by the documented rule: share of differing arg-max decisions of outputs that
-/// look like class scores; else 100 x (1 - cosine), over several samples. For the cosine of
-/// probabilities kProbabilityFloor stands beside each value in both.
+/// Drop in percent by the documented rule: share of differing arg-max decisions of that output
+/// which loses most of those that look like class scores; else 100 x (1 - cosine), over several
+/// samples. For the cosine of probabilities kProbabilityFloor stands beside each value in both.
 struct AccuracyDrop {
   double percent = 0;
   std::string compared_by;  ///< "decision agreement on <output>" or "cosine of <output>"

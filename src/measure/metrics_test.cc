@@ -60,6 +60,16 @@ TEST(Metrics, TheFirstOfTheLargestIsTheDecisionHoweverWideTheRow) {
   EXPECT_EQ(drop.compared_by, "decision agreement on p");
 }
 
+TEST(Metrics, DropIsThatOfTheOutputWhoseDecisionsChangeMost) {
+  const Tensor same = floats({2, 2}, {0.9F, 0.1F, 0.2F, 0.8F});
+  const TensorMap reference = {{"a", same}, {"b", same}, {"c", floats({2}, {2, 0})}};
+  TensorMap other = reference;
+  other["b"] = floats({2, 2}, {0.4F, 0.6F, 0.2F, 0.8F});
+  const auto drop = accuracy_drop({reference}, {other});
+  EXPECT_EQ(drop.percent, 50);
+  EXPECT_EQ(drop.compared_by, "decision agreement on b");
+}
+
 TEST(Metrics, DropFallsBackToTheWorstCosine) {
   const std::vector<TensorMap> reference = {
       {{"a", floats({2}, {2, 0})}, {"b", floats({2}, {2, 0})}}};

@@ -15,13 +15,31 @@ namespace wattwise::quantize {
 namespace {
 
 /// Operators whose results are as exact, relative to themselves, as their first inputs are.
-constexpr std::array<std::string_view, 24> kKeepSmallValues = {
-    "Abs",      "Add",        "Cast",      "Clip",
-    "Div",      "Expand",     "Flatten",   "Gather",
-    "Identity", "Max",        "Mul",       "Pow",
-    "ReduceL2", "ReduceMean", "ReduceSum", "ReduceSumSquare",
-    "Relu",     "Reshape",    "Slice",     "Split",
-    "Sqrt",     "Squeeze",    "Transpose", "Unsqueeze"};
+constexpr std::array<std::string_view, 25> kKeepSmallValues = {"Abs",
+                                                               "Add",
+                                                               "Cast",
+                                                               "Clip",
+                                                               "Div",
+                                                               "Expand",
+                                                               "Flatten",
+                                                               "Gather",
+                                                               "Identity",
+                                                               "MatMul",
+                                                               "Max",
+                                                               "Mul",
+                                                               "Pow",
+                                                               "ReduceL2",
+                                                               "ReduceMean",
+                                                               "ReduceSum",
+                                                               "ReduceSumSquare",
+                                                               "Relu",
+                                                               "Reshape",
+                                                               "Slice",
+                                                               "Split",
+                                                               "Sqrt",
+                                                               "Squeeze",
+                                                               "Transpose",
+                                                               "Unsqueeze"};
 
 /// Looks for logarithms behind values of one model.
 class Logarithms {

@@ -70,12 +70,13 @@ TEST(FloatProducts, KernelsOfAFourierTransformBeforeALogarithmKeep16Bits) {
   model.opset_imports = {{"", 17}};
   model.graph.name = "transform";
   model.graph.inputs = {model::make_value("x", DataType::kFloat, {1, 1, 300})};
-  model.graph.outputs = {model::make_value("y", DataType::kFloat, {1, 16, 201})};
+  model.graph.outputs = {model::make_value("y", DataType::kFloat, {1, 16, 4})};
   model.graph.initializers = {
-      make_float_constant("k", {16, 1, 100}, random_floats(size_t{16} * 100, 3))};
-  model.graph.nodes = {model::make_node("Conv", {"x", "k"}, "c"),
-                       model::make_node("Mul", {"c", "c"}, "s"),
-                       model::make_node("Log", {"s"}, "y")};
+      make_float_constant("k", {16, 1, 100}, random_floats(size_t{16} * 100, 3)),
+      make_float_constant("w", {201, 4}, positive_floats(size_t{201} * 4, 4))};
+  model.graph.nodes = {
+      model::make_node("Conv", {"x", "k"}, "c"), model::make_node("Mul", {"c", "c"}, "s"),
+      model::make_node("MatMul", {"s", "w"}, "m"), model::make_node("Log", {"m"}, "y")};
   const auto precision = [&] { return make(model, "weight_only").outcome.layers[0].precision; };
   EXPECT_EQ(precision().substr(0, 4), "fp16");
   model.graph.nodes.back().op_type = "Exp";

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 
 MOST_MEMORY = 8 << 30  # some calibrators keep everything
-MOST_SAMPLES = 80
+MOST_SAMPLES = 100
 BLOCK = 32  # weights that share a scale of 4 bits
 INT8_ARITHMETIC = 4  # of MatMulNBits: what the tools call accuracy level
 

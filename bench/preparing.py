@@ -8,7 +8,7 @@ from running import ROOT, run, wattwise
 
 FEW, MANY = 10, 1000  # samples whose memory is compared
 KERNELS = ROOT / "build/release/rounding_kernels_bench"
-CALIBRATORS = ("ort_minmax", "ort_entropy", "ort_percentile")
+CALIBRATORS = ("ort_minmax", "ort_minmax_typical", "ort_entropy", "ort_percentile")
 
 # Title -> form of each model with its rivals, of which the best counts, and the goal in dB.
 GAINS = {

@@ -1,24 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """A file's answers and speed on other processors that this one can stand in for.
 
-    python bench/processors.py bits TASK MODEL FLOAT_MODEL          bits of answers
-    python bench/processors.py tiers TASK MODEL FLOAT_MODEL [NPZ]   scores, and speed by that input
+    python bench/processors.py bits TASK MODEL FLOAT_MODEL
+    python bench/processors.py tiers TASK MODEL FLOAT_MODEL FOLDER [NPZ]
 
 bits prints, for each pair of ways to run a model that may differ by saturation only
 (tests/cpu_tiers/tiers.py), on how many inputs every bit is the same, and of how many. tiers prints,
-for each older processor, {"text", "points", "speed"} (bench/task_metrics.py; the median of a few
-processes and their ends).
+for this processor and each older one, {"text", "points", "speed"}: what bench/task_metrics.py says
+of it, or of texts bench/tier_texts.py on more of them, which keeps some of its work in FOLDER; and
+on older ones the speed on the input NPZ, the median of a few processes and their ends.
 """
 import json
 import pathlib
 import sys
 
-from running import ROOT, run, score, time_files
-
-sys.path.append(str(ROOT / "tests/cpu_tiers"))
-import tiers  # noqa: E402  pylint: disable=wrong-import-position  (found by the line above)
-
-OLDER = ("avx2", "avx", "sse41")
+import tier_texts
+from running import run, score, time_files
+from tier_texts import ROOT, tiers
 
 
 def digests(task, output, model, way):
@@ -39,15 +37,21 @@ def compare_bits(task, output, model):
     return found
 
 
-def measure_tiers(task, output, model, sample=None):
-    """Tier -> what the file is worth there."""
-    found = {}
-    for tier in OLDER:
-        environment = tiers.environment(tier)
-        worth = score(sys.executable, task, output, model, environment)
-        files = (model, output, sample)
-        found[tier] = {**worth._asdict(),
-                       "speed": time_files(sys.executable, files, environment) if sample else None}
+def scores(task, output, model, folder):
+    """Processor -> {"text", "points"}."""
+    if task == "texts":
+        return tier_texts.measure(folder, output, model)
+    return {tier: score(sys.executable, task, output, model, tiers.environment(tier))._asdict()
+            for tier in tier_texts.known_tiers()}
+
+
+def measure_tiers(task, output, model, folder, sample=None):
+    """Processor -> what the file is worth there."""
+    found = scores(task, output, model, folder)
+    for tier, worth in found.items():
+        is_timed = sample and tier != "native"
+        worth["speed"] = time_files(sys.executable, (model, output, sample),
+                                    tiers.environment(tier)) if is_timed else None
     return found
 
 
@@ -55,4 +59,4 @@ if __name__ == "__main__":
     if why_not := tiers.obstacle():
         sys.exit(why_not)
     work = {"bits": compare_bits, "tiers": measure_tiers}[sys.argv[1]]
-    print(json.dumps(work(sys.argv[2], *map(pathlib.Path, sys.argv[3:]))))
+    print(json.dumps(work(sys.argv[2], *map(pathlib.Path, sys.argv[3:])), default=float))

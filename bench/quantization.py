@@ -2,16 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """What quantization makes of models, beside other tools: size, task, speed and cost.
 
-    python3 bench/quantization.py [--json FILE] [minilm|ocr_reader|blazeface|silero_vad_v5 ...]
+    python3 bench/quantization.py [--models NAME ...] [--ours [FORM ...]] [--peers [NAME ...]]
+                                  [--rows FILE]
 
-The models are those of `./setup models`. Speed is CPU time of the float model in ONNX Runtime /
-that of the other, one thread, in turn in one process: the median of three processes and their ends.
-The task is scored on data that nothing was calibrated on (bench/task_metrics.py). Cost is CPU time
-and peak memory of the whole program. The other tools (bench/peers.py) are installed on demand into
-environments of their own in the cache; one that fails says why. Below our files stands on how many
+From a fresh checkout: sets up what is missing, builds the program, gets the models, and makes the
+environments of the other tools (bench/peers.py) in the cache, with every version pinned. Without
+words everything is measured; --peers or --ours without names leaves that side out. Rows go to FILE
+(build/quantization.jsonl) as they come; what is there already, of the same program on the same
+processor, is not measured again, and what failed is. Tables of all its rows end the output.
+
+Speed is CPU time of the float model in ONNX Runtime / that of the other, one thread, in turn in one
+process: the median of three processes and their ends. The task is scored on data that nothing was
+calibrated on (bench/task_metrics.py). Cost is CPU time and peak memory of the whole program. A tool
+that fails says why, also one whose environment cannot be made. Below our files stands on how many
 inputs every bit of their answers is the same where integers saturate and where not, and how int8
 files do on older processors (bench/processors.py); below a model, what bench/preparing.py tells.
 """
+import argparse
+import functools
+import hashlib
 import json
 import pathlib
 import sys
@@ -19,10 +28,12 @@ import tempfile
 import typing
 
 import preparing
-from peers import ENVIRONMENTS, PEERS
-from running import (MODELS, PROCESSES, ROOT, cpu_features, python_with, run, score, select, size,
-                     spread, time_files, wattwise)
+from peers import ENVIRONMENTS, LOCKS, PEERS
+from rows import Rows, show, size, tables
+from running import (MODELS, PROCESSES, ROOT, WATTWISE, build, cpu_features, python_with, run,
+                     score, spread, time_files, wattwise)
 
+PEER_SECONDS = 3600  # that another tool may take for one model
 ON_OLDER = ("dynamic", "static", "auto")  # methods whose files are tried on older processors
 SETTINGS = {"nearest": {"techniques": ["-clipping_search"]}}  # form -> section of quantization
 
@@ -66,33 +77,30 @@ CASES = {
 }
 
 
-def show(speed):
-    """A ratio with its ends."""
-    if speed is None:
-        return ""
-    return f"{speed['median']:.3f}x ({speed['low']:.3f} to {speed['high']:.3f})"
-
-
 def model_path(name):
     """Where ./setup put it."""
     return MODELS / name / "model.onnx" if name == "minilm" else MODELS / f"{name}.onnx"
 
 
-class Bench:
-    """One model with its data, in a temporary folder."""
+@functools.cache
+def environment(name):
+    """(interpreter of one of the tools' environments, None), or (None, why there is none)."""
+    try:
+        return python_with(f"peers-{name}", ENVIRONMENTS[name], LOCKS / f"{name}.txt"), None
+    except (RuntimeError, OSError) as error:
+        return None, f"its environment cannot be made: {error}"
 
-    def __init__(self, name, folder):
-        self.name, self.folder = name, folder
+
+class Bench:
+    """One model with its data, in a temporary folder; rows go to `rows`."""
+
+    def __init__(self, name, folder, rows):
+        self.name, self.folder, self.rows = name, folder, rows
         self.model = model_path(name)
         self.task = CASES[name][0]
-        self.python = self.environment("onnx")
-        self.rows = []
+        self.python, _ = environment("onnx")
+        self.unit = ""
         self.run_here("task_metrics.py", self.task, "--data", folder / "samples", self.model)
-
-    @staticmethod
-    def environment(name):
-        """The interpreter of one of the tools' environments."""
-        return python_with(f"peers-{name}", ENVIRONMENTS[name])
 
     def run_here(self, program, *words):
         """What a program of this folder prints, run where files are scored."""
@@ -100,7 +108,7 @@ class Bench:
 
     def add(self, form, text, **figures):
         """A row, printed and kept."""
-        self.rows.append({"model": self.name, "form": form, **figures})
+        self.rows.add(self.name, self.unit, form=form, **figures)
         print(f"  {form:<19}{text}", flush=True)
 
     def speed(self, output, words=()):
@@ -151,25 +159,35 @@ class Bench:
 
     def try_older(self, _title, name, output):
         """Answers, and speed, on the processors that this one can stand in for."""
-        here = score(self.python, self.task, output, self.model)
         is_fixed = bool(CASES[self.name][1][name].words)
         sample = () if is_fixed else (self.folder / "timed/0.npz",)
         found = json.loads(self.run_here("processors.py", "tiers", self.task, output, self.model,
-                                         *sample))
+                                         self.folder / "tiers", *sample))
         for tier, worth in found.items():
             self.add(f"  on {tier}", f"{show(worth['speed'])}  {worth['text']}", file=name,
-                     task=worth["text"], points=worth["points"], speed=worth["speed"])
-        everywhere = [here.points, *(worth["points"] for worth in found.values())]
-        apart = largest_spread(everywhere)
-        self.add("  scores apart", f"{apart:.2f} points  [goal: 0.3]", file=name, apart=apart)
+                     tier=tier, task=worth["text"], points=worth["points"], speed=worth["speed"])
+        apart = spreads([worth["points"] for worth in found.values()])
+        text = ", ".join(f"{key} {value:.3f}" for key, value in apart.items())
+        self.add("  scores apart", f"{text} points  [goal: 0.3]", file=name, apart=apart)
 
     def run_peer(self, name):
         """One of the others."""
         peer = PEERS[name]
         output = self.place(name, peer.ending)
-        _, cost = run([self.environment(peer.environment), ROOT / "bench/peers.py", name,
-                       self.model, output, self.folder / "samples"])
+        python, why_not = environment(peer.environment)
+        if why_not:
+            raise RuntimeError(why_not)
+        samples = self.folder / ("typical" if peer.typical else "samples")
+        if not samples.exists():
+            self.run_here("typical_samples.py", self.model, self.folder / "samples", samples)
+        _, cost = run([python, ROOT / "bench/peers.py", name, self.model, output, samples],
+                      limit=PEER_SECONDS)
         self.report(name, output, cost)
+
+    def run_float(self, name):
+        """What the others are held against."""
+        worth = score(self.python, self.task, self.model, self.model)
+        self.add(name, worth.text, task=worth.text, points=worth.points)
 
     def place(self, name, ending):
         """A path in a folder of its own."""
@@ -178,46 +196,84 @@ class Bench:
         return folder / f"made{ending}"
 
     def attempt(self, name, action, *words):
-        """A line that says why, where one fails."""
+        """A line that says why, where one fails; whether none did."""
         try:
             action(name, *words)
-        except (RuntimeError, OSError) as error:
-            self.add(name, str(error)[:400], error=str(error))
+        except (RuntimeError, OSError, ValueError) as error:
+            self.add(name, f"{error}"[:400], error=str(error))
+            return False
+        return True
+
+    def measure(self, unit, action, *words):
+        """What is not in the rows yet."""
+        if self.rows.is_done(self.name, unit):
+            return
+        self.unit = unit
+        self.rows.add(self.name, unit, begun=True)
+        if self.attempt(unit, action, *words):
+            self.rows.add(self.name, unit, done=True)
 
 
-def largest_spread(points):
-    """How far the same figure lies apart at most."""
-    return max(max(values) - min(values)
-               for values in ([item[name] for item in points] for name in points[0]))
+def spreads(points):
+    """How far each figure lies apart at most."""
+    return {name: max(item[name] for item in points) - min(item[name] for item in points)
+            for name in points[0]}
 
 
-def measure(name):
-    """The table of one model."""
+def measure(name, chosen, rows):
+    """One model."""
     print(f"\n{name}, {size(model_path(name).stat().st_size)}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(name, pathlib.Path(folder))
-        bench.add("float", score(bench.python, bench.task, bench.model, bench.model).text)
+        bench = Bench(name, pathlib.Path(folder), rows)
+        bench.measure("float", bench.run_float)
         for form, how in CASES[name][1].items():
-            bench.attempt(form, bench.prepare, how)
+            if form in chosen.ours:
+                bench.measure(form, bench.prepare, how)
         for title, work in preparing.WORKS.items():
-            bench.attempt(title, work, bench)
+            if chosen.ours:
+                bench.measure(title, work, bench)
         for peer, how in PEERS.items():
-            if name in how.models:
-                bench.attempt(peer, bench.run_peer)
-    return bench.rows
+            if name in how.models and peer in chosen.peers:
+                bench.measure(peer, bench.run_peer)
+
+
+def make_environments(chosen):
+    """Before anything is timed; says which cannot be made."""
+    needed = {"onnx", *(PEERS[peer].environment for peer in chosen.peers
+                        if set(PEERS[peer].models) & set(chosen.models))}
+    for name in sorted(needed):
+        python, why_not = environment(name)
+        print(f"{name}: {why_not or python}", flush=True)
+    _, why_not = environment("onnx")
+    if why_not:
+        sys.exit(f"files are scored with the environment onnx: {why_not}")
+
+
+def choose(words):
+    """What the arguments name; everything where they name nothing."""
+    forms = dict.fromkeys(form for _, forms in CASES.values() for form in forms)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    for option, known, count in (("models", CASES, "+"), ("ours", forms, "*"),
+                                 ("peers", PEERS, "*")):
+        parser.add_argument(f"--{option}", nargs=count, choices=list(known), default=list(known),
+                            metavar="NAME", help=f"of {'; '.join(known)}")
+    parser.add_argument("--rows", type=pathlib.Path, default=ROOT / "build/quantization.jsonl")
+    return parser.parse_args(words)
 
 
 def main(words):
-    """Measures the models that are named, or all."""
-    words, to = select(words, CASES)
-    print(cpu_features())
-    print("columns: size, speed, task, SQNR of outputs, cost")
-    rows = [row for name in words or CASES for row in measure(name)]
-    print()
-    for line in [preparing.kernel_line(), *preparing.gain_lines(rows)]:
+    """Measures what is asked for, and prints all that the file of rows holds then."""
+    chosen = choose(words)
+    build("cpu_mask", "rounding_kernels_bench")
+    make_environments(chosen)
+    program = hashlib.sha256(WATTWISE.read_bytes()).hexdigest()
+    rows = Rows(chosen.rows, {"cpu": cpu_features(), "program": program})
+    print(f"{cpu_features()}\ncolumns: size, speed, task, SQNR of outputs, cost")
+    for name in chosen.models:
+        measure(name, chosen, rows)
+    for line in (*tables(rows.all()), "", preparing.kernel_line(),
+                 *preparing.gain_lines(rows.all())):
         print(line)
-    if to:
-        to.write_text(json.dumps({"cpu": cpu_features(), "rows": rows}, indent=1), encoding="utf-8")
 
 
 if __name__ == "__main__":

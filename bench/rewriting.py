@@ -14,7 +14,8 @@ import pathlib
 import sys
 import tempfile
 
-from running import MODELS, ROOT, cpu_features, python_with, run, score, size, wattwise
+from rows import size
+from running import MODELS, ROOT, cpu_features, python_with, run, score, wattwise
 
 # Goals for a machine with VNNI, and [in brackets] with AVX2 only: bytes, and speed.
 GOALS = {

@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import typing
 import venv
 
@@ -42,21 +43,42 @@ class Cost(typing.NamedTuple):
         return f"{self.seconds:.2f} CPU s, {self.peak_mb:.0f} MB"
 
 
-def run(words, environment=None):
-    """(standard output, cost) of a program; its last line as an error. `environment` is added."""
+def last_line(text, code):
+    """Why a program failed."""
+    lines = text.strip().splitlines()
+    ended = f"signal {-code} ended it" if code < 0 else f"it returns {code} and says nothing"
+    return lines[-1] if lines and code > 0 else ended
+
+
+def run(words, environment=None, limit=None):
+    """(standard output, cost) of a program; its last line as an error. `environment` is added;
+    after `limit` seconds the program is ended."""
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as messages:
         with subprocess.Popen([str(word) for word in words], stdout=output,
                               stderr=messages,
                               env={**os.environ, **(environment or {})}) as program:
+            timer = threading.Timer(limit or 0, program.kill)
+            if limit:
+                timer.start()
             _, status, used = os.wait4(program.pid, 0)
             program.returncode = os.waitstatus_to_exitcode(status)
+            timer.cancel()
         output.seek(0)
         messages.seek(0)
         text = output.read()
         if program.returncode != 0:
-            lines = (messages.read() or text).strip().splitlines() or ["it says nothing"]
-            raise RuntimeError(lines[-1])
+            raise RuntimeError(last_line(messages.read() or text, program.returncode))
     return text, Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def build(*targets):
+    """The program and what else is named, from this checkout, with the models; where $WATTWISE
+    names a program, nothing."""
+    if "WATTWISE" in os.environ:
+        return
+    run([ROOT / "setup", "models"])
+    run(["cmake", "-S", ROOT, "--preset", "release"])
+    run(["cmake", "--build", ROOT / "build/release", "--target", "wattwise", *targets])
 
 
 def wattwise(folder, *words):
@@ -92,19 +114,16 @@ def time_files(python, files, environment=None):
     return spread([float(run(words, environment)[0]) for _ in range(PROCESSES)])
 
 
-def size(count):
-    """Bytes as people write them."""
-    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
-
-
-def python_with(name, packages):
-    """The interpreter of an environment in the cache that has these packages; installs them."""
+def python_with(name, packages, versions=None):
+    """The interpreter of an environment in the cache that has these packages; installs them.
+    `versions` is a file with the version of whatever they bring."""
     folder = CACHE / "wattwise" / name
     python, complete = folder / "bin/python", folder / "complete"
-    wanted = "\n".join(packages)
+    wanted = "\n".join(packages) + (versions.read_text(encoding="utf-8") if versions else "")
     if not complete.exists() or complete.read_text(encoding="utf-8") != wanted:
         venv.create(folder, clear=True, with_pip=True)
-        run([python, "-m", "pip", "install", "-q", *packages])
+        run([python, "-m", "pip", "install", "-q", *packages,
+             *(("-c", versions) if versions else ())])
         complete.write_text(wanted, encoding="utf-8")
     return python
 

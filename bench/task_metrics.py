@@ -287,15 +287,21 @@ def neighbours(rows):
     return near.argmax(1)
 
 
+def agreement(ours, theirs):
+    """In percent: the mean cosine of two sets of embeddings, and how many nearest neighbours they
+    share."""
+    cosine = (ours * theirs).sum(1) / numpy.linalg.norm(ours, axis=1) / numpy.linalg.norm(
+        theirs, axis=1)
+    same = neighbours(ours) == neighbours(theirs)
+    return {"cosine": 100 * cosine.mean(), "neighbour": 100 * same.mean()}
+
+
 def texts(path, float_path, folder):
     """Agreement of embeddings."""
     rows = tokenize(folder, sentences()[1])
-    ours, theirs = embed(path, rows), embed(float_path, rows)
-    cosine = (ours * theirs).sum(1) / numpy.linalg.norm(ours, axis=1) / numpy.linalg.norm(
-        theirs, axis=1)
-    same = (neighbours(ours) == neighbours(theirs)).mean()
-    return (f"cosine {cosine.mean():.5f}, neighbour {same:.3f} of {len(rows)}",
-            {"cosine": 100 * cosine.mean(), "neighbour": 100 * same})
+    points = agreement(embed(path, rows), embed(float_path, rows))
+    return (f"cosine {points['cosine'] / 100:.5f}, neighbour {points['neighbour'] / 100:.3f} of "
+            f"{len(rows)}", points)
 
 
 def write_data(task, to, float_model):

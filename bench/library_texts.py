@@ -13,7 +13,7 @@ import pathlib
 import re
 
 PACKAGES = ("numpy", "scipy", "nncf", "openvino", "onnx")
-COUNT = 4000
+COUNT = 2000
 PARAGRAPH = re.compile(r"\n\s*\n")
 END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 SENTENCE = re.compile(r"[A-Z][A-Za-z0-9 ,;:'()/.%-]{25,240}[.!?]")

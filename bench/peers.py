@@ -31,7 +31,7 @@ ENVIRONMENTS = {
 TEXTS = ("minilm",)
 IMAGES = ("ocr_reader", "blazeface")
 ALL = (*TEXTS, *IMAGES, "silero_vad_v5")
-FACES = ("blazeface",)  # whose data holds blank crops
+FACES = ("blazeface",)  # whose crops without a face are like no other
 
 
 class Peer(typing.NamedTuple):

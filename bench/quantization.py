@@ -30,8 +30,8 @@ import typing
 import preparing
 from peers import ENVIRONMENTS, LOCKS, PEERS
 from rows import Rows, show, size, tables
-from running import (MODELS, PROCESSES, ROOT, WATTWISE, build, cpu_features, python_with, run,
-                     score, spread, time_files, wattwise)
+from running import (CACHE, MODELS, PROCESSES, ROOT, WATTWISE, build, cpu_features, python_with,
+                     run, score, spread, time_files, wattwise)
 
 PEER_SECONDS = 3600  # that another tool may take for one model
 ON_OLDER = ("dynamic", "static", "auto")  # methods whose files are tried on older processors
@@ -162,7 +162,7 @@ class Bench:
         is_fixed = bool(CASES[self.name][1][name].words)
         sample = () if is_fixed else (self.folder / "timed/0.npz",)
         found = json.loads(self.run_here("processors.py", "tiers", self.task, output, self.model,
-                                         self.folder / "tiers", *sample))
+                                         CACHE / "wattwise/bench", *sample))
         for tier, worth in found.items():
             self.add(f"  on {tier}", f"{show(worth['speed'])}  {worth['text']}", file=name,
                      tier=tier, task=worth["text"], points=worth["points"], speed=worth["speed"])

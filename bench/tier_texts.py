@@ -7,17 +7,19 @@
 worth is {"text", "points"}, the points in percent: how MODEL's pooled embeddings agree with the
 float model's of the same processor (cosine, neighbour), and with those that the float model has on
 this processor as it is (cosine_one, neighbour_one). The text also says how the float model agrees
-with itself there: no file can be steadier. FOLDER keeps the sentences and the float model's
-embeddings for the next file.
+with itself there: no file can be steadier. FOLDER keeps sentences and embeddings for the next time.
 """
+import hashlib
+import importlib.metadata
 import json
 import pathlib
 import sys
 
 import numpy
+import onnxruntime
 
 import library_texts
-from running import ROOT, run
+from running import ROOT, cpu_features, run
 from task_metrics import agreement, embed, tokenize
 
 sys.path.append(str(ROOT / "tests/cpu_tiers"))
@@ -31,38 +33,45 @@ def known_tiers():
     return [tier for tier, needed in TIERS.items() if needed <= tiers.features()]
 
 
+def hash_of(*things):
+    """A name for them."""
+    made = hashlib.sha256()
+    for thing in things:
+        made.update(thing if isinstance(thing, bytes) else str(thing).encode())
+    return made.hexdigest()[:16]
+
+
 def write_texts(folder, model):
     """The sentences' token ids, one array a sentence; made once."""
-    to = folder / "texts.npz"
+    versions = [importlib.metadata.version(name) for name in library_texts.PACKAGES]
+    tokenizer = (model.parent / "tokenizer.json").read_bytes()
+    to = folder / f"texts_{hash_of(versions, library_texts.COUNT, tokenizer)}.npz"
     if not to.exists():
-        folder.mkdir(exist_ok=True)
-        numpy.savez(to, *tokenize(model.parent, library_texts.sentences()))
+        folder.mkdir(parents=True, exist_ok=True)
+        part = to.with_suffix(".part.npz")
+        numpy.savez(part, *tokenize(model.parent, library_texts.sentences()))
+        part.rename(to)
     return to
 
 
-def embedded(folder, model, tier):
-    """The model's embeddings as a processor computes them."""
-    to = folder / f"{tier}.npy"
-    run([sys.executable, __file__, "embed", folder / "texts.npz", to, model],
-        tiers.environment(tier))
+def embedded(texts, model, tier):
+    """The model's embeddings as a processor computes them; made once."""
+    named = hash_of(texts.name, model.read_bytes(), onnxruntime.__version__, cpu_features())
+    to = texts.with_name(f"{named}_{tier}.npy")
+    if not to.exists():
+        part = to.with_suffix(".part.npy")
+        run([sys.executable, __file__, "embed", texts, part, model], tiers.environment(tier))
+        part.rename(to)
     return numpy.load(to)
-
-
-def embedded_once(folder, model, tier):
-    """Likewise, kept for the next time."""
-    kept = folder / f"float_{tier}.npy"
-    if not kept.exists():
-        numpy.save(kept, embedded(folder, model, tier))
-    return numpy.load(kept)
 
 
 def measure(folder, model, float_model):
     """Processor -> worth."""
-    write_texts(folder, float_model)
-    one = embedded_once(folder, float_model, "native")
+    texts = write_texts(folder, float_model)
+    one = embedded(texts, float_model, "native")
     found = {}
     for tier in known_tiers():
-        theirs, ours = embedded_once(folder, float_model, tier), embedded(folder, model, tier)
+        theirs, ours = embedded(texts, float_model, tier), embedded(texts, model, tier)
         same, other, floats = agreement(ours, theirs), agreement(ours, one), agreement(theirs, one)
         found[tier] = {
             "points": same | {f"{key}_one": value for key, value in other.items()},

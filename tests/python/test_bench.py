@@ -16,6 +16,7 @@ import quantization  # noqa: E402
 import rows  # noqa: E402
 import running  # noqa: E402
 import task_metrics  # noqa: E402
+import tier_texts  # noqa: E402
 import timing  # noqa: E402
 import typical_samples  # noqa: E402
 
@@ -150,6 +151,22 @@ def test_agreement_of_equal_and_of_turned_embeddings():
     same = task_metrics.agreement(one, 2 * one)
     assert same["cosine"] == pytest.approx(100) and same["neighbour"] == 100
     assert task_metrics.agreement(one, generator.standard_normal((50, 8)))["neighbour"] < 50
+
+
+def test_an_older_processor_is_held_against_its_own_float_model_and_one(monkeypatch, tmp_path):
+    generator = numpy.random.default_rng(1)
+    made = {}
+
+    def embedded(_texts, model, tier):  # the file answers alike everywhere, the float model not
+        key = model if model == "made" else (model, tier)
+        return made.setdefault(key, generator.standard_normal((40, 8)))
+    monkeypatch.setattr(tier_texts, "embedded", embedded)
+    monkeypatch.setattr(tier_texts, "write_texts", lambda *_: tmp_path / "texts.npz")
+    monkeypatch.setattr(tier_texts, "known_tiers", lambda: ["native", "avx"])
+    found = tier_texts.measure(tmp_path, "made", "float")
+    native, avx = found["native"]["points"], found["avx"]["points"]
+    assert native["cosine"] == native["cosine_one"] == avx["cosine_one"] != avx["cosine"]
+    assert found["avx"]["text"].count("neighbour") == 3
 
 
 def test_forms_that_are_compared_are_measured():

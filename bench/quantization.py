@@ -9,7 +9,8 @@ From a fresh checkout: sets up what is missing, builds the program, gets the mod
 environments of the other tools (bench/peers.py) in the cache, with every version pinned. Without
 words everything is measured; --peers or --ours without names leaves that side out. Rows go to FILE
 (build/quantization.jsonl) as they come; what is there already, of the same program on the same
-processor, is not measured again, and what failed is. Tables of all its rows end the output.
+processor, is not measured again, and what failed is. Tables of all its rows end the output; in them
+an asterisk marks speeds that were measured while more ran than there are cores.
 
 Speed is CPU time of the float model in ONNX Runtime / that of the other, one thread, in turn in one
 process: the median of three processes and their ends. The task is scored on data that nothing was
@@ -31,7 +32,7 @@ import preparing
 from peers import ENVIRONMENTS, LOCKS, PEERS
 from rows import Rows, show, size, tables
 from running import (CACHE, MODELS, PROCESSES, ROOT, WATTWISE, build, cpu_features, python_with,
-                     run, score, spread, time_files, wattwise)
+                     is_busy, run, score, spread, time_files, wattwise)
 
 PEER_SECONDS = 3600  # that another tool may take for one model
 ON_OLDER = ("dynamic", "static", "auto")  # methods whose files are tried on older processors
@@ -134,7 +135,8 @@ class Bench:
                 + (f", {sqnr:.1f} dB" if sqnr is not None else "") + f"  {cost}"
                 + (f"  [goal: {form.goal}]" if form.goal else ""))
         self.add(name, text, bytes=count, task=worth.text, points=worth.points, sqnr_db=sqnr,
-                 speed=speed, cpu_s=cost.seconds, peak_mb=cost.peak_mb, goal=form.goal)
+                 speed=speed, busy=is_busy(), cpu_s=cost.seconds, peak_mb=cost.peak_mb,
+                 goal=form.goal)
 
     def prepare(self, name, form):
         """One of ours."""

@@ -87,8 +87,9 @@ def tables(rows):
         yield from ["", f"| {model} | size | speed | task | cost |", "|---|---|---|---|---|"]
         for row in mine:
             if "bytes" in row:
-                yield (f"| {row['form']} | {size(row['bytes'])} | {row['speed']['median']:.2f}x | "
-                       f"{row['task']} | {row['cpu_s']:.1f} CPU s, {row['peak_mb']:.0f} MB |")
+                speed = f"{row['speed']['median']:.2f}x{'*' if row.get('busy') else ''}"
+                yield (f"| {row['form']} | {size(row['bytes'])} | {speed} | {row['task']} "
+                       f"| {row['cpu_s']:.1f} CPU s, {row['peak_mb']:.0f} MB |")
         yield from (f"\n{row['form'].strip()}: {row['error']}" for row in mine if "error" in row)
         older = {}
         for row in mine:

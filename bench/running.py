@@ -34,6 +34,11 @@ def cpu_features():
     return f"{name}; {' '.join(flag for flag in FEATURES if flag in flags)}"
 
 
+def is_busy():
+    """Whether more runs here than there are cores, so that speeds tell of caches, not of models."""
+    return os.getloadavg()[0] > os.cpu_count()
+
+
 class Cost(typing.NamedTuple):
     """What a program took."""
     seconds: float  # of CPU time

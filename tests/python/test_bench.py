@@ -102,9 +102,12 @@ def test_tables_show_files_failures_and_older_processors():
     lines = list(rows.tables([
         {"model": "m", "unit": "a", "form": "a", "bytes": 2000, "speed": speed, "task": "well",
          "cpu_s": 1.0, "peak_mb": 50},
+        {"model": "m", "unit": "c", "form": "c", "bytes": 3000, "speed": speed, "task": "well",
+         "cpu_s": 1.0, "peak_mb": 50, "busy": True},
         {"model": "m", "unit": "a", "form": "  on avx", "tier": "avx", "speed": speed},
         {"model": "m", "unit": "b", "form": "b", "error": "no"}]))
     assert "| a | 2 kB | 2.00x | well | 1.0 CPU s, 50 MB |" in lines
+    assert "| c | 3 kB | 2.00x* | well | 1.0 CPU s, 50 MB |" in lines
     assert "| a | 2.00x |" in lines
     assert "\nb: no" in lines
 

@@ -189,7 +189,8 @@ class Bench:
     def run_float(self, name):
         """What the others are held against."""
         worth = score(self.python, self.task, self.model, self.model)
-        self.add(name, worth.text, task=worth.text, points=worth.points)
+        count = self.model.stat().st_size
+        self.add(name, f"{size(count):>8}  {worth}", task=worth.text, points=worth.points)
 
     def place(self, name, ending):
         """A path in a folder of its own."""
@@ -224,9 +225,14 @@ def spreads(points):
 
 def measure(name, chosen, rows):
     """One model."""
-    print(f"\n{name}, {size(model_path(name).stat().st_size)}", flush=True)
+    print(f"\n{name}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(name, pathlib.Path(folder), rows)
+        try:
+            bench = Bench(name, pathlib.Path(folder), rows)
+        except (RuntimeError, OSError) as error:
+            print(f"  no data: {error}")
+            rows.add(name, "data", form="data", error=str(error))
+            return
         bench.measure("float", bench.run_float)
         for form, how in CASES[name][1].items():
             if form in chosen.ours:

@@ -72,6 +72,15 @@ def test_a_tool_without_an_environment_gives_a_row(broken_environments, tmp_path
     assert not bench.rows.is_done("blazeface", "olive_static")
 
 
+def test_a_model_without_data_does_not_stop_the_others(monkeypatch, tmp_path):
+    def fail(*_):
+        raise OSError("no such file")
+    monkeypatch.setattr(quantization, "Bench", fail)
+    found = rows.Rows(tmp_path / "rows", HEADER)
+    quantization.measure("minilm", quantization.choose([]), found)
+    assert [row["error"] for row in found.all()] == ["no such file"]
+
+
 def test_rows_outlive_the_program_and_are_not_measured_twice(tmp_path):
     bench = bench_of(tmp_path / "rows")
     bench.measure("made", lambda name: bench.add(name, "well", bytes=1))

@@ -7,6 +7,8 @@ namespace wattwise::optimize {
 namespace {
 
 constexpr std::array kPasses = {
+    PassRow{"copy_reshaped_axes", "a Reshape that asks for its input's own sizes copies them", 0,
+            Shapes::kKept, copy_reshaped_axes},
     PassRow{"fold_shapes", "shape arithmetic that no input can change is done once", 0,
             Shapes::kStale, fold_shapes},
     PassRow{"fold_constants", "what follows from constants alone is computed once", 0,
@@ -31,8 +33,6 @@ constexpr std::array kPasses = {
             Shapes::kKept, keep_gathered_axis},
     PassRow{"merge_reshapes", "reshapes in a row become one, or none", 0, Shapes::kKept,
             merge_reshapes},
-    PassRow{"copy_reshaped_axes", "a Reshape that asks for its input's own sizes copies them", 0,
-            Shapes::kStale, copy_reshaped_axes},
     PassRow{"merge_transposes", "transposes in a row become one, or none", 0, Shapes::kKept,
             merge_transposes},
     PassRow{"merge_split_parts", "parts put together again are the whole", 0, Shapes::kKept,
@@ -68,8 +68,6 @@ constexpr std::array kPasses = {
             merge_equal_nodes},
     PassRow{"push_transposes", "Transposes move to where they cancel or merge", 1e-5,
             Shapes::kStale, push_transposes},
-    PassRow{"sequence_first", "attention with the batch as second axis needs fewer Transposes",
-            1e-5, Shapes::kStale, sequence_first},
     PassRow{"read_channels_last",
             "the first convolution reads an image with channels last as it lies", 1e-5,
             Shapes::kKept, read_channels_last},
@@ -83,6 +81,9 @@ constexpr std::array kPasses = {
             1e-5, Shapes::kKept, spell_as_gemm},
     PassRow{"remove_unused", "nodes and constants that nothing reads are removed", 0, Shapes::kKept,
             remove_unused},
+    // After what is not used is gone: it would count as reading.
+    PassRow{"sequence_first", "attention with the batch as second axis needs fewer Transposes",
+            1e-5, Shapes::kStale, sequence_first},
 };
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "optimize/bypass.h"
 #include "optimize/passes/passes.h"
-#include "optimize/rewrite_graphs.h"
 #include "optimize/shape_facts.h"
 
 namespace wattwise::optimize {
@@ -21,7 +21,7 @@ using Targets = std::vector<int64_t>;
 
 class AxisCopier {
  public:
-  AxisCopier(GraphEditor& graph, const model::ShapeTable& shapes) : graph_(graph), facts_(shapes) {}
+  explicit AxisCopier(GraphEditor& graph) : graph_(graph) {}
 
   int64_t run() {
     int64_t changed = 0;
@@ -76,9 +76,7 @@ class AxisCopier {
     if (!shape || shape->inputs[0] != of || shape->attribute("start") || shape->attribute("end")) {
       return std::nullopt;
     }
-    const auto rank = facts_.rank(of);
-    if (*axis < 0 && !rank) return std::nullopt;
-    return *axis < 0 ? from_start(*axis, *rank) : *axis;
+    return axis;
   }
 
   /// The only place that a Slice of a list takes.
@@ -93,14 +91,18 @@ class AxisCopier {
   }
 
   GraphEditor& graph_;
-  ShapeFacts facts_;
 };
 
 }  // namespace
 
 Result<PassOutcome> copy_reshaped_axes(model::Model& model, const PassContext& context) {
-  if (model.opset("") < 5) return PassOutcome();  // shapes were attributes
-  return rewrite_graphs_by<AxisCopier>(model, context);
+  const auto is_reshape = [](const model::Node& node) { return node.is("Reshape"); };
+  PassOutcome outcome;
+  if (model.opset("") < 5 || !any_node(model, is_reshape)) return outcome;  // they were attributes
+  ModelEditor& editor = context.open(model);
+  for (GraphEditor& graph : editor.graphs()) outcome.changed += AxisCopier(graph).run();
+  WATTWISE_TRY(editor.finish());
+  return outcome;
 }
 
 }  // namespace wattwise::optimize

@@ -242,6 +242,8 @@ bool Exchange::is_worth_it() {
     if (!node->is("Transpose")) continue;
     if (splits_heads(*node)) {
       const model::Node* reshape = graph_.producer_if(node->inputs[0], "Reshape");
+      // More may be known in the next round: a part now would part the rest from it.
+      if (!facts_.rank(reshape->inputs[0])) return false;
       if (!keeps_first_axes(*reshape)) continue;
       exchanged_.insert(start_of(reshape->inputs[0]));
     } else if (joins_heads(*node)) {
@@ -289,8 +291,10 @@ void Exchange::adapt(model::Node& node) {
     std::vector<int64_t> target = *integers_at(graph_, node, 1);
     std::swap(target[0], target[1]);
     const auto count = static_cast<int64_t>(target.size());
-    inputs[1] =
-        graph_.add_constant(node.inputs[1] + "_exchanged", make_int64_tensor({count}, target));
+    if (target[0] != target[1]) {
+      inputs[1] =
+          graph_.add_constant(node.inputs[1] + "_exchanged", make_int64_tensor({count}, target));
+    }
   }
   graph_.set_inputs(node, std::move(inputs));
   graph_.set_outputs(node, {renamed(node.outputs[0])});
@@ -332,7 +336,7 @@ Result<PassOutcome> sequence_first(model::Model& model, const PassContext& conte
   const ShapeFacts facts(shapes);
   PassOutcome outcome;
   std::unordered_set<std::string> changed;
-  ModelEditor editor(model);
+  ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs()) {
     Exchange region(graph, facts);
     if (!region.is_worth_it()) continue;

@@ -85,6 +85,27 @@ TEST_F(ActivationTypes, OthersThanTheProviderComputesInAreRefused) {
             std::string::npos)
       << result.error().to_string();
   EXPECT_EQ(tree(models()), before);
+  PrepareOptions other = statically(path, 64);
+  other.quantization_method = "weight_only";
+  EXPECT_TRUE(prepare(*made, other).has_value()) << "which holds no activations in any type";
+}
+
+TEST_F(ActivationTypes, TheFirstIsKeptWhereTheNextCannotBeHad) {
+  const std::string path = save(model::dense_like(64, 25), "dense.onnx");
+  const auto made =
+      context(system_env(),
+              for_target(options(R"({"quantization": {"max_accuracy_drop_percent": 0.0005}})"),
+                         "QUALCOMM"));
+  PrepareOptions request = statically(path, 64);
+  request.opset = 17;  // uint16 came with 21
+  const auto result = prepare(*made, request);
+  ASSERT_TRUE(result.has_value()) << result.error().to_string();
+  EXPECT_EQ(result->quantization_method, "static");
+  EXPECT_EQ(quantized_types(result->output_model_path), std::vector<DataType>(3, DataType::kUint8));
+  EXPECT_TRUE(
+      std::any_of(result->decisions.begin(), result->decisions.end(), [](const Decision& decision) {
+        return decision.reason.find("cannot be had") != std::string::npos;
+      }));
 }
 
 TEST_F(ActivationTypes, OnesThatOnlySomeProcessorsMultiplyCarryAWarning) {

@@ -161,8 +161,30 @@ Result<Candidate> make_by_row(Context& context, const CandidateSource& source,
                         staged_path);
 }
 
-/// The candidate of a method of the plan. Where `static` loses too much by the type of activations
-/// that the provider is best at, its next one is taken.
+/// Where `static` loses too much by the type of activations that the provider is best at, its next
+/// one is taken; if that cannot be had, the first one after all.
+Result<Candidate> make_static(Context& context, const CandidateSource& source,
+                              const quantize::MethodRow& row, const std::string& staged_path) {
+  auto candidate = make_by_row(context, source, row, staged_path);
+  const double limit = context.resolved().config.quantization.max_accuracy_drop_percent;
+  const auto wider = source.activations.next();
+  if (!wider || !candidate || candidate->accuracy.drop_percent <= limit) return candidate;
+  Decision decision = {
+      "fall_back", std::string(source.activations.activations->type->name),
+      fmt::format("accuracy drop {:.2f} % is above the limit of {:.2f} %: {} activations",
+                  candidate->accuracy.drop_percent, limit, wider->activations->type->name)};
+  CandidateSource again = source;
+  again.activations = *wider;
+  candidate = make_by_row(context, again, row, staged_path);
+  if (!candidate) {
+    decision.reason += " cannot be had: " + candidate.error().to_string();
+    candidate = make_by_row(context, source, row, staged_path);
+  }
+  if (candidate) candidate->outcome.decisions.push_back(std::move(decision));
+  return candidate;
+}
+
+/// The candidate of a method of the plan.
 Result<Candidate> try_method(Context& context, const CandidateSource& source,
                              const std::string& method, const std::string& staged_path) {
   const auto* row = WATTWISE_TRY(quantize::find_method(method));
@@ -173,22 +195,8 @@ Result<Candidate> try_method(Context& context, const CandidateSource& source,
         "memory_optimization.max_preparation_mb");
   }
   if (method == kMixed) return search_mixed(context, source, staged_path);
-  auto candidate = make_by_row(context, source, *row, staged_path);
-  const double limit = context.resolved().config.quantization.max_accuracy_drop_percent;
-  const auto wider = source.activations.next();
-  if (!row->needs_calibration || !wider || !candidate ||
-      candidate->accuracy.drop_percent <= limit) {
-    return candidate;
-  }
-  const Decision decision = {
-      "fall_back", std::string(source.activations.activations->type->name),
-      fmt::format("accuracy drop {:.2f} % is above the limit of {:.2f} %: {} activations",
-                  candidate->accuracy.drop_percent, limit, wider->activations->type->name)};
-  CandidateSource again = source;
-  again.activations = *wider;
-  candidate = make_by_row(context, again, *row, staged_path);
-  if (candidate) candidate->outcome.decisions.push_back(decision);
-  return candidate;
+  if (method == "static") return make_static(context, source, *row, staged_path);
+  return make_by_row(context, source, *row, staged_path);
 }
 
 struct Staged {

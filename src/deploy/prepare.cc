@@ -142,7 +142,6 @@ Result<PrepareResult> make_preparation(Context& context, const PrepareOptions& o
                                        const PreparationPlace& place, Staging& staging) {
   const config::Resolved resolved = context.resolved();
   PrepareResult result;
-  const auto activations = WATTWISE_TRY(choose_activations(context));
   Source source = WATTWISE_TRY(open_source(context, options, staging.path("")));
   source.quantizes = requested_method(options, resolved.config.quantization) != "none";
   WATTWISE_TRY(reach_opset(context, source));
@@ -156,6 +155,10 @@ Result<PrepareResult> make_preparation(Context& context, const PrepareOptions& o
       WATTWISE_TRY(quantize::plan(optimized, shapes,
                                   {result.requested_quantization_method,
                                    resolved.config.quantization, calibration.has_value()}));
+  const bool is_static =
+      std::find(plan.methods.begin(), plan.methods.end(), "static") != plan.methods.end();
+  const auto activations =
+      is_static ? WATTWISE_TRY(choose_activations(context)) : quantize::ActivationForm();
   const auto probes = WATTWISE_TRY(make_probes(context, source.samples));
   const bool faster_only = quantize::only_where_faster(result.requested_quantization_method,
                                                        resolved.config.quantization);

@@ -137,6 +137,12 @@ void GraphEditor::set_outputs(model::Node& node, std::vector<std::string> output
   link(node);
 }
 
+bool GraphEditor::has_default(const std::string& value) const {
+  const auto is_named = [&](const auto& entry) { return entry.name == value; };
+  return std::any_of(graph_.inputs.begin(), graph_.inputs.end(), is_named) &&
+         std::any_of(graph_.initializers.begin(), graph_.initializers.end(), is_named);
+}
+
 bool GraphEditor::defines(const std::string& value) const {
   const auto named = [&](const auto& item) { return item.name == value; };
   return producers_.contains(value) || added_.contains(value) ||

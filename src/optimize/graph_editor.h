@@ -46,6 +46,8 @@ class GraphEditor {
   /// The constant that the value is (initializer, `Constant` node, of this graph or one around), or
   /// null.
   const model::Constant* constant(const std::string& value) const;
+  /// Whether the value is an input of this graph that has a constant for when it is not fed.
+  bool has_default(const std::string& value) const;
   /// Whether the value belongs to this graph: made, fed or stored in it, not in one around.
   bool defines(const std::string& value) const;
   /// The graph around this one; null for the main graph.

@@ -82,8 +82,8 @@ constexpr std::array kPasses = {
     PassRow{"remove_unused", "nodes and constants that nothing reads are removed", 0, Shapes::kKept,
             remove_unused},
     // After what is not used is gone: it would count as reading.
-    PassRow{"sequence_first", "attention with the batch as second axis needs fewer Transposes",
-            1e-5, Shapes::kStale, sequence_first},
+    PassRow{"put_sequence_first", "attention with the batch as second axis needs fewer Transposes",
+            1e-5, Shapes::kStale, put_sequence_first},
 };
 
 }  // namespace

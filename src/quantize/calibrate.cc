@@ -57,7 +57,14 @@ class Observer {
 
   Result<TensorMap> look_at(const TensorMap& sample) const {
     TensorMap values = WATTWISE_TRY(session_->run(inputs_for(*session_, sample)));
-    for (const std::string& name : fed_) values[name] = sample.at(name);
+    for (const std::string& name : fed_) {
+      const auto given = sample.find(name);
+      if (given == sample.end()) {
+        return Error(ErrorCode::kInvalidArgument,
+                     "a sample of the calibration data has no input \"" + name + "\"");
+      }
+      values[name] = given->second;
+    }
     return values;
   }
 

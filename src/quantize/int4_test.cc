@@ -187,6 +187,19 @@ TEST(Int4, DequantizeUsesOperatorsOfOnnxAlone) {
   EXPECT_GT(count(seen, "MatMulNBits"), 0);
 }
 
+TEST(Int4, DequantizeIsRefusedWhereTheOperatorSetMayNotBeRaised) {
+  model::Model model = model::dense_like(64, 25);
+  const model::ShapeTable no_shapes;
+  const Progress no_progress;
+  QuantizationConfig config;
+  config.int4_arithmetic = "dequantize";
+  MethodContext context{no_shapes, no_progress, config};
+  context.opset = 17;
+  const auto outcome = (*find_method("int4"))->run(model, context);
+  ASSERT_FALSE(outcome.has_value());
+  EXPECT_EQ(outcome.error().code(), ErrorCode::kUnsupported);
+}
+
 TEST(Int4, SymmetricBlocksKeepTheirLargestWeights) {
   std::vector<float> weights = random_floats(size_t{64} * 3, 7);
   weights[0] = -40;  // 8 steps below zero, 7 above

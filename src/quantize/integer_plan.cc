@@ -28,7 +28,8 @@ struct Reading {
   }
   /// A float value that changes from inference to inference.
   bool is_activation(const std::string& value) const {
-    return !value.empty() && float_shape(value) && !graph.constant(value) && graph.defines(value);
+    return !value.empty() && float_shape(value) && !graph.constant(value) && graph.defines(value) &&
+           !graph.has_default(value);
   }
   double elements(const std::string& value) const {
     double count = 1;

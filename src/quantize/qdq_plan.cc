@@ -4,8 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 #include <optional>
+#include <set>
 #include <unordered_map>
+
+#include "core/finite.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -15,25 +20,57 @@ struct QdqReading {
   optimize::GraphEditor& graph;
   const model::ShapeTable& shapes;
   const ProviderOperators& provider;
+  /// Values of other types than the table says, which knows what ONNX Runtime makes of halves.
+  std::set<std::string> not_float = {};
 
   bool is_float(const std::string& value) const {
     const auto it = shapes.find(value);
-    return it != shapes.end() && it->second.type == DataType::kFloat;
+    return it != shapes.end() && it->second.type == DataType::kFloat && !not_float.contains(value);
   }
   bool changes(const std::string& value) const {
-    return !value.empty() && is_float(value) && !graph.constant(value) && graph.defines(value);
+    return !value.empty() && is_float(value) && !graph.constant(value) && graph.defines(value) &&
+           !graph.has_default(value);
   }
-  /// The float constant at this input; null for anything else.
+  /// The constant of finite floats at this input; null for anything else, as for masks.
   const model::Constant* floats(const model::Node& node, size_t slot) const {
     const auto* constant = node.inputs.size() > slot ? graph.constant(node.inputs[slot]) : nullptr;
-    return constant && constant->type == DataType::kFloat ? constant : nullptr;
+    if (!constant || constant->type != DataType::kFloat) return nullptr;
+    const std::vector<float> values = optimize::float_values(*constant);
+    return all_finite(values.data(), values.size()) ? constant : nullptr;
   }
 };
+
+bool is_other_real(int64_t type) {
+  return type == static_cast<int64_t>(DataType::kFloat16) ||
+         type == static_cast<int64_t>(DataType::kBfloat16) ||
+         type == static_cast<int64_t>(DataType::kDouble);
+}
+
+/// What is made of halves and doubles, as long as nothing casts it to float.
+std::set<std::string> other_than_float(optimize::GraphEditor& graph) {
+  std::set<std::string> found;
+  for (const model::Value& input : graph.graph().inputs) {
+    if (is_other_real(static_cast<int64_t>(input.type))) found.insert(input.name);
+  }
+  const auto is_other = [&](const std::string& value) {
+    const model::Constant* constant = graph.constant(value);
+    return (constant && is_other_real(static_cast<int64_t>(constant->type))) ||
+           found.contains(value);
+  };
+  for (const model::Node* node : graph.nodes()) {
+    const bool makes_other = node->is("Cast")
+                                 ? is_other_real(node->int_or("to", 1))
+                                 : std::any_of(node->inputs.begin(), node->inputs.end(), is_other);
+    if (makes_other) found.insert(node->outputs.begin(), node->outputs.end());
+  }
+  return found;
+}
 
 bool has_usual_bias(const QdqReading& reading, const model::Node& node, int64_t outputs) {
   if (node.inputs.size() < 3 || node.inputs[2].empty()) return true;
   const model::Constant* bias = reading.floats(node, 2);
-  return bias && bias->shape == std::vector<int64_t>{outputs};
+  return bias && (bias->shape == std::vector<int64_t>{outputs} ||
+                  (node.op_type == "Gemm" && bias->shape == std::vector<int64_t>{1, outputs}));
 }
 
 /// Whether weights and bias are constants of the form that takes integers.
@@ -51,6 +88,13 @@ bool has_weights(const QdqReading& reading, const model::Node& node) {
          has_usual_bias(reading, node, shape[node.int_or("transB", 0) != 0 ? 0 : 1]);
 }
 
+/// Whether the constant there, if it is one, means the same when it is rounded: of divisors, small
+/// ones would become 0.
+bool may_be_rounded(const QdqReading& reading, const model::Node& node, size_t slot) {
+  const model::Constant* constant = reading.floats(node, slot);
+  return constant && (node.op_type != "Div" || slot == 0 || constant->element_count() == 1);
+}
+
 /// The slots of activations, if constants are all that the operator reads beside.
 std::optional<std::vector<size_t>> operand_slots(const QdqReading& reading,
                                                  const model::Node& node) {
@@ -58,7 +102,7 @@ std::optional<std::vector<size_t>> operand_slots(const QdqReading& reading,
   for (size_t slot = 0; slot < node.inputs.size(); ++slot) {
     if (reading.changes(node.inputs[slot])) {
       slots.push_back(slot);
-    } else if (!reading.floats(node, slot)) {
+    } else if (!may_be_rounded(reading, node, slot)) {
       return std::nullopt;
     }
   }
@@ -98,12 +142,77 @@ std::optional<View> clip_of(const QdqReading& reading, const model::Node& node) 
   if (node.op_type != "Clip") return std::nullopt;
   const auto bound = [&](size_t slot, double& to) {
     if (node.inputs.size() <= slot || node.inputs[slot].empty()) return true;
-    const auto value = optimize::scalar_value(reading.floats(node, slot));
+    const auto value = optimize::scalar_value(reading.graph.constant(node.inputs[slot]));
     if (value) to = *value;
     return value.has_value();
   };
   const bool known = bound(1, view.low) && bound(2, view.high);
   return known && view.low <= 0 && view.high >= 0 ? std::optional(view) : std::nullopt;
+}
+
+/// Scores lie near 0; what is this far away masks them.
+constexpr float kMask = 1000;
+
+/// Finds the nodes between products and a Softmax, if something else than products takes part:
+/// masks, which come as inputs or as constants of large numbers.
+class MaskFinder {
+ public:
+  explicit MaskFinder(const QdqReading& reading) : reading_(reading) {}
+
+  /// Whether a mask takes part in the value.
+  bool is_masked(const std::string& value) {
+    const auto [it, is_new] = known_.try_emplace(value, false);
+    if (is_new) known_[value] = look(value);
+    return known_[value];
+  }
+  const std::set<const model::Node*>& nodes() const { return nodes_; }
+
+ private:
+  bool look(const std::string& value) {
+    constexpr auto kCombining =
+        std::to_array<std::string_view>({"Add", "Sub", "Mul", "Div", "Where", "Min", "Max", "Sum"});
+    constexpr auto kPassing = std::to_array<std::string_view>(
+        {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Relu", "LeakyRelu", "Tanh"});
+    constexpr auto kProducts =
+        std::to_array<std::string_view>({"MatMul", "Gemm", "Conv", "Einsum"});
+    if (const model::Constant* constant = reading_.graph.constant(value)) {
+      const std::vector<float> numbers = optimize::float_values(*constant);
+      return std::any_of(numbers.begin(), numbers.end(),
+                         [](float number) { return !(std::fabs(number) < kMask); });
+    }
+    const model::Node* node = reading_.graph.producer(value);
+    if (!node) return true;
+    if (node->is_one_of(kProducts)) return false;
+    bool found = !node->is_one_of(kCombining) && !node->is_one_of(kPassing);
+    const size_t count = node->is_one_of(kCombining) ? node->inputs.size() : 1;
+    for (size_t i = 0; i < std::min(count, node->inputs.size()) && !node->inputs[i].empty(); ++i) {
+      if (node->is_one_of(kCombining) || node->is_one_of(kPassing)) {
+        found |= is_masked(node->inputs[i]);
+      }
+    }
+    if (found) nodes_.insert(node);
+    return found;
+  }
+
+  const QdqReading& reading_;
+  std::map<std::string, bool> known_;
+  std::set<const model::Node*> nodes_;
+};
+
+/// Every Softmax of masked scores, with what stands between it and the products.
+std::set<const model::Node*> masked_nodes(const QdqReading& reading) {
+  std::set<const model::Node*> all;
+  for (const model::Node* node : reading.graph.nodes()) {
+    if (!node->is("Softmax") || !reading.provider.operators.contains("Softmax")) continue;
+    const model::Node* before = reading.graph.producer(node->inputs[0]);
+    constexpr auto kAttention = std::to_array<std::string_view>({"Add", "Sub", "Mul", "Where"});
+    if (!before || !before->is_one_of(kAttention)) continue;
+    MaskFinder finder(reading);
+    if (!finder.is_masked(node->inputs[0])) continue;
+    all.insert(node);
+    all.insert(finder.nodes().begin(), finder.nodes().end());
+  }
+  return all;
 }
 
 /// Whether QuantizeLinear behind the step may take its clip in.
@@ -136,12 +245,13 @@ void tell_kinds(const std::map<std::string, int>& kinds, QdqPlan& plan) {
 
 QdqPlan plan_qdq(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
                  const ProviderOperators& provider) {
-  const QdqReading reading{graph, shapes, provider};
+  const QdqReading reading{graph, shapes, provider, other_than_float(graph)};
+  const std::set<const model::Node*> masked = masked_nodes(reading);
   QdqPlan plan;
   std::unordered_map<std::string, size_t> makers;
   std::map<std::string, int> in_float;
   for (model::Node* node : graph.nodes()) {
-    auto step = read_qdq_step(reading, *node);
+    auto step = masked.contains(node) ? std::nullopt : read_qdq_step(reading, *node);
     if (!step) {
       const auto is_float = [&](const std::string& value) { return reading.is_float(value); };
       const bool works_on_floats =
@@ -169,6 +279,12 @@ QdqPlan plan_qdq(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
   }
   for (const QdqStep& step : plan.steps) add_holders(step, plan);
   tell_kinds(in_float, plan);
+  if (!masked.empty()) {
+    plan.decisions.push_back({"keep_float", "masks",
+                              fmt::format("{} nodes from masked scores to a Softmax: no step holds "
+                                          "both a mask and what it leaves",
+                                          masked.size())});
+  }
   return plan;
 }
 

@@ -142,6 +142,14 @@ class QdqWriter {
     return graph_.add(std::move(node)).outputs[0];
   }
 
+  /// A weight's integers, once for all that read it with the same scales. `form` tells how.
+  std::string weight(const std::string& form, const Tensor& values,
+                     const std::vector<float>& scales, int64_t axis) {
+    std::string& read = weights_[{form, scales}];
+    if (read.empty()) read = channelwise(form.substr(form.find(' ') + 1), values, scales, axis);
+    return read;
+  }
+
  private:
   std::string scale(float value) {
     std::string& name = scale_names_[value];
@@ -170,6 +178,7 @@ class QdqWriter {
   std::set<std::string> made_;  ///< by operators of the plan
   std::map<std::string, QdqGrid> grids_;
   std::map<std::string, std::string> border_;  ///< what others make -> its quantized reading
+  std::map<std::pair<std::string, std::vector<float>>, std::string> weights_;
   std::map<float, std::string> scale_names_;
   std::map<double, std::string> zero_names_;
 };
@@ -208,6 +217,8 @@ LayerQuantization write_weights(QdqWriter& writer, optimize::GraphEditor& graph,
   const std::string name = node.inputs[1];
   const model::Constant& weights = *graph.constant(name);
   WeightView view = view_of(weights, node);
+  const std::string form = fmt::format("{}{}{} {}", node.op_type, node.int_or("transB", 0),
+                                       node.int_or("group", 1), name);
   if (writing.range == WeightRange::kFull) view.shape.paired = false;
   view.shape.choice = writing.choice;
   view.shape.one_scale = writing.one_scale;
@@ -226,8 +237,8 @@ LayerQuantization write_weights(QdqWriter& writer, optimize::GraphEditor& graph,
   }
   std::vector<float> bias_scales = made.weights.scales;
   for (float& scale : bias_scales) scale *= input.scale;
-  const std::string read = writer.channelwise(
-      name,
+  const std::string read = writer.weight(
+      form,
       {DataType::kInt8, shape, Bytes::copy_of(std::span<const int8_t>(made.weights.values)), {}},
       made.weights.scales, view.is_matrix ? 1 : 0);
   std::vector<std::string> inputs = {writer.reading(node.inputs[0]), read};

@@ -86,7 +86,8 @@ class AxisCopier {
     const auto steps = integers_at(graph_, slice, 4);
     if (!starts || !ends || starts->size() != 1 || ends->size() != 1) return std::nullopt;
     if (has_input(slice, 4) && (!steps || *steps != Targets{1})) return std::nullopt;
-    const bool is_one = ends->front() == starts->front() + 1 && starts->front() != -1;
+    const bool is_one =
+        starts->front() >= 0 && ends->front() > 0 && ends->front() - starts->front() == 1;
     return is_one ? std::optional(starts->front()) : std::nullopt;
   }
 

@@ -35,7 +35,7 @@ Result<PassOutcome> remove_neutral_operands(model::Model& model, const PassConte
 Result<PassOutcome> remove_noop_casts(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_noop_copies(model::Model& model, const PassContext& context);
 Result<PassOutcome> remove_unused(model::Model& model, const PassContext& context);
-Result<PassOutcome> sequence_first(model::Model& model, const PassContext& context);
+Result<PassOutcome> put_sequence_first(model::Model& model, const PassContext& context);
 Result<PassOutcome> split_convolutions(model::Model& model, const PassContext& context);
 Result<PassOutcome> spell_as_gemm(model::Model& model, const PassContext& context);
 Result<PassOutcome> spell_out_squares(model::Model& model, const PassContext& context);

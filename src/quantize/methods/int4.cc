@@ -154,14 +154,16 @@ Arithmetic choose_arithmetic(model::Model& model, const QuantizationConfig& conf
                       static_cast<double>(count) / 1e6)};
 }
 
-/// Raises the operator set as the form needs it; packed ones need none where that is refused.
-const FormRow& reach_form(model::Model& model, const MethodContext& context, Arithmetic& chosen,
-                          MethodOutcome& outcome) {
+/// Raises the operator set as the form needs it; packed ones need none where that is refused. Who
+/// wants ONNX's own operators gets no others.
+Result<const FormRow*> reach_form(model::Model& model, const MethodContext& context,
+                                  Arithmetic& chosen, MethodOutcome& outcome) {
   const FormRow& row = form_row(chosen.setting);
-  const auto reached = raise_opset(model, row.goal, context, outcome);
-  if (reached) return row;
+  auto reached = raise_opset(model, row.goal, context, outcome);
+  if (reached) return &row;
+  if (row.form == Int4Form::kDequantized) return std::move(reached).error();
   chosen.reason = "it needs a newer operator set: " + reached.error().message();
-  return form_row("float");
+  return &form_row("float");
 }
 
 /// Exact changes of the float model after which inputs round better.
@@ -185,7 +187,7 @@ const WeightMethod kInt4Weights = kWeightsOf<Int4Form::kPacked>;
 Result<MethodOutcome> run_int4(model::Model& model, const MethodContext& context) {
   Arithmetic chosen = choose_arithmetic(model, context.config);
   MethodOutcome before;
-  const FormRow& row = reach_form(model, context, chosen, before);
+  const FormRow& row = *WATTWISE_TRY(reach_form(model, context, chosen, before));
   const OpsetGoal storage{kInt4StorageOpset, "shifts, which unpack 4 bits"};
   if (const auto reached = raise_opset(model, storage, context, before); !reached) {
     before.decisions.push_back({"leave", "weights of convolutions", reached.error().message()});

@@ -177,8 +177,9 @@ Result<RangeTable> find_ranges(const model::Model& model, const QdqPlan& plan,
 Result<MethodOutcome> spell_as_qdq(model::Model& model, const MethodContext& context) {
   const ActivationType& type = *context.activations.activations->type;
   MethodOutcome outcome;
-  WATTWISE_TRY(
-      raise_opset(model, {type.opset, "scales per channel and the type"}, context, outcome));
+  WATTWISE_TRY(raise_opset(model,
+                           {type.opset, type.opset > kOpset ? "16 bits" : "scales per channel"},
+                           context, outcome));
   const model::Model original = model::clone(model);
   optimize::ModelEditor editor(model);
   optimize::GraphEditor& graph = editor.graphs().front();

@@ -28,7 +28,7 @@ constexpr std::array kMethods = {
         true, 5e-3, run_static},
     MethodRow{"int4", "4-bit block weights, multiplied as int8 or as they are",
               "4-bit weights in blocks: of 16 per column, symmetric, unpacked to int8 within the "
-              "pair limit; of 32, asymmetric, elsewhere",
+              "pair limit; as its layers say elsewhere",
               kInt4Prefix, "no matrix, table or large convolution has weights that may take 4 bits",
               4, false, 2e-2, run_int4},
     MethodRow{"mixed", "a format for each layer, within the accuracy limit",

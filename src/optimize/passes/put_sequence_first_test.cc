@@ -62,44 +62,44 @@ int64_t left_over(const model::Model& model) {
   return count;
 }
 
-TEST(SequenceFirst, HeadsOfAllLayersArePartedByProducts) {
+TEST(PutSequenceFirst, HeadsOfAllLayersArePartedByProducts) {
   for (const int layers : {2, 4}) {
     ModelBuilder b = attention(layers);
     b.output("y");
-    const auto result = run_pass("sequence_first", b.model(), {2, 4, 7});
+    const auto result = run_pass("put_sequence_first", b.model(), {2, 4, 7});
     EXPECT_EQ(result.outcome.changed, 1) << layers;
     EXPECT_EQ(left_over(result.model), layers + 2) << "joins, and one at each end";
   }
 }
 
-TEST(SequenceFirst, ValuesThatAreReadOutsideKeepTheirOrder) {
+TEST(PutSequenceFirst, ValuesThatAreReadOutsideKeepTheirOrder) {
   ModelBuilder b = attention(3);
   b.output("y");
   b.output("l0y");
   b.output("l1q_r");
-  const auto result = run_pass("sequence_first", b.model(), {4, 5});
+  const auto result = run_pass("put_sequence_first", b.model(), {4, 5});
   EXPECT_EQ(result.outcome.changed, 1);
   EXPECT_EQ(left_over(result.model), 3 + 4);
 }
 
-TEST(SequenceFirst, OperandsThatDifferAlongTheSequenceMoveAlong) {
+TEST(PutSequenceFirst, OperandsThatDifferAlongTheSequenceMoveAlong) {
   ModelBuilder b = attention(2);
   b.random("bias", {4, 1});
   b.node("Add", {"y", "positions"}, "moved");
   b.node("Mul", {"moved", "bias"}, "z");
   b.output("z");
-  const auto result = run_pass("sequence_first", b.model(), {4});
+  const auto result = run_pass("put_sequence_first", b.model(), {4});
   EXPECT_EQ(result.outcome.changed, 1);
   EXPECT_EQ(left_over(result.model), 2 + 2);
 }
 
-TEST(SequenceFirst, IsLeftAloneWhereNothingIsSaved) {
+TEST(PutSequenceFirst, IsLeftAloneWhereNothingIsSaved) {
   ModelBuilder single = attention(1);  // three saved, two at the ends
   single.output("y");
-  EXPECT_EQ(run_pass("sequence_first", single.model(), {4}).outcome.changed, 0);
+  EXPECT_EQ(run_pass("put_sequence_first", single.model(), {4}).outcome.changed, 0);
   ModelBuilder shown = attention(2);  // most parts are wanted as they are
   for (const char* name : {"l0q_r", "l0k_r", "l0v_r", "l1v_r", "y"}) shown.output(name);
-  EXPECT_EQ(run_pass("sequence_first", shown.model(), {4}).outcome.changed, 0);
+  EXPECT_EQ(run_pass("put_sequence_first", shown.model(), {4}).outcome.changed, 0);
   ModelBuilder odd = attention(2);  // sizes that need not be those of the input
   for (model::Constant& constant : odd.model().graph.initializers) {
     if (constant.name == "heads") {
@@ -107,15 +107,42 @@ TEST(SequenceFirst, IsLeftAloneWhereNothingIsSaved) {
     }
   }
   odd.output("y");
-  EXPECT_EQ(run_pass("sequence_first", odd.model(), {4}).outcome.changed, 0);
+  EXPECT_EQ(run_pass("put_sequence_first", odd.model(), {4}).outcome.changed, 0);
 }
 
-TEST(SequenceFirst, IsDoneOnceForAll) {
+TEST(PutSequenceFirst, WhatDoesTellTheFirstAxesApartStaysOutside) {
+  ModelBuilder flattened = attention(2);  // before opset 13 an unnamed axis means all from 1 on
+  flattened.model().opset_imports[0].version = 11;
+  flattened.node("Softmax", {"y"}, "z");
+  flattened.output("z");
+  const auto left = run_pass("put_sequence_first", flattened.model(), {4, 5});
+  EXPECT_EQ(left.outcome.changed, 1);
+  EXPECT_EQ(left_over(left.model), 2 + 2);
+  ModelBuilder scaled = attention(2);
+  scaled.model().opset_imports[0].version = 17;
+  scaled.random("scale", {4, kModelWidth});
+  scaled.node("LayerNormalization", {"y", "scale"}, "z");
+  scaled.output("z");
+  EXPECT_EQ(left_over(run_pass("put_sequence_first", scaled.model(), {4}).model), 2 + 2);
+}
+
+TEST(PutSequenceFirst, OneHeadIsNothingToPart) {
+  ModelBuilder b = attention(2);
+  for (model::Constant& constant : b.model().graph.initializers) {
+    if (constant.name == "heads") {
+      constant = model::make_int64_constant("heads", {4}, std::vector<int64_t>{0, 0, 1, 8});
+    }
+  }
+  b.output("y");
+  EXPECT_EQ(run_pass("put_sequence_first", b.model(), {4}).outcome.changed, 0);
+}
+
+TEST(PutSequenceFirst, IsDoneOnceForAll) {
   ModelBuilder b = attention(3);
   b.output("y");
   const auto once = run_all_passes(b.model(), {3, 6});
   EXPECT_EQ(left_over(once.model), 3 + 2);
-  EXPECT_EQ(run_pass("sequence_first", once.model, {3}).outcome.changed, 0);
+  EXPECT_EQ(run_pass("put_sequence_first", once.model, {3}).outcome.changed, 0);
 }
 
 }  // namespace

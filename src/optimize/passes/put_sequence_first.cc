@@ -26,6 +26,9 @@
 namespace wattwise::optimize {
 namespace {
 
+/// Before, Softmax took all axes from the second on together where it named none.
+constexpr int64_t kSoftmaxOfOneAxis = 13;
+
 /// Transposes that must be saved for the change to be worth it.
 constexpr int64_t kLeastSaved = 2;
 
@@ -57,8 +60,8 @@ bool tells_first_axes_apart(const model::Constant* constant, size_t to_rank) {
 
 class Exchange {
  public:
-  Exchange(GraphEditor& graph, const ShapeFacts& facts)
-      : graph_(graph), facts_(facts), nodes_(graph.nodes()) {}
+  Exchange(GraphEditor& graph, const ShapeFacts& facts, int64_t opset)
+      : graph_(graph), facts_(facts), opset_(opset), nodes_(graph.nodes()) {}
 
   /// Collects; false if Transposes would not become fewer.
   bool is_worth_it();
@@ -83,6 +86,7 @@ class Exchange {
 
   GraphEditor& graph_;
   const ShapeFacts& facts_;
+  int64_t opset_;
   std::vector<model::Node*> nodes_;
   std::set<std::string> exchanged_;      ///< values whose first two axes change places
   std::vector<model::Node*> members_;    ///< read such values, and make such
@@ -166,11 +170,22 @@ bool Exchange::works_on_last_axis(const model::Node& node) const {
   const auto last = static_cast<int64_t>(data_rank) - 1;
   if (node.is("MatMul")) {
     const model::Constant* matrix = graph_.constant(node.inputs[1]);
-    return matrix && matrix->shape.size() == 2;
+    // Products of halves take no Transpose in.
+    return matrix && matrix->shape.size() == 2 &&
+           (matrix->type == DataType::kFloat || matrix->type == DataType::kDouble);
   }
   if (node.is("Reshape")) return keeps_first_axes(node);
-  if (node.is("LayerNormalization")) return from_start(node.int_or("axis", -1), last + 1) == last;
-  if (node.is("Softmax")) return from_start(node.int_or("axis", -1), last + 1) == last;
+  if (node.is("LayerNormalization")) {
+    return from_start(node.int_or("axis", -1), last + 1) == last &&
+           std::all_of(node.inputs.begin() + 1, node.inputs.end(), [&](const std::string& value) {
+             const model::Constant* constant = graph_.constant(value);
+             return value.empty() || (constant && !tells_first_axes_apart(constant, data_rank));
+           });
+  }
+  if (node.is("Softmax")) {
+    const int64_t unnamed = opset_ < kSoftmaxOfOneAxis ? 1 : -1;
+    return from_start(node.int_or("axis", unnamed), last + 1) == last;
+  }
   if (node.is("ReduceMean")) {
     const auto axes = integers_of(graph_, node, "axes", 1);
     return axes && axes->size() == 1 && from_start(axes->front(), last + 1) == last &&
@@ -199,7 +214,7 @@ bool Exchange::join_members(model::Node& node) {
     return true;
   }
   if (!works_on_last_axis(node)) return false;
-  const bool is_elementwise = node.is("Sum") || passage(graph_, node, 1, exchange(3)).has_value();
+  const bool is_elementwise = passage(graph_, node, 1, exchange(3)).has_value();
   if (!is_elementwise) {
     if (!is_exchanged(node.inputs[0])) return false;
   } else {
@@ -265,6 +280,8 @@ bool Exchange::is_worth_it() {
   for (const model::Node* transpose : absorbing_) {
     const Permutation before = *permutation_of(*transpose);
     const Permutation after = compose(exchange(before.size()), before);
+    const auto* sizes = facts_.shape(transpose->inputs[0]);
+    if (sizes && sizes->size() == 4 && (*sizes)[2] == 1) continue;  // one head lies as it should
     if (feeds_products_only(transpose->outputs[0]) && is_taken_into_products(after)) ++saved;
   }
   return saved >= kLeastSaved;
@@ -278,7 +295,7 @@ std::string Exchange::renamed(const std::string& value) {
 
 void Exchange::adapt(model::Node& node) {
   std::vector<std::string> inputs = node.inputs;
-  const bool is_elementwise = node.is("Sum") || passage(graph_, node, 1, exchange(3)).has_value();
+  const bool is_elementwise = passage(graph_, node, 1, exchange(3)).has_value();
   const size_t to_rank = rank(node.outputs[0]);
   for (std::string& input : inputs) {
     if (exchanged_.contains(input)) {
@@ -328,7 +345,7 @@ void Exchange::apply(std::unordered_set<std::string>& changed) {
 
 }  // namespace
 
-Result<PassOutcome> sequence_first(model::Model& model, const PassContext& context) {
+Result<PassOutcome> put_sequence_first(model::Model& model, const PassContext& context) {
   const auto is_transpose = [](const model::Node& node) { return node.is("Transpose"); };
   // Before opset 7 operands broadcast by attributes.
   if (model.opset("") < 7 || !any_node(model, is_transpose)) return PassOutcome();
@@ -338,7 +355,7 @@ Result<PassOutcome> sequence_first(model::Model& model, const PassContext& conte
   std::unordered_set<std::string> changed;
   ModelEditor& editor = context.open(model);
   for (GraphEditor& graph : editor.graphs()) {
-    Exchange region(graph, facts);
+    Exchange region(graph, facts, model.opset(""));
     if (!region.is_worth_it()) continue;
     region.apply(changed);
     ++outcome.changed;

@@ -75,8 +75,7 @@ std::vector<float> rounding_error(const Tensor& tensor, const Range& range) {
   // nearbyint() does, which is a call where there are no instructions for it.
   constexpr float kRounder = 12582912;
   const auto q = (x / grid.scale).max(-zero).min(255 - zero);
-  Eigen::Map<Eigen::ArrayXf>(errors.data(), size) =
-      ((q + kRounder) - kRounder) * grid.scale - x;
+  Eigen::Map<Eigen::ArrayXf>(errors.data(), size) = ((q + kRounder) - kRounder) * grid.scale - x;
   return errors;
 }
 

@@ -70,9 +70,9 @@ Result<ProviderOperators> read_provider_operators(const Json& row) {
   }
   for (const Json& type : *types) WATTWISE_TRY(add_activations(type, provider));
   for (const auto& [op, role] : operators->items()) {
-    const auto* const known = std::find_if(kRoles.begin(), kRoles.end(), [&](const auto& entry) {
-      return role.is_string() && entry.first == role.template get<std::string>();
-    });
+    const std::string name = role.is_string() ? role.get<std::string>() : "";
+    const auto* const known = std::find_if(kRoles.begin(), kRoles.end(),
+                                           [&](const auto& entry) { return entry.first == name; });
     if (known == kRoles.end()) {
       return damaged(provider,
                      fmt::format("gives {} a role that there is not: {}", op, role.dump()));

@@ -137,10 +137,11 @@ void GraphEditor::set_outputs(model::Node& node, std::vector<std::string> output
   link(node);
 }
 
-bool GraphEditor::has_default(const std::string& value) const {
+bool GraphEditor::changes(const std::string& value) const {
   const auto is_named = [&](const auto& entry) { return entry.name == value; };
-  return std::any_of(graph_.inputs.begin(), graph_.inputs.end(), is_named) &&
-         std::any_of(graph_.initializers.begin(), graph_.initializers.end(), is_named);
+  return defines(value) && !constant(value) &&
+         !(std::any_of(graph_.inputs.begin(), graph_.inputs.end(), is_named) &&
+           std::any_of(graph_.initializers.begin(), graph_.initializers.end(), is_named));
 }
 
 bool GraphEditor::defines(const std::string& value) const {
@@ -215,6 +216,13 @@ Result<void> ModelEditor::finish() {
   touched_ |= WATTWISE_TRY(model::sort_nodes(edited_.graph));
   sorted_ = true;
   return {};
+}
+
+void drop_value_info(model::Model& model, const std::unordered_set<std::string>& values) {
+  model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
+    std::erase_if(graph.value_info,
+                  [&](const model::Value& value) { return values.contains(value.name); });
+  });
 }
 
 model::Node make_node(std::string op, std::vector<std::string> inputs, std::string output) {

@@ -46,8 +46,9 @@ class GraphEditor {
   /// The constant that the value is (initializer, `Constant` node, of this graph or one around), or
   /// null.
   const model::Constant* constant(const std::string& value) const;
-  /// Whether the value is an input of this graph that has a constant for when it is not fed.
-  bool has_default(const std::string& value) const;
+  /// Whether the value is made or fed anew at each inference, in this graph, and no constant, not
+  /// even one that stands in where nothing is fed.
+  bool changes(const std::string& value) const;
   /// Whether the value belongs to this graph: made, fed or stored in it, not in one around.
   bool defines(const std::string& value) const;
   /// The graph around this one; null for the main graph.
@@ -117,6 +118,9 @@ class ModelEditor {
   model::NameMaker names_;
   std::deque<GraphEditor> graphs_;
 };
+
+/// Drops what the model's graphs say of the types and shapes of these values.
+void drop_value_info(model::Model& model, const std::unordered_set<std::string>& values);
 
 /// A node of the standard domain with one output, named after it.
 model::Node make_node(std::string op, std::vector<std::string> inputs, std::string output);

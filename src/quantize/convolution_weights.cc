@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "quantize/convolution_weights.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -130,6 +132,14 @@ IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& 
   out.weight_sqnr_db =
       weight_sqnr_db(weights, out.weights, {1, shape.outputs, shape.inputs * shape.taps});
   return out;
+}
+
+void tell_widened(const IntegerConvolution& made, LayerQuantization& layer) {
+  if (made.widened == 0) return;
+  layer.hurt_by = fmt::format(
+      "bias overflow: {} of {} biases are too large for the scale of their channel's weights",
+      made.widened, made.weights.scales.size());
+  layer.action = "the scales of these channels were made larger";
 }
 
 int64_t count_unsafe_pairs(std::span<const int8_t> values, const ConvolutionShape& shape) {

@@ -8,6 +8,7 @@
 #include "model/graph.h"
 #include "quantize/floats.h"
 #include "quantize/kernels.h"
+#include "wattwise/types.h"
 
 namespace wattwise::quantize {
 
@@ -56,6 +57,9 @@ struct ConvolutionInput {
 IntegerConvolution quantize_convolution(Floats weights, const ConvolutionShape& shape,
                                         const std::vector<float>& bias,
                                         const ConvolutionInput& input);
+
+/// Says in the layer's record which channels' scales the bias made larger, if any.
+void tell_widened(const IntegerConvolution& made, LayerQuantization& layer);
 
 /// Pairs of such weights, [outputs, inputs, taps], that break the rule of kernels.h.
 int64_t count_unsafe_pairs(std::span<const int8_t> values, const ConvolutionShape& shape);

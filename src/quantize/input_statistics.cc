@@ -200,10 +200,10 @@ InputStatistics divide_columns(InputStatistics statistics, const std::vector<flo
       Eigen::Map<Row>(values.data() + at, width) *= factors;
     }
   };
-  for (auto* rows : {&statistics.means, &statistics.power, &statistics.power, &statistics.largest,
-                     &statistics.gram}) {
+  for (auto* rows : {&statistics.means, &statistics.power, &statistics.largest, &statistics.gram}) {
     scale(*rows);
   }
+  scale(statistics.power);  // it is of squares
   for (size_t row = 0; row * divisors.size() < statistics.gram.size(); ++row) {
     Eigen::Map<Row>(statistics.gram.data() + row * divisors.size(), width) *=
         factors[static_cast<Eigen::Index>(row)];

@@ -21,11 +21,8 @@ using model::random_floats;
 constexpr int64_t kWide = 64;
 constexpr int64_t kOddRows = 99;
 
-model::Model empty_model(int64_t opset) {
-  model::Model model;
-  model.ir_version = 8;
-  model.opset_imports = {{"", opset}};
-  model.graph.name = "products";
+model::Model wide_model(int64_t opset) {
+  model::Model model = fixtures::empty_model(opset, "products");
   model.graph.inputs = {make_value("x", DataType::kFloat, {-1, kWide})};
   return model;
 }
@@ -39,7 +36,7 @@ void add_product(model::Model& model, const std::string& input, const std::strin
 
 /// Two products of x, one with a bias, and a third of the sum of both.
 model::Model shared_input(int64_t opset) {
-  model::Model model = empty_model(opset);
+  model::Model model = wide_model(opset);
   model.graph.outputs = {make_value("y", DataType::kFloat, {-1, kWide})};
   add_product(model, "x", "a", 1);
   add_product(model, "x", "b", 2);
@@ -52,7 +49,7 @@ model::Model shared_input(int64_t opset) {
 
 /// GELU(x A) times a constant, times B; `is_read` makes the GELU an output too.
 model::Model gelu_like(bool is_read) {
-  model::Model model = empty_model(13);
+  model::Model model = wide_model(13);
   model.graph.outputs = {make_value("y", DataType::kFloat, {-1, kWide})};
   if (is_read) model.graph.outputs.push_back(make_value("g", DataType::kFloat, {-1, kWide}));
   add_product(model, "x", "a", 1);
@@ -114,7 +111,7 @@ TEST(IntegerProducts, RoundWhatTheyShareOnceWithTheSameBits) {
 model::Model in_branches(const model::Model& inner) {
   const auto branch = std::make_shared<model::Graph>(inner.graph);
   branch->inputs.clear();
-  model::Model model = empty_model(13);
+  model::Model model = wide_model(13);
   model.graph.inputs.push_back(make_value("flag", DataType::kBool, {}));
   model.graph.outputs = {make_value("out", DataType::kFloat, {-1, kWide})};
   model::Node choice = make_node("If", {"flag"}, "out");

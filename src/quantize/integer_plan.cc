@@ -28,8 +28,7 @@ struct Reading {
   }
   /// A float value that changes from inference to inference.
   bool is_activation(const std::string& value) const {
-    return !value.empty() && float_shape(value) && !graph.constant(value) && graph.defines(value) &&
-           !graph.has_default(value);
+    return !value.empty() && float_shape(value) && graph.changes(value);
   }
   double elements(const std::string& value) const {
     double count = 1;
@@ -103,26 +102,13 @@ bool read_hard_sigmoid(const Reading&, IntegerStep& step) {
   return step.view.scale > 0;
 }
 
-bool read_relu(const Reading&, IntegerStep& step) {
+bool read_clip(const Reading& reading, IntegerStep& step) {
+  const auto view = clip_view(reading.graph, *step.node);
+  if (!view) return false;
   step.form = IntegerForm::kView;
   step.inputs = {step.node->inputs[0]};
-  step.view.low = 0;
+  step.view = *view;
   return true;
-}
-
-/// Bounds must enclose zero, which integers must be able to say.
-bool read_clip(const Reading& reading, IntegerStep& step) {
-  const model::Node& node = *step.node;
-  step.form = IntegerForm::kView;
-  step.inputs = {node.inputs[0]};
-  const auto bound = [&](size_t slot, double& to) {
-    if (node.inputs.size() <= slot || node.inputs[slot].empty()) return true;
-    const auto value = optimize::scalar_value(reading.graph.constant(node.inputs[slot]));
-    if (value) to = *value;
-    return value.has_value();
-  };
-  return bound(1, step.view.low) && bound(2, step.view.high) && step.view.low <= 0 &&
-         step.view.high >= 0;
 }
 
 struct OperatorRow {
@@ -145,7 +131,7 @@ constexpr std::array kIntegerOperators = {
     OperatorRow{"GlobalAveragePool", read_arithmetic},
     OperatorRow{"Concat", read_arithmetic},
     OperatorRow{"HardSigmoid", read_hard_sigmoid},
-    OperatorRow{"Relu", read_relu},
+    OperatorRow{"Relu", read_clip},
     OperatorRow{"Clip", read_clip},
     OperatorRow{"MaxPool", read_move},
     OperatorRow{"Reshape", read_move},
@@ -302,6 +288,23 @@ Decision keep_float(const IntegerStep& step) {
 }
 
 }  // namespace
+
+std::optional<View> clip_view(const GraphEditor& graph, const model::Node& node) {
+  View view;
+  if (node.is("Relu")) {
+    view.low = 0;
+    return view;
+  }
+  if (!node.is("Clip")) return std::nullopt;
+  const auto bound = [&](size_t slot, double& to) {
+    if (node.inputs.size() <= slot || node.inputs[slot].empty()) return true;
+    const auto value = optimize::scalar_value(graph.constant(node.inputs[slot]));
+    if (value) to = *value;
+    return value.has_value();
+  };
+  const bool known = bound(1, view.low) && bound(2, view.high);
+  return known && view.low <= 0 && view.high >= 0 ? std::optional(view) : std::nullopt;
+}
 
 bool computes(const IntegerStep& step) {
   return step.form == IntegerForm::kConvolution || step.form == IntegerForm::kArithmetic;

@@ -3,6 +3,7 @@
 
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -29,6 +30,10 @@ struct View {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
 };
+
+/// Where a Relu ends, or a Clip by constants (operator set 11 and later) that enclose zero, which
+/// integers must be able to say; absent for any other node.
+std::optional<View> clip_view(const optimize::GraphEditor& graph, const model::Node& node);
 
 /// One operator that may work on integers, with the Relu or Clip behind it that costs nothing then,
 /// because 8 bits saturate where they end.

@@ -11,6 +11,7 @@
 #include "quantize/activation_grid.h"
 #include "quantize/bias_correction.h"
 #include "quantize/convolution_weights.h"
+#include "quantize/dequantize_channels.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -147,26 +148,6 @@ class Writer {
     return graph_.add_constant(base, tensor);
   }
 
-  /// Weights or bias of one scale for each output, read as float.
-  std::string channelwise(const std::string& base, const Tensor& values,
-                          const std::vector<float>& scales) {
-    std::string name = graph_.unique(base + "_read");
-    const auto count = static_cast<int64_t>(scales.size());
-    const DataType type = values.type;
-    std::vector<std::string> inputs = {
-        constant(base + "_q", values),
-        constant(base + "_scale", make_float_tensor({count}, scales))};
-    if (type == DataType::kInt8) {
-      const std::vector<int8_t> zeros(scales.size());
-      inputs.push_back(
-          constant(base + "_zero", {type, {count}, Bytes::copy_of(std::span(zeros)), {}}));
-    }
-    model::Node node = make_node("DequantizeLinear", std::move(inputs), name);
-    node.set_attribute("axis", int64_t{0});
-    graph_.add(std::move(node));
-    return name;
-  }
-
  private:
   std::string byte(uint8_t value) {
     std::string& name = byte_names_[value];
@@ -220,7 +201,7 @@ ConvolutionMeans convolution_means(const ChannelMean* mean, const model::Node& n
           tap_shares(node, std::span(weights.shape).subspan(2), mean->sizes)};
 }
 
-LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor& graph,
+LayerQuantization write_convolution(Writer& writer, optimize::GraphEditor& graph,
                                     const IntegerStep& step, model::Node node) {
   const std::string weights_name = node.inputs[1];
   const model::Constant& weights = *graph.constant(weights_name);
@@ -238,31 +219,23 @@ LayerQuantization write_convolution(Writer& writer, const optimize::GraphEditor&
       {input.scale, input.offset, convolution_means(means, node, weights), corrects});
   std::vector<float> bias_scales = made.weights.scales;
   for (float& scale : bias_scales) scale *= input.scale;
+  const Tensor weights_q{DataType::kInt8,
+                         weights.shape,
+                         Bytes::copy_of(std::span<const int8_t>(made.weights.values)),
+                         {}};
   node.inputs = {writer.real(step.inputs[0]),
-                 writer.channelwise(weights_name,
-                                    {DataType::kInt8,
-                                     weights.shape,
-                                     Bytes::copy_of(std::span<const int8_t>(made.weights.values)),
-                                     {}},
-                                    made.weights.scales)};
+                 add_dequantized(graph, weights_name, {weights_q, made.weights.scales})};
   if (biased || input.offset != 0 || corrects) {
-    node.inputs.push_back(writer.channelwise(weights_name + "_bias",
-                                             {DataType::kInt32,
-                                              {static_cast<int64_t>(made.bias.size())},
-                                              Bytes::copy_of(std::span<const int32_t>(made.bias)),
-                                              {}},
-                                             bias_scales));
+    const Tensor bias_q{DataType::kInt32,
+                        {static_cast<int64_t>(made.bias.size())},
+                        Bytes::copy_of(std::span<const int32_t>(made.bias)),
+                        {}};
+    node.inputs.push_back(add_dequantized(graph, weights_name + "_bias", {bias_q, bias_scales}));
   }
   LayerQuantization layer{node.name.empty() ? "Conv making " + step.output : node.name,
                           weights_name, "int8 per channel, uint8 activations",
                           weights.element_count(), made.weight_sqnr_db};
-  if (made.widened > 0) {
-    layer.hurt_by = fmt::format(
-        "bias overflow: {} of {} biases are too large for the scale of their "
-        "channel's weights",
-        made.widened, made.weights.scales.size());
-    layer.action = "the scales of these channels were made larger";
-  }
+  tell_widened(made, layer);
   writer.compute(step, std::move(node));
   return layer;
 }

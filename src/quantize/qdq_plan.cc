@@ -10,7 +10,7 @@
 #include <set>
 #include <unordered_map>
 
-#include "core/finite.h"
+#include "quantize/weights.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -28,15 +28,14 @@ struct QdqReading {
     return it != shapes.end() && it->second.type == DataType::kFloat && !not_float.contains(value);
   }
   bool changes(const std::string& value) const {
-    return !value.empty() && is_float(value) && !graph.constant(value) && graph.defines(value) &&
-           !graph.has_default(value);
+    return !value.empty() && is_float(value) && graph.changes(value);
   }
   /// The constant of finite floats at this input; null for anything else, as for masks.
   const model::Constant* floats(const model::Node& node, size_t slot) const {
     const auto* constant = node.inputs.size() > slot ? graph.constant(node.inputs[slot]) : nullptr;
-    if (!constant || constant->type != DataType::kFloat) return nullptr;
-    const std::vector<float> values = optimize::float_values(*constant);
-    return all_finite(values.data(), values.size()) ? constant : nullptr;
+    const bool is_usable =
+        constant && constant->type == DataType::kFloat && is_finite(Floats(constant->data.view()));
+    return is_usable ? constant : nullptr;
   }
 };
 
@@ -132,24 +131,6 @@ std::optional<QdqStep> read_qdq_step(const QdqReading& reading, model::Node& nod
   return reading.changes(node.inputs[0]) ? std::optional(QdqStep{&node, role, {0}}) : std::nullopt;
 }
 
-/// Where a Relu or Clip around zero ends.
-std::optional<View> clip_of(const QdqReading& reading, const model::Node& node) {
-  View view;
-  if (node.op_type == "Relu") {
-    view.low = 0;
-    return view;
-  }
-  if (node.op_type != "Clip") return std::nullopt;
-  const auto bound = [&](size_t slot, double& to) {
-    if (node.inputs.size() <= slot || node.inputs[slot].empty()) return true;
-    const auto value = optimize::scalar_value(reading.graph.constant(node.inputs[slot]));
-    if (value) to = *value;
-    return value.has_value();
-  };
-  const bool known = bound(1, view.low) && bound(2, view.high);
-  return known && view.low <= 0 && view.high >= 0 ? std::optional(view) : std::nullopt;
-}
-
 /// Scores lie near 0; what is this far away masks them.
 constexpr float kMask = 1000;
 
@@ -183,12 +164,12 @@ class MaskFinder {
     const model::Node* node = reading_.graph.producer(value);
     if (!node) return true;
     if (node->is_one_of(kProducts)) return false;
-    bool found = !node->is_one_of(kCombining) && !node->is_one_of(kPassing);
-    const size_t count = node->is_one_of(kCombining) ? node->inputs.size() : 1;
-    for (size_t i = 0; i < std::min(count, node->inputs.size()) && !node->inputs[i].empty(); ++i) {
-      if (node->is_one_of(kCombining) || node->is_one_of(kPassing)) {
-        found |= is_masked(node->inputs[i]);
-      }
+    const bool combines = node->is_one_of(kCombining);
+    const bool passes = node->is_one_of(kPassing);
+    bool found = !combines && !passes;
+    if (passes) found = is_masked(node->inputs[0]);
+    for (size_t i = 0; combines && i < node->inputs.size(); ++i) {
+      found |= is_masked(node->inputs[i]);
     }
     if (found) nodes_.insert(node);
     return found;
@@ -263,7 +244,7 @@ QdqPlan plan_qdq(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
     }
     const std::string input = node->inputs[step->slots[0]];
     const auto maker = makers.find(input);
-    const auto clip = clip_of(reading, *node);
+    const auto clip = clip_view(graph, *node);
     if (clip && maker != makers.end() && graph.uses(input) == 1 &&
         makes_new_values(plan.steps[maker->second])) {
       const std::string output = node->outputs[0];

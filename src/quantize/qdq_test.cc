@@ -139,11 +139,8 @@ TEST(Qdq, WhatMovesElementsKeepsTheirScale) {
 /// x [2, 12] by Gemm with a transposed matrix, a constant added, and MatMul; then split in two, of
 /// which one half goes through Clip.
 model::Model dense_chain() {
-  model::Model model;
-  model.ir_version = 8;
-  model.opset_imports = {{"", 13}};
+  model::Model model = fixtures::empty_model(13, "dense");
   model::Graph& graph = model.graph;
-  graph.name = "dense";
   graph.inputs = {model::make_value("x", DataType::kFloat, {2, 12})};
   graph.outputs = {model::make_value("y", DataType::kFloat, {2, 4}),
                    model::make_value("z", DataType::kFloat, {2, 4})};
@@ -240,11 +237,8 @@ TEST(Qdq, WhatReadsInfinityStaysInFloat) {
 
 /// y = Softmax(x W + (1 - mask) * -1e30) V, with the Softmax in the table.
 model::Model masked_scores() {
-  model::Model model;
-  model.ir_version = 8;
-  model.opset_imports = {{"", 13}};
+  model::Model model = fixtures::empty_model(13, "masked");
   model::Graph& graph = model.graph;
-  graph.name = "masked";
   graph.inputs = {model::make_value("x", DataType::kFloat, {2, 12}),
                   model::make_value("mask", DataType::kFloat, {1, 16})};
   graph.outputs = {model::make_value("y", DataType::kFloat, {2, 8})};

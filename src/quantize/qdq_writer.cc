@@ -9,6 +9,8 @@
 #include <set>
 
 #include "quantize/convolution_weights.h"
+#include "quantize/dequantize_channels.h"
+#include "quantize/store_int8.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -122,31 +124,14 @@ class QdqWriter {
     return read;
   }
 
-  /// Integers of a weight or bias, read as float: a scale for each channel of the axis, or one.
-  std::string channelwise(const std::string& base, const Tensor& values, std::vector<float> scales,
-                          int64_t axis) {
-    if (writing_.one_scale) scales.resize(1);
-    const std::vector<int64_t> shape =
-        writing_.one_scale ? std::vector<int64_t>{}
-                           : std::vector<int64_t>{static_cast<int64_t>(scales.size())};
-    std::vector<std::string> inputs = {
-        graph_.add_constant(base + "_q", values),
-        graph_.add_constant(base + "_scale", make_float_tensor(shape, scales))};
-    if (values.type == DataType::kInt8) {
-      inputs.push_back(graph_.add_constant(
-          base + "_zero",
-          integers<int8_t>(DataType::kInt8, shape, std::vector<double>(scales.size()))));
-    }
-    model::Node node = make_node("DequantizeLinear", std::move(inputs), graph_.unique(base));
-    if (!writing_.one_scale) node.set_attribute("axis", axis);
-    return graph_.add(std::move(node)).outputs[0];
-  }
-
   /// A weight's integers, once for all that read it with the same scales. `form` tells how.
   std::string weight(const std::string& form, const Tensor& values,
                      const std::vector<float>& scales, int64_t axis) {
     std::string& read = weights_[{form, scales}];
-    if (read.empty()) read = channelwise(form.substr(form.find(' ') + 1), values, scales, axis);
+    if (read.empty()) {
+      read = add_dequantized(graph_, form.substr(form.find(' ') + 1),
+                             {values, scales, axis, writing_.one_scale});
+    }
     return read;
   }
 
@@ -243,16 +228,18 @@ LayerQuantization write_weights(QdqWriter& writer, optimize::GraphEditor& graph,
       made.weights.scales, view.is_matrix ? 1 : 0);
   std::vector<std::string> inputs = {writer.reading(node.inputs[0]), read};
   if (biased) {
-    inputs.push_back(writer.channelwise(node.inputs[2],
-                                        {DataType::kInt32,
-                                         {static_cast<int64_t>(made.bias.size())},
-                                         Bytes::copy_of(std::span<const int32_t>(made.bias)),
-                                         {}},
-                                        bias_scales, 0));
+    const Tensor bias{DataType::kInt32,
+                      {static_cast<int64_t>(made.bias.size())},
+                      Bytes::copy_of(std::span<const int32_t>(made.bias)),
+                      {}};
+    inputs.push_back(
+        add_dequantized(graph, node.inputs[2], {bias, bias_scales, 0, writing.one_scale}));
   }
   graph.set_inputs(node, std::move(inputs));
-  return {node.name.empty() ? node.op_type + " making " + node.outputs[0] : node.name, name,
-          precision_of(writing), weights.element_count(), made.weight_sqnr_db};
+  LayerQuantization layer{layer_name(node), name, precision_of(writing), weights.element_count(),
+                          made.weight_sqnr_db};
+  tell_widened(made, layer);
+  return layer;
 }
 
 void read_operands(QdqWriter& writer, optimize::GraphEditor& graph, const QdqStep& step) {

@@ -26,6 +26,9 @@ int64_t count(const model::Model& model, std::string_view op_type);
 /// The graph as ONNX Runtime runs it.
 model::Model optimized(const model::Model& model);
 
+/// Without inputs, outputs and nodes.
+model::Model empty_model(int64_t opset, const std::string& name);
+
 /// Every form that integers have, on a free width: HardSwish, an affine map before padding,
 /// depthwise, Relu taken in and not, a residual, swish, pooling, a gate, movement, Concat.
 model::Model mobile_like();

@@ -116,12 +116,17 @@ model::Model optimized(const model::Model& model) {
   return std::move(*loaded);
 }
 
-model::Model mobile_like() {
+model::Model empty_model(int64_t opset, const std::string& name) {
   model::Model model;
   model.ir_version = 8;
-  model.opset_imports = {{"", 13}};
+  model.opset_imports = {{"", opset}};
+  model.graph.name = name;
+  return model;
+}
+
+model::Model mobile_like() {
+  model::Model model = empty_model(13, "mobile");
   model::Graph& graph = model.graph;
-  graph.name = "mobile";
   graph.inputs = {model::make_value("x", DataType::kFloat, {1, 3, 32, -1})};
   graph.outputs = {model::make_value("y", DataType::kFloat, {1, 128, -1})};
   graph.initializers = {make_float_constant("scale", {1}, std::vector<float>{0.7F}),

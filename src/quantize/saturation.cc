@@ -44,11 +44,10 @@ bool matches(const WeightRow& row, const model::Node& node) {
   return same_domain && node.op_type == row.op && node.inputs.size() > row.slot;
 }
 
-/// The value behind DequantizeLinear; absent if there is none.
-std::optional<std::string> dequantized(const Producers& producers, const std::string& value) {
+/// The DequantizeLinear that makes the value; null if there is none.
+const model::Node* dequantizer(const Producers& producers, const std::string& value) {
   const auto it = producers.find(value);
-  if (it == producers.end() || !it->second->is("DequantizeLinear")) return std::nullopt;
-  return it->second->inputs[0];
+  return it == producers.end() || !it->second->is("DequantizeLinear") ? nullptr : it->second;
 }
 
 int64_t unsafe_pairs(const model::Constant& weights, const WeightRow& row,
@@ -82,11 +81,10 @@ struct Origins {
 
 /// Whether the value was made of uint8: other types meet no kernel that saturates.
 bool comes_of_bytes(const Origins& origins, const std::string& value) {
-  const auto it = origins.producers.find(value);
-  if (it == origins.producers.end() || !it->second->is("DequantizeLinear")) return false;
-  const auto& inputs = it->second->inputs;
-  if (inputs.size() < 3 || inputs[2].empty()) return true;
-  const model::Constant* zero = origins.constants.find(origins.graph, inputs[2]);
+  const model::Node* node = dequantizer(origins.producers, value);
+  if (!node) return false;
+  if (node->inputs.size() < 3 || node->inputs[2].empty()) return true;
+  const model::Constant* zero = origins.constants.find(origins.graph, node->inputs[2]);
   return !zero || zero->type == DataType::kUint8;
 }
 
@@ -95,9 +93,9 @@ const model::Constant* integer_weights(const Origins& origins, const WeightRow& 
                                        const model::Node& node) {
   std::string value = node.inputs[row.slot];
   if (row.dequantized) {
-    const auto weights = dequantized(origins.producers, value);
+    const model::Node* weights = dequantizer(origins.producers, value);
     if (!weights || !comes_of_bytes(origins, node.inputs[0])) return nullptr;
-    value = *weights;
+    value = weights->inputs[0];
   }
   const model::Constant* constant = origins.constants.find(origins.graph, value);
   return constant && constant->type == DataType::kInt8 ? constant : nullptr;

@@ -139,8 +139,9 @@ bool is_embedding(const Weight& weight) {
          });
 }
 
-std::string layer_name(const Weight& weight) {
-  const model::Node& node = *weight.readers.front().node;
+std::string layer_name(const Weight& weight) { return layer_name(*weight.readers.front().node); }
+
+std::string layer_name(const model::Node& node) {
   return node.name.empty() ? node.op_type + " making " + node.outputs[0] : node.name;
 }
 

@@ -31,6 +31,8 @@ bool is_matrix(const Weight& weight);
 
 /// Name of the node that reads the weight first.
 std::string layer_name(const Weight& weight);
+/// The node's, or what it makes where it has none.
+std::string layer_name(const model::Node& node);
 
 /// int8 values as a tensor of the weight's shape.
 Tensor int8_tensor(const Weight& weight, std::vector<int8_t> values);

@@ -82,6 +82,14 @@ std::vector<Weight> collect(const model::ConstantIndex& index, model::Model& mod
 
 bool is_output(const Weight& weight) { return is_output(*weight.graph, weight.name); }
 
+/// Why a weight cannot lose precision; empty if it can.
+std::string_view obstacle(const Weight& weight) {
+  if (is_output(weight)) return "it is an output of its graph";
+  return is_finite(weight.values()) ? "" : "it holds infinity or NaN, as masks do";
+}
+
+}  // namespace
+
 bool is_finite(const Floats& values) {
   constexpr size_t kValuesAtOnce = size_t{1} << 16;
   for (size_t from = 0; from < values.size(); from += kValuesAtOnce) {
@@ -91,14 +99,6 @@ bool is_finite(const Floats& values) {
   }
   return true;
 }
-
-/// Why a weight cannot lose precision; empty if it can.
-std::string_view obstacle(const Weight& weight) {
-  if (is_output(weight)) return "it is an output of its graph";
-  return is_finite(weight.values()) ? "" : "it holds infinity or NaN, as masks do";
-}
-
-}  // namespace
 
 std::vector<Weight> find_weights(model::Model& model, std::vector<Decision>& decisions) {
   const model::ConstantIndex index(model.graph);

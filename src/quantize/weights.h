@@ -49,6 +49,9 @@ struct Weight {
   bool only_read_by(std::string_view op, size_t slot) const;
 };
 
+/// Whether none of them is infinity or NaN.
+bool is_finite(const Floats& values);
+
 /// All float constants of rank 2 or more and 1 kB or more that nodes read, in every graph, in order
 /// of first use, but those with all their elements along one axis. A decision tells of each large
 /// constant that must stay as it is (an output, a default input, a type other than float).

@@ -20,7 +20,6 @@
 #include <array>
 #include <unordered_set>
 
-#include "model/walk.h"
 #include "optimize/elementwise_parts.h"
 #include "optimize/pad_constants.h"
 #include "optimize/padding_cost.h"
@@ -229,10 +228,7 @@ Result<PassOutcome> pad_channels(model::Model& model, const PassContext& context
     for (Decision& decision : padder.decisions) outcome.decisions.push_back(std::move(decision));
   }
   WATTWISE_TRY(editor.finish());
-  model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
-    std::erase_if(graph.value_info,
-                  [&](const model::Value& value) { return changed_values.contains(value.name); });
-  });
+  drop_value_info(model, changed_values);
   return outcome;
 }
 

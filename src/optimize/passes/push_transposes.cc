@@ -15,7 +15,6 @@
 #include <set>
 #include <unordered_set>
 
-#include "model/walk.h"
 #include "optimize/passage.h"
 #include "optimize/passes/passes.h"
 
@@ -293,10 +292,7 @@ Result<PassOutcome> push_transposes(model::Model& model, const PassContext& cont
     WATTWISE_TRY(editor.finish());
     outcome.changed += again ? 1 : 0;
   }
-  model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
-    std::erase_if(graph.value_info,
-                  [&](const model::Value& value) { return changed.contains(value.name); });
-  });
+  drop_value_info(model, changed);
   return outcome;
 }
 

@@ -17,7 +17,6 @@
 #include <set>
 #include <unordered_set>
 
-#include "model/walk.h"
 #include "optimize/bypass.h"
 #include "optimize/passage.h"
 #include "optimize/passes/passes.h"
@@ -361,10 +360,7 @@ Result<PassOutcome> put_sequence_first(model::Model& model, const PassContext& c
     ++outcome.changed;
   }
   WATTWISE_TRY(editor.finish());
-  model::for_each_graph(model.graph, [&](model::Graph& graph, const std::string&) {
-    std::erase_if(graph.value_info,
-                  [&](const model::Value& value) { return changed.contains(value.name); });
-  });
+  drop_value_info(model, changed);
   return outcome;
 }
 

@@ -8,7 +8,7 @@ namespace wattwise::quantize {
 std::string add_dequantized(optimize::GraphEditor& graph, const std::string& base,
                             const ChannelIntegers& integers) {
   const auto& [values, all_scales, axis, one_scale] = integers;
-  const std::string name = graph.unique(base + "_read");
+  std::string name = graph.unique(base + "_read");
   const std::span<const float> scales =
       std::span(all_scales).first(one_scale ? 1 : all_scales.size());
   const std::vector<int64_t> shape =

@@ -233,7 +233,9 @@ LayerQuantization write_convolution(Writer& writer, optimize::GraphEditor& graph
     node.inputs.push_back(add_dequantized(graph, weights_name + "_bias", {bias_q, bias_scales}));
   }
   LayerQuantization layer{node.name.empty() ? "Conv making " + step.output : node.name,
-                          weights_name, "int8 per channel, uint8 activations",
+                          weights_name,
+                          fmt::format("int8 per {}, uint8 activations",
+                                      writer.rounding().one_scale ? "tensor" : "channel"),
                           weights.element_count(), made.weight_sqnr_db};
   tell_widened(made, layer);
   writer.compute(step, std::move(node));

@@ -38,7 +38,8 @@ LayerQuantization multiply_int8(const Weight& weight, Int8Weights quantized,
   const std::string scale =
       add_floats(weight, {"_scale", {weight.constant.shape[1]}, quantized.scales}, edits);
   multiply_in_integers(weight, {values, scale, bias_change}, edits);
-  return {layer_name(weight), weight.name, "int8 per column, dynamic activations",
+  return {layer_name(weight), weight.name,
+          fmt::format("int8 per {}, dynamic activations", weight.one_scale ? "tensor" : "column"),
           static_cast<int64_t>(weight.values().size()), sqnr_db};
 }
 

@@ -4,16 +4,22 @@
 namespace wattwise::deploy {
 namespace {
 
-quantize::SampleReader read_samples(const Samples& samples) {
-  return [&samples, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
-    if (next == samples.inputs.size()) return std::optional<TensorMap>();
-    return std::optional(samples.inputs[next++]);
+/// Samples that are in memory.
+quantize::CalibrationData calibrate_on(std::shared_ptr<engine::Runtime> runtime, Env& env,
+                                       const std::vector<TensorMap>& samples) {
+  const auto open = [&samples](const quantize::SampleGrid& grid) -> quantize::SampleReader {
+    return [&samples, grid, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
+      while (next < samples.size() && !grid.holds(next)) ++next;
+      if (next == samples.size()) return std::optional<TensorMap>();
+      return std::optional(samples[next++]);
+    };
   };
+  return {std::move(runtime), env, open, {}, samples.size()};
 }
 
 /// A pass that could not be started tells so when its first sample is asked for.
-quantize::SampleReader read_data(const SampleReader& data) {
-  auto stream = data.start();
+quantize::SampleReader read_data(const SampleReader& data, const quantize::SampleGrid& grid) {
+  auto stream = data.start(grid);
   if (!stream) {
     return
         [error = std::move(stream).error()]() -> Result<std::optional<TensorMap>> { return error; };
@@ -30,24 +36,22 @@ quantize::SampleReader read_data(const SampleReader& data) {
 Result<std::optional<quantize::CalibrationData>> make_calibration(Context& context,
                                                                   const Source& source,
                                                                   const PrepareOptions& options) {
-  std::function<quantize::SampleReader()> open;
-  if (source.calibration) {
-    open = [&source] { return read_data(*source.calibration); };
-  } else if (!options.samples.empty()) {
-    open = [&source] { return read_samples(source.samples); };
-  } else {
+  if (!source.calibration && options.samples.empty()) {
     return std::optional<quantize::CalibrationData>();
   }
   auto runtime = WATTWISE_TRY(context.runtime());
-  return std::optional(
-      quantize::CalibrationData{std::move(runtime), context.env(), std::move(open),
-                                context.resolved().config.quantization.calibration_method});
+  auto data = calibrate_on(std::move(runtime), context.env(), source.samples.inputs);
+  if (source.calibration) {
+    data.open = [&source](const auto& grid) { return read_data(*source.calibration, grid); };
+    data.count = source.calibration->count();
+  }
+  data.range_method = context.resolved().config.quantization.calibration_method;
+  return std::optional(std::move(data));
 }
 
 Result<quantize::CalibrationData> make_probes(Context& context, const Samples& samples) {
   auto runtime = WATTWISE_TRY(context.runtime());
-  return quantize::CalibrationData{std::move(runtime), context.env(),
-                                   [&samples] { return read_samples(samples); }};
+  return calibrate_on(std::move(runtime), context.env(), samples.inputs);
 }
 
 }  // namespace wattwise::deploy

@@ -39,9 +39,11 @@ Error no_samples() {
 }
 
 /// A pass over something that can be read at any position.
-PreparedStream stream_of(std::function<Result<PreparedSample>(size_t)> read, size_t count) {
-  return [read = std::move(read), count,
+PreparedStream stream_of(std::function<Result<PreparedSample>(size_t)> read, size_t count,
+                         const quantize::SampleGrid& grid) {
+  return [read = std::move(read), count, grid,
           next = size_t{0}]() mutable -> Result<std::optional<PreparedSample>> {
+    while (next < count && !grid.holds(next)) ++next;
     if (next == count) return std::optional<PreparedSample>();
     return std::optional(WATTWISE_TRY(read(next++)));
   };
@@ -63,21 +65,26 @@ Result<SampleReader> SampleReader::open_path(Env& env, SampleFormat format,
     const Sample sample{{std::move(raw.inputs.values), {}}, std::move(raw.labels)};
     return prepare_sample(env, format, sample, raw.name);
   };
-  SampleReader reader(path, [read, count] { return stream_of(read, count); });
+  SampleReader reader(path,
+                      [read, count](const auto& grid) { return stream_of(read, count, grid); });
   reader.count_ = count;
   reader.read_ = read;
   return reader;
 }
 
 SampleReader SampleReader::open_callback(Env& env, SampleFormat format, const SampleData& data) {
-  const auto start = [&env, format = std::move(format), data]() -> Result<PreparedStream> {
+  const auto start = [&env, format = std::move(format),
+                      data](const quantize::SampleGrid& grid) -> Result<PreparedStream> {
     SampleStream stream = WATTWISE_TRY(data.start());
-    return PreparedStream([&env, format, stream = std::move(stream),
-                           number = 0]() mutable -> Result<std::optional<PreparedSample>> {
-      const auto sample = WATTWISE_TRY(stream());
-      if (!sample) return std::optional<PreparedSample>();
-      const std::string name = fmt::format("sample {} from the caller", ++number);
-      return std::optional(WATTWISE_TRY(prepare_sample(env, format, *sample, name)));
+    return PreparedStream([&env, format, stream = std::move(stream), grid,
+                           next = size_t{0}]() mutable -> Result<std::optional<PreparedSample>> {
+      for (;;) {
+        const auto sample = WATTWISE_TRY(stream());
+        if (!sample) return std::optional<PreparedSample>();
+        if (!grid.holds(next++)) continue;
+        const std::string name = fmt::format("sample {} from the caller", next);
+        return std::optional(WATTWISE_TRY(prepare_sample(env, format, *sample, name)));
+      }
     });
   };
   return {"the caller", start};
@@ -103,7 +110,8 @@ Result<SampleReader> SampleReader::keep(Env& env) const {
     return PreparedSample{WATTWISE_TRY(input::read_npz(env, kept_file(*folder, index))),
                           labels[index]};
   };
-  SampleReader kept(source_, [read, count] { return stream_of(read, count); });
+  SampleReader kept(source_,
+                    [read, count](const auto& grid) { return stream_of(read, count, grid); });
   kept.count_ = count;
   kept.read_ = read;
   return kept;

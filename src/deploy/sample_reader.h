@@ -9,6 +9,7 @@
 
 #include "core/env.h"
 #include "input/preprocessor.h"
+#include "quantize/calibrate.h"
 #include "wattwise/deployment.h"
 
 namespace wattwise::deploy {
@@ -41,8 +42,10 @@ class SampleReader {
   /// Looks at the path, or starts the caller's stream; `env` must outlive the reader.
   static Result<SampleReader> open(Env& env, SampleFormat format, const SampleData& data);
 
-  /// Starts a pass over all samples.
-  Result<PreparedStream> start() const { return start_(); }
+  /// Starts a pass over all samples, or over those of a grid.
+  Result<PreparedStream> start(const quantize::SampleGrid& grid = {}) const { return start_(grid); }
+  /// Of all samples, where that is known without reading them.
+  std::optional<size_t> count() const { return read_ ? std::optional(count_) : std::nullopt; }
   /// At most `limit` samples, evenly spread over all, the first among them; fewer where they are
   /// so large that they would take more than 64 MB.
   Result<SpreadSamples> spread(size_t limit) const;
@@ -50,14 +53,16 @@ class SampleReader {
   const std::string& source() const { return source_; }
 
  private:
-  SampleReader(std::string source, std::function<Result<PreparedStream>()> start)
+  using Start = std::function<Result<PreparedStream>(const quantize::SampleGrid&)>;
+
+  SampleReader(std::string source, Start start)
       : source_(std::move(source)), start_(std::move(start)) {}
   static Result<SampleReader> open_path(Env& env, SampleFormat format, const std::string& path);
   static SampleReader open_callback(Env& env, SampleFormat format, const SampleData& data);
   Result<SampleReader> keep(Env& env) const;
 
   std::string source_;
-  std::function<Result<PreparedStream>()> start_;
+  Start start_;
   std::function<Result<PreparedSample>(size_t)> read_;  ///< empty where only passes are possible
   size_t count_ = 0;                                    ///< of what `read_` reads
 };

@@ -47,8 +47,8 @@ class Reader : public FolderTest {
   static SampleFormat format() {
     return {{{"x", DataType::kFloat, {-1, 4}, {"n", ""}, false}}, {}};
   }
-  static std::vector<float> all(const SampleReader& reader) {
-    const auto next = reader.start();
+  static std::vector<float> all(const SampleReader& reader, const quantize::SampleGrid& grid = {}) {
+    const auto next = reader.start(grid);
     EXPECT_TRUE(next.has_value());
     std::vector<float> values;
     for (auto sample = (*next)(); sample.has_value() && *sample; sample = (*next)()) {
@@ -85,6 +85,25 @@ TEST_F(Reader, KeepsWhatCanBeReadOnlyOnce) {
   EXPECT_EQ(all(reader), expected);
   EXPECT_EQ(some(reader, 2), (std::vector<float>{0, 2}));
   EXPECT_EQ(caller.given, 5) << "every sample is asked for once";
+}
+
+TEST_F(Reader, GivesThoseOfAGridHoweverItReads) {
+  Caller again{20};
+  Caller once{20};
+  const SampleReader passing = open(again.data());
+  const SampleReader keeping = open(once.data(true));
+  EXPECT_EQ(passing.count(), std::nullopt);
+  EXPECT_EQ(keeping.count(), 20);
+  for (const size_t first : {0U, 3U}) {
+    const quantize::SampleGrid grid{first, 4};
+    std::vector<float> expected;
+    for (size_t i = 0; i < 20; ++i) {
+      if (grid.holds(i)) expected.push_back(static_cast<float>(i));
+    }
+    EXPECT_EQ(expected.size(), 5);
+    EXPECT_EQ(all(passing, grid), expected);
+    EXPECT_EQ(all(keeping, grid), expected);
+  }
 }
 
 TEST_F(Reader, SpreadsEvenlyOverAnyNumber) {

@@ -95,12 +95,12 @@ class OnAGain : public testing::Test {
   const model::ShapeTable shapes_ =
       *engine::infer_shapes(runtime_, system_env(), original_, {{{"x:0", 12}}, {}});
   const CalibrationData data_{
-      runtime_, system_env(), []() -> SampleReader {
+      runtime_, system_env(), skip_samples([]() -> SampleReader {
         return [next = uint32_t{0}]() mutable -> Result<std::optional<TensorMap>> {
           if (next == 20) return std::optional<TensorMap>();
           return std::optional(awq_sample(next++));
         };
-      }};
+      })};
 };
 
 TEST_F(OnAGain, TheFloatModelAnswersAsBefore) {

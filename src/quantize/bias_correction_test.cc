@@ -105,12 +105,12 @@ model::Model quantized(const model::Model& original, const char* method,
                        const std::vector<std::string>& techniques) {
   const auto samples = inputs_of(original);
   const CalibrationData data{
-      engine::runtime_for_tests(), system_env(), [&samples]() -> SampleReader {
+      engine::runtime_for_tests(), system_env(), skip_samples([&samples]() -> SampleReader {
         return [&samples, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
           if (next == samples.size()) return std::optional<TensorMap>();
           return std::optional(samples[next++]);
         };
-      }};
+      })};
   auto shapes = engine::infer_shapes(engine::runtime_for_tests(), system_env(), original,
                                      {{{"x:0", 40}}, {}});
   EXPECT_TRUE(shapes.has_value());

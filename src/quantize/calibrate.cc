@@ -17,11 +17,15 @@ namespace {
 /// Samples among which a small one is looked for.
 constexpr size_t kSmallAmong = 16;
 
-/// Of a histogram that so many samples fill, four times as many move its quantiles by no more than
-/// the steps in which range_methods() look for the ends, where the error is flat besides. From
-/// then on every fourth is run, so that the whole of the data has its say even if it is sorted.
-constexpr int64_t kAllOfFirst = 16;
-constexpr int64_t kThenEvery = 4;
+/// Where not every sample is looked at, so many at least are, if there are as many.
+constexpr size_t kFewestSamples = 8;
+
+/// Twice as many samples tell nothing new if they move the ends of what is common by less than this
+/// share of its width, in the mean over the values: 8 bits over a width that is 2 % off have 0.2 dB
+/// more noise. Ends move less from one half of the samples to all of them the more these are alike:
+/// by 0.9 % with 20 lines of text, by 5 to 10 % with as many, or 100, crops of photographs.
+constexpr double kSettled = 0.02;
+constexpr double kUncommonShare = 0.0003;
 
 /// The session's inputs among the sample's: what only left-out nodes read is no input any more.
 TensorMap inputs_for(const engine::Session& session, const TensorMap& sample) {
@@ -125,41 +129,133 @@ Error no_sample() {
                "the calibration data holds no sample; pass inputs like those of the application");
 }
 
+/// Statistics of a model's values over more and more samples.
+class Gathering {
+ public:
+  static Result<Gathering> open(const model::Model& model, const ObservedValues& observed,
+                                const CalibrationData& data) {
+    std::set<std::string> all(observed.values.begin(), observed.values.end());
+    all.insert(observed.by_channel.begin(), observed.by_channel.end());
+    return Gathering(observed, data,
+                     WATTWISE_TRY(Observer::open(model, {all.begin(), all.end()}, data)));
+  }
+
+  Result<void> look_at(const SampleGrid& grid, const Progress& progress) {
+    const SampleReader next = data_.open(grid);
+    for (size_t index = 0;; ++index) {
+      if (!grid.holds(index)) continue;
+      const auto sample = WATTWISE_TRY(next());
+      if (!sample) return {};
+      const TensorMap seen = WATTWISE_TRY(observer_.look_at(*sample));
+      for (const std::string& name : observed_.values) {
+        const auto values = seen.at(name).values<float>();
+        if (!activations_[name].add(values) && has_nan(values)) {
+          return Error(ErrorCode::kInvalidArgument,
+                       fmt::format("sample {} of the calibration data makes {} NaN; take it out",
+                                   index + 1, name));
+        }
+      }
+      for (const std::string& name : observed_.by_channel) sums_[name].add(seen.at(name));
+      WATTWISE_TRY(report_progress(progress, fmt::format("calibrating, sample {}", ++count_), 0.3));
+    }
+  }
+
+  size_t count() const { return count_; }
+
+  std::map<std::string, Range> common_ranges() const {
+    std::map<std::string, Range> ranges;
+    for (const auto& [name, statistics] : activations_) {
+      ranges[name] = statistics.without_ends(kUncommonShare);
+    }
+    return ranges;
+  }
+
+  Observations finish() {
+    Observations out{std::move(activations_), {}};
+    for (const auto& [name, sum] : sums_) out.means[name] = sum.mean();
+    return out;
+  }
+
+ private:
+  Gathering(const ObservedValues& observed, const CalibrationData& data, Observer observer)
+      : observed_(observed), data_(data), observer_(std::move(observer)) {}
+
+  const ObservedValues& observed_;
+  const CalibrationData& data_;
+  Observer observer_;
+  ActivationTable activations_;
+  std::map<std::string, ChannelSums> sums_;
+  size_t count_ = 0;
+};
+
+bool is_settled(const std::map<std::string, Range>& before,
+                const std::map<std::string, Range>& after) {
+  double moved = 0;
+  for (const auto& [name, range] : after) {
+    const Range& old = before.at(name);
+    const double width = static_cast<double>(range.high) - range.low;
+    const double both = std::fabs(static_cast<double>(range.low) - old.low) +
+                        std::fabs(static_cast<double>(range.high) - old.high);
+    if (width > 0) moved += both / width;
+  }
+  return moved <= kSettled * static_cast<double>(after.size());
+}
+
+Result<size_t> count_samples(const CalibrationData& data) {
+  if (data.count) return *data.count;
+  const SampleReader next = data.open({});
+  for (size_t count = 0;; ++count) {
+    if (!WATTWISE_TRY(next())) return count;
+  }
+}
+
 }  // namespace
+
+bool SampleGrid::holds(size_t index) const {
+  // Each bit is turned over, or not, by what lies above it: rows of any power of two are shuffled
+  // within themselves.
+  size_t shuffled = 0;
+  for (size_t bit = 1; bit < step; bit *= 2) {
+    constexpr uint64_t kScatter = 0x9E3779B97F4A7C15;  // 2^64 / the golden ratio
+    const bool is_turned = ((index / bit / 2 + bit) * kScatter) >> 63 != 0;
+    if (((index & bit) != 0) != is_turned) shuffled += bit;
+  }
+  return shuffled == first;
+}
+
+std::function<SampleReader(const SampleGrid&)> skip_samples(std::function<SampleReader()> open) {
+  return [open = std::move(open)](const SampleGrid& grid) -> SampleReader {
+    return [next = open(), grid, index = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
+      for (; !grid.holds(index); ++index) {
+        if (!WATTWISE_TRY(next())) return std::optional<TensorMap>();
+      }
+      ++index;
+      return next();
+    };
+  };
+}
 
 Result<Observations> gather_activations(const model::Model& model, const ObservedValues& observed,
                                         const CalibrationData& data, const Progress& progress) {
-  Observations out;
-  std::map<std::string, ChannelSums> sums;
-  std::set<std::string> all(observed.values.begin(), observed.values.end());
-  all.insert(observed.by_channel.begin(), observed.by_channel.end());
-  const Observer observer = WATTWISE_TRY(Observer::open(model, {all.begin(), all.end()}, data));
-  SampleReader next = data.open();
-  int64_t count = 0;
-  for (;; ++count) {
-    const auto sample = WATTWISE_TRY(next());
-    if (!sample) break;
-    if (!observed.every_sample && count >= kAllOfFirst && count % kThenEvery != 0) continue;
-    const TensorMap seen = WATTWISE_TRY(observer.look_at(*sample));
-    for (const std::string& name : observed.values) {
-      const auto values = seen.at(name).values<float>();
-      if (!out.activations[name].add(values) && has_nan(values)) {
-        return Error(ErrorCode::kInvalidArgument,
-                     fmt::format("sample {} of the calibration data makes {} NaN; take it out",
-                                 count + 1, name));
-      }
-    }
-    for (const std::string& name : observed.by_channel) sums[name].add(seen.at(name));
-    WATTWISE_TRY(report_progress(progress, fmt::format("calibrating, sample {}", count + 1), 0.3));
+  Gathering gathering = WATTWISE_TRY(Gathering::open(model, observed, data));
+  size_t step = 1;
+  if (!observed.every_sample) {
+    const size_t count = WATTWISE_TRY(count_samples(data));
+    while (count >= 2 * step * kFewestSamples) step *= 2;
   }
-  if (count == 0) return no_sample();
-  for (const auto& [name, sum] : sums) out.means[name] = sum.mean();
-  return out;
+  WATTWISE_TRY(gathering.look_at({0, step}, progress));
+  if (gathering.count() == 0) return no_sample();
+  for (; step > 1; step /= 2) {
+    const auto before = gathering.common_ranges();
+    WATTWISE_TRY(gathering.look_at({step / 2, step}, progress));
+    if (is_settled(before, gathering.common_ranges())) break;
+  }
+  return gathering.finish();
 }
 
 Result<TensorMap> small_sample(const CalibrationData& data) {
   std::vector<std::pair<int64_t, TensorMap>> samples;
-  const SampleReader next = data.open();
+  const SampleReader next = data.open({});
   while (samples.size() < kSmallAmong) {
     auto sample = WATTWISE_TRY(next());
     if (!sample) break;

@@ -20,13 +20,26 @@ namespace wattwise::quantize {
 /// The next sample's inputs, or nothing after the last one.
 using SampleReader = std::function<Result<std::optional<TensorMap>>()>;
 
+/// One of every `step` samples in a row, a power of two. Which one differs from row to row, as if
+/// by chance, so that no order of the samples falls into step. Of the same step, grids with another
+/// `first` below it hold other samples, and {f, 2 s} and {f + s, 2 s} together those of {f, s}.
+struct SampleGrid {
+  size_t first = 0;
+  size_t step = 1;
+  bool holds(size_t index) const;
+};
+
 /// Representative inputs of the float model, read one at a time, and where it runs.
 struct CalibrationData {
   std::shared_ptr<engine::Runtime> runtime;  // shared with the session made from it
   Env& env;
-  std::function<SampleReader()> open;  ///< starts from the first sample again
-  std::string range_method = {};       ///< a row of range_methods(); "" for the first
+  std::function<SampleReader(const SampleGrid&)> open;  ///< starts anew
+  std::string range_method = {};     ///< a row of range_methods(); "" for the first
+  std::optional<size_t> count = {};  ///< of all samples, where that is known without reading them
 };
+
+/// Passes over a grid by passes over all samples.
+std::function<SampleReader(const SampleGrid&)> skip_samples(std::function<SampleReader()> open);
 
 using ActivationTable = std::map<std::string, ActivationStatistics>;
 
@@ -44,7 +57,7 @@ using ChannelMeans = std::map<std::string, ChannelMean>;
 struct ObservedValues {
   std::vector<std::string> values;
   std::vector<std::string> by_channel = {};  ///< of which means are wanted
-  bool every_sample = true;  ///< else, of many, as many as tell how values are distributed
+  bool every_sample = true;  ///< else, evenly spread, as many as tell how values are distributed
 };
 struct Observations {
   ActivationTable activations;

@@ -103,13 +103,13 @@ TensorMap related_rows(int64_t rows, uint32_t seed) {
 
 /// Samples of different lengths, made when they are asked for.
 CalibrationData samples(int64_t count) {
-  return {engine::runtime_for_tests(), system_env(), [count]() -> SampleReader {
+  return {engine::runtime_for_tests(), system_env(), skip_samples([count]() -> SampleReader {
             return [count, next = int64_t{0}]() mutable -> Result<std::optional<TensorMap>> {
               if (next == count) return std::optional<TensorMap>();
               ++next;
               return std::optional(related_rows(3 + next % 5, static_cast<uint32_t>(next)));
             };
-          }};
+          })};
 }
 
 model::ShapeTable shapes_of(const model::Model& model) {
@@ -151,7 +151,7 @@ TEST(InputStatistics, AreThoseOfAllRowsOfAllSamples) {
   const InputStatistics& x = gathered->front();
   std::vector<double> gram(kWidth * kWidth), largest(kWidth), sums(kWidth);
   int64_t rows = 0;
-  const SampleReader next = data.open();
+  const SampleReader next = data.open({});
   // It stops at 64 samples: by then each column has been seen more than twice as often as needed.
   for (int i = 0; i < 64; ++i) {
     const TensorMap inputs = **next();
@@ -187,13 +187,13 @@ TEST(InputStatistics, RefuseDataThatTellsNothing) {
   };
   EXPECT_NE(message(samples(0)).find("no sample"), std::string::npos);
   CalibrationData infinite = samples(0);
-  infinite.open = [] {
+  infinite.open = skip_samples([] {
     return [given = false]() mutable -> Result<std::optional<TensorMap>> {
       if (std::exchange(given, true)) return std::optional<TensorMap>();
       const std::vector<float> values(kWidth, std::numeric_limits<float>::infinity());
       return std::optional(TensorMap{{"x", make_float_tensor({1, 1, kWidth}, values)}});
     };
-  };
+  });
   EXPECT_NE(message(infinite).find("x NaN or infinite"), std::string::npos);
 }
 

@@ -238,7 +238,7 @@ Result<std::vector<InputStatistics>> gather_input_statistics(
     return std::all_of(collectors.begin(), collectors.end(),
                        [&](const Collector& collector) { return collector.has_enough(count); });
   };
-  const SampleReader next = data.open();
+  const SampleReader next = data.open({});
   size_t count = 0;
   for (; !has_enough(count); ++count) {
     const auto sample = WATTWISE_TRY(next());

@@ -82,11 +82,11 @@ fixtures::Made quantize_with_samples(const model::Model& original, float largest
     return TensorMap{{"x", make_float_tensor({kOddRows, kWide}, values)}};
   };
   const CalibrationData data{
-      engine::runtime_for_tests(), system_env(), [&sample]() {
+      engine::runtime_for_tests(), system_env(), skip_samples([&sample]() -> SampleReader {
         return [&sample, next = uint32_t{0}]() mutable -> Result<std::optional<TensorMap>> {
           return next < 20 ? std::optional(sample(++next)) : std::nullopt;
         };
-      }};
+      })};
   fixtures::Made made{model::clone(original), {}};
   auto outcome =
       find_method("dynamic").value()->run(made.model, {*shapes, fixtures::kNoProgress, {}, &data});

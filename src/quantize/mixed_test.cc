@@ -30,12 +30,12 @@ TensorMap row_sample(uint32_t seed) {
 }
 
 CalibrationData row_samples(uint32_t count) {
-  return {engine::runtime_for_tests(), system_env(), [count]() -> SampleReader {
+  return {engine::runtime_for_tests(), system_env(), skip_samples([count]() -> SampleReader {
             return [count, next = uint32_t{0}]() mutable -> Result<std::optional<TensorMap>> {
               if (next == count) return std::optional<TensorMap>();
               return std::optional(row_sample(++next));
             };
-          }};
+          })};
 }
 
 /// Two matrices side by side read x, one of whose columns is small. The second matrix makes up for

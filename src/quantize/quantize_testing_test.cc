@@ -162,12 +162,12 @@ model::Model mobile_like() {
 }
 
 CalibrationData calibration(const std::vector<TensorMap>& samples) {
-  return {engine::runtime_for_tests(), system_env(), [&samples]() -> SampleReader {
+  return {engine::runtime_for_tests(), system_env(), skip_samples([&samples]() -> SampleReader {
             return [&samples, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
               if (next == samples.size()) return std::optional<TensorMap>();
               return std::optional(samples[next++]);
             };
-          }};
+          })};
 }
 
 }  // namespace wattwise::quantize::fixtures

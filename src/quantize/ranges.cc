@@ -7,10 +7,8 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
-#include <optional>
 
-#include "core/extremes.h"
-#include "core/finite.h"
+#include "quantize/simd/rounding_kernels.h"
 
 namespace wattwise::quantize {
 namespace {
@@ -19,6 +17,7 @@ constexpr double kForget = 0.01;
 /// Of the elements, at each end, those that are all counted.
 constexpr double kRareShare = 0.002;
 constexpr float kLargest = std::numeric_limits<float>::max();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 Range finite_extremes_of(std::span<const float> values) {
   Range range{kLargest, -kLargest};
@@ -29,49 +28,8 @@ Range finite_extremes_of(std::span<const float> values) {
   return range;
 }
 
-/// What one look at every element tells.
-struct Scan {
-  Extremes extremes;
-  bool is_finite = true;
-  std::vector<float> rare;  ///< what lies outside of the common values
-};
-
 bool is_inside(float value, const Range& range) {
   return value >= range.low && value <= range.high;
-}
-
-/// Adds what lies outside of a range.
-void collect_outside(std::span<const float> values, const Range& range, std::vector<float>& out) {
-  constexpr size_t kStep = 16;  // loops of a fixed length are what compilers vectorize
-  const auto [low, high] = range;
-  size_t at = 0;
-  for (; at + kStep <= values.size(); at += kStep) {
-    const float* const step = values.data() + at;
-    int found = 0;
-    for (size_t i = 0; i < kStep; ++i) {
-      found |= static_cast<int>(step[i] < low) | static_cast<int>(step[i] > high);
-    }
-    for (size_t i = 0; i < kStep && found != 0; ++i) {
-      if (!is_inside(step[i], range)) out.push_back(step[i]);
-    }
-  }
-  for (; at < values.size(); ++at) {
-    if (!is_inside(values[at], range)) out.push_back(values[at]);
-  }
-}
-
-Scan scan(std::span<const float> values, const std::optional<Range>& common) {
-  constexpr size_t kPart = 4096;  // all look at it while it is in the nearest cache
-  Scan found;
-  for (size_t at = 0; at < values.size(); at += kPart) {
-    const auto part = values.subspan(at, std::min(kPart, values.size() - at));
-    const Extremes extremes = extremes_of(part);
-    found.extremes = {std::min(found.extremes.low, extremes.low),
-                      std::max(found.extremes.high, extremes.high)};
-    found.is_finite = all_finite(part) && found.is_finite;
-    if (common) collect_outside(part, *common, found.rare);
-  }
-  return found;
 }
 
 /// std::floor() of what is no larger than an int64_t; without instructions for it that is a call.
@@ -117,13 +75,49 @@ void ActivationStatistics::cover(const Range& range) {
 }
 
 bool ActivationStatistics::add(std::span<const float> values) {
+  return samples_ == 0 ? add_first(values) : add_next(values);
+}
+
+bool ActivationStatistics::add_first(std::span<const float> values) {
+  const ValueLook look = rounding_kernels().look(values, {-kInfinity, kInfinity}, nullptr);
+  if (!take_extremes(values, look)) return look.is_finite;
+  const double inverse = 1 / bin_width();
+  for (const float value : values) count(value, 1, inverse);
+  common_ = without_ends(kRareShare);
+  return look.is_finite;
+}
+
+bool ActivationStatistics::add_next(std::span<const float> values) {
+  constexpr size_t kPart = 4096;  // all look at it while it is in the nearest cache
   // An odd stride, so that it does not fall into step with a power of two of channels.
-  const size_t stride = samples_ == 0 ? 1 : ((values.size() - 1) / kCountedPerSample) | 1U;
-  const auto [extremes, is_finite, rare] =
-      scan(values, stride > 1 ? std::optional(common_) : std::nullopt);
-  Range range{extremes.low, extremes.high};
-  if (!is_finite) range = finite_extremes_of(values);
-  if (range.low > range.high) return is_finite;
+  const size_t stride = ((values.size() - 1) / kCountedPerSample) | 1U;
+  const double inverse = 1 / bin_width();
+  ValueLook all;
+  std::vector<float> rare;
+  std::array<float, kPart> outside;
+  for (size_t at = 0, counted = 0; at < values.size(); at += kPart) {
+    const auto part = values.subspan(at, std::min(kPart, values.size() - at));
+    const ValueLook look =
+        rounding_kernels().look(part, {common_.low, common_.high}, outside.data());
+    all = {std::min(all.low, look.low), std::max(all.high, look.high),
+           all.is_finite && look.is_finite, 0};
+    rare.insert(rare.end(), outside.begin(), outside.begin() + look.outside);
+    for (; counted < at + part.size(); counted += stride) {
+      const float value = values[counted];
+      if (is_inside(value, common_)) count(value, static_cast<int64_t>(stride), inverse);
+    }
+  }
+  if (!take_extremes(values, all)) return all.is_finite;
+  const double now = 1 / bin_width();
+  for (const float value : rare) count(value, 1, now);
+  if (std::has_single_bit(static_cast<uint64_t>(samples_))) common_ = without_ends(kRareShare);
+  return all.is_finite;
+}
+
+bool ActivationStatistics::take_extremes(std::span<const float> values, const ValueLook& look) {
+  Range range{look.low, look.high};
+  if (!look.is_finite) range = finite_extremes_of(values);
+  if (range.low > range.high) return false;
   if (samples_ == 0 || range.low < extremes_.low || range.high > extremes_.high) cover(range);
   ++samples_;
   if (samples_ == 1) {
@@ -134,14 +128,7 @@ bool ActivationStatistics::add(std::span<const float> values) {
     average_.low += share * (range.low - average_.low);
     average_.high += share * (range.high - average_.high);
   }
-  const double inverse = 1 / bin_width();
-  for (size_t i = 0; i < values.size(); i += stride) {
-    if (stride > 1 && !is_inside(values[i], common_)) continue;
-    count(values[i], static_cast<int64_t>(stride), inverse);
-  }
-  for (const float value : rare) count(value, 1, inverse);
-  if (std::has_single_bit(static_cast<uint64_t>(samples_))) find_common();
-  return is_finite;
+  return true;
 }
 
 void ActivationStatistics::count(float value, int64_t weight, double inverse) {
@@ -149,24 +136,24 @@ void ActivationStatistics::count(float value, int64_t weight, double inverse) {
   counts_[static_cast<size_t>(floor_of(value * inverse) - first_bin_)] += weight;
 }
 
-void ActivationStatistics::find_common() {
-  const double all = std::accumulate(counts_.begin(), counts_.end(), 0.0);
-  const double rare = kRareShare * all;
+Range ActivationStatistics::without_ends(double share) const {
+  if (counts_.empty()) return {};
+  const double most = share * std::accumulate(counts_.begin(), counts_.end(), 0.0);
   size_t first = 0;
   size_t last = counts_.size() - 1;
   for (double sum = 0; first < last; ++first) {
     sum += static_cast<double>(counts_[first]);
-    if (sum > rare) break;
+    if (sum > most) break;
   }
   for (double sum = 0; last > first; --last) {
     sum += static_cast<double>(counts_[last]);
-    if (sum > rare) break;
+    if (sum > most) break;
   }
   const auto end = [&](size_t bin) {
     return static_cast<float>(static_cast<double>(first_bin_ + static_cast<int64_t>(bin)) *
                               bin_width());
   };
-  common_ = {end(first), end(last + 1)};
+  return {end(first), end(last + 1)};
 }
 
 ActivationStatistics ActivationStatistics::raised_to(float bound) const {

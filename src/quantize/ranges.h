@@ -8,6 +8,8 @@
 
 namespace wattwise::quantize {
 
+struct ValueLook;  // simd/rounding_kernels.h
+
 /// An interval of real values.
 struct Range {
   float low = 0;
@@ -34,6 +36,9 @@ class ActivationStatistics {
   /// Mean of the samples' extremes, in which the latest hundred weigh most.
   Range average_extremes() const { return average_; }
 
+  /// Between which the elements lie but for this share of them at each end, to within a bin.
+  Range without_ends(double share) const;
+
   /// counts()[i] elements lie in [(first_bin() + i) w, (first_bin() + i + 1) w), w = bin_width().
   const std::vector<int64_t>& counts() const { return counts_; }
   int64_t first_bin() const { return first_bin_; }
@@ -43,8 +48,11 @@ class ActivationStatistics {
   static constexpr size_t kCountedPerSample = 4096;
 
  private:
+  bool add_first(std::span<const float> values);
+  bool add_next(std::span<const float> values);
+  /// Of one sample more; false if it has no finite element.
+  bool take_extremes(std::span<const float> values, const ValueLook& look);
   void count(float value, int64_t weight, double inverse);
-  void find_common();
   void cover(const Range& range);
   void halve_bins();
 

@@ -203,7 +203,7 @@ Result<SensitivityReport> measure_sensitivity(const model::Model& model,
   const auto session = WATTWISE_TRY(
       engine::open_session(data.runtime, data.env, disturbed.model, "the model", options));
   Measurement measurement(*session, disturbed.unknowns(), runs);
-  const SampleReader next = data.open();
+  const SampleReader next = data.open({});
   for (; report.samples < kMostSamples; ++report.samples) {
     const auto sample = WATTWISE_TRY(next());
     if (!sample) break;

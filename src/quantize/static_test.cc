@@ -157,26 +157,55 @@ TEST(Calibration, GathersWhatTheModelComputes) {
   EXPECT_NEAR(table->activations.at("x").extremes().low, -1, 1e-3);
 }
 
-TEST(Calibration, OfManySamplesAFewTellHowValuesAreDistributed) {
+TEST(Calibration, GridsOfSamplesPartThemAndFollowNoOrder) {
+  for (const size_t step : {1U, 2U, 8U}) {
+    std::vector<size_t> remainders;
+    for (size_t index = 0; index < 64; ++index) {
+      size_t holders = 0;
+      for (size_t first = 0; first < step; ++first) holders += SampleGrid{first, step}.holds(index);
+      EXPECT_EQ(holders, 1);
+      const bool held = SampleGrid{0, step}.holds(index);
+      EXPECT_EQ(held, SampleGrid({0, 2 * step}).holds(index) ||
+                          SampleGrid({step, 2 * step}).holds(index));
+      if (!held) continue;
+      remainders.push_back(index % step);
+      EXPECT_EQ(remainders.size(), index / step + 1) << "one of each row";
+    }
+    if (step == 1) continue;
+    EXPECT_NE(std::count(remainders.begin(), remainders.end(), remainders[0]), 64 / step);
+  }
+}
+
+/// Samples that `gather_activations` looked at, of those that hold one of these values each.
+int64_t samples_looked_at(const std::vector<float>& values, bool every_sample) {
   model::Model model;
   model.ir_version = 8;
   model.opset_imports = {{"", 13}};
-  model.graph.inputs = {model::make_value("x", DataType::kFloat, {4})};
-  model.graph.outputs = {model::make_value("y", DataType::kFloat, {4})};
+  model.graph.inputs = {model::make_value("x", DataType::kFloat, {-1})};
+  model.graph.outputs = {model::make_value("y", DataType::kFloat, {-1})};
   model.graph.nodes = {make_node("Neg", {"x"}, "y")};
-  std::vector<TensorMap> samples(41);
-  for (size_t i = 0; i < samples.size(); ++i) {
-    samples[i]["x"] = make_float_tensor({4}, std::vector<float>(4, static_cast<float>(i)));
+  std::vector<TensorMap> samples;
+  for (const float value : values) {
+    auto floats = random_floats(5000, static_cast<uint32_t>(samples.size()));
+    for (float& x : floats) x *= value;
+    samples.push_back({{"x", make_float_tensor({5000}, floats)}});
   }
-  const auto data = calibration(samples);
-  const auto low = [&](bool every_sample, int64_t count) {
-    const auto seen = gather_activations(model, {{"y"}, {}, every_sample}, data, kNoProgress);
-    EXPECT_TRUE(seen.has_value());
-    EXPECT_EQ(seen->activations.at("y").samples(), count);
-    return seen->activations.at("y").extremes().low;
-  };
-  EXPECT_EQ(low(true, 41), -40);
-  EXPECT_EQ(low(false, 16 + 7), -40) << "those at the end have their say";
+  const auto seen =
+      gather_activations(model, {{"y"}, {}, every_sample}, calibration(samples), kNoProgress);
+  EXPECT_TRUE(seen.has_value());
+  return seen->activations.at("y").samples();
+}
+
+TEST(Calibration, LooksAtMoreSamplesUntilTheyTellNothingNew) {
+  const std::vector<float> alike(64, 1);
+  EXPECT_EQ(samples_looked_at(alike, false), 16);
+  EXPECT_EQ(samples_looked_at(alike, true), 64);
+  EXPECT_EQ(samples_looked_at(std::vector<float>(15, 1), false), 15) << "too few to leave one out";
+  std::vector<float> growing = alike;  // each grid shows larger values than those before it
+  for (size_t i = 0; i < growing.size(); ++i) {
+    for (const size_t step : {8U, 4U, 2U}) growing[i] *= SampleGrid{0, step}.holds(i) ? 1 : 2;
+  }
+  EXPECT_EQ(samples_looked_at(growing, false), 64);
 }
 
 TEST(Noise, OfAllValuesTogetherIsThatOfOneAtATime) {

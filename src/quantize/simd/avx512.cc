@@ -38,6 +38,10 @@ KERNEL_TARGET inline Vector load_bytes(const int8_t* from) {
   const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
   return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
 }
+/// Whether an element of a is larger than that of b.
+KERNEL_TARGET inline bool has_larger(Vector a, Vector b) {
+  return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) != 0;
+}
 
 #include "quantize/simd/vector_body.h"
 #include "quantize/simd/vector_int4_body.h"

@@ -38,6 +38,8 @@ inline Vector load_bytes(const int8_t* from) {
   std::memcpy(&bytes, from, 4);
   return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
 }
+/// Whether an element of a is larger than that of b.
+inline bool has_larger(Vector a, Vector b) { return vmaxvq_u32(vcgtq_f32(a, b)) != 0; }
 
 #include "quantize/simd/vector_body.h"
 #include "quantize/simd/vector_int4_body.h"

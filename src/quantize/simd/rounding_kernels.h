@@ -4,14 +4,16 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 
 #include "quantize/floats.h"
 
-// The loops that rounding spends its time in, for several instruction sets. All give the same bits
-// for any input, NaN and infinity included: sums run in lanes of a fixed number, and nothing is
-// contracted or approximated. Integers come from round half to even; NaN becomes the lowest one.
+// The loops that rounding and calibration spend their time in, for several instruction sets. All
+// give the same bits for any input, NaN and infinity included: sums run in lanes of a fixed number,
+// and nothing is contracted or approximated. Integers come from round half to even; NaN becomes the
+// lowest one.
 namespace wattwise::quantize {
 
 /// Sums along a row of weights are kept in so many lanes, added from the first to the last; what is
@@ -70,6 +72,20 @@ struct Int4Fit {
   float zero = 0;
 };
 
+/// What one look at every element of an activation tells.
+struct ValueLook {
+  float low = std::numeric_limits<float>::max();  ///< the smallest; NaN loses, -0 is 0
+  float high = -std::numeric_limits<float>::max();
+  bool is_finite = true;  ///< whether all are
+  size_t outside = 0;     ///< how many lie beyond the ends of what is common
+};
+
+/// The ends of what is common.
+struct CommonValues {
+  float low;
+  float high;
+};
+
 /// Weights of `count` columns of one row, or of one channel; scales and their inverses likewise.
 struct RoundingKernels {
   std::string_view name;
@@ -107,6 +123,10 @@ struct RoundingKernels {
   void (*paired_errors)(const TileView& tile, const PairedGrid& grid, float* errors);
   /// The squared errors of a row's block, in kSumLanes lanes.
   float (*fit_error)(const float* w, size_t count, const Int4Fit& fit);
+
+  /// Those beyond the ends are written to `outside` in their order, which has room for all; null
+  /// where there cannot be any.
+  ValueLook (*look)(std::span<const float> x, const CommonValues& common, float* outside);
 };
 
 /// All that this program was built with, the reference first, the fastest last.

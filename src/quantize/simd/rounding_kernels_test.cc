@@ -205,6 +205,33 @@ TEST(RoundingKernels, ErrorsOfFourBitsAgree) {
   }
 }
 
+TEST(RoundingKernels, LooksAtActivationsAgree) {
+  for_each_case([](const RoundingKernels& kernels, const Case& in) {
+    for (const CommonValues common : {CommonValues{-20, 30}, CommonValues{-kInfinity, kInfinity}}) {
+      std::vector<float> expected(in.count);
+      std::vector<float> found(in.count);
+      const ValueLook want = reference().look(in.a, common, expected.data());
+      const ValueLook look = kernels.look(in.a, common, found.data());
+      EXPECT_EQ(bits({look.low, look.high}), bits({want.low, want.high})) << kernels.name;
+      EXPECT_EQ(look.is_finite, want.is_finite) << kernels.name << " " << in.count;
+      EXPECT_EQ(look.outside, want.outside) << kernels.name << " " << in.count;
+      EXPECT_EQ(bits(found), bits(expected)) << kernels.name << " " << in.count;
+    }
+  });
+}
+
+TEST(RoundingKernels, TheReferenceTellsWhatLiesOutside) {
+  const std::vector<float> values = {1, -3, kNaN, 5, 2, kInfinity};
+  std::vector<float> outside(values.size());
+  const ValueLook look = reference().look(values, {-2, 4}, outside.data());
+  EXPECT_EQ(look.low, -3);
+  EXPECT_EQ(look.high, kInfinity);
+  EXPECT_FALSE(look.is_finite);
+  outside.resize(look.outside);
+  EXPECT_EQ(outside, (std::vector<float>{-3, 5, kInfinity}));
+  EXPECT_TRUE(reference().look(std::span(values).first(2), {-9, 9}, nullptr).is_finite);
+}
+
 TEST(RoundingKernels, PairsThatAreTooMuchGiveUpHalfEach) {
   const std::vector<float> pair = {7, 6};  // one column, two rows
   const float step = 1;

@@ -129,12 +129,39 @@ float fit_error(const float* w, size_t count, const Int4Fit& fit) {
   return sums.total(count).noise;
 }
 
+ValueLook look(std::span<const float> x, const CommonValues& common, float* outside) {
+  ValueLook found;
+  for (const float value : x) {
+    found.low = smaller(value, found.low);
+    found.high = elements::larger(value, found.high);
+    found.is_finite = found.is_finite && std::isfinite(value);
+    if (value < common.low || value > common.high) outside[found.outside++] = value;
+  }
+  found.low += 0.0F;
+  found.high += 0.0F;
+  return found;
+}
+
 }  // namespace
 
 const RoundingKernels kScalarKernels = {
-    "scalar",   [] { return true; }, largest,       raise_largest,   raise_largest_sum, round_error,
-    round,      add_errors,          round_each,    add_pair_errors, round_pairs,       loss,
-    add_losses, round_int4,          paired_errors, fit_error,
+    "scalar",
+    [] { return true; },
+    largest,
+    raise_largest,
+    raise_largest_sum,
+    round_error,
+    round,
+    add_errors,
+    round_each,
+    add_pair_errors,
+    round_pairs,
+    loss,
+    add_losses,
+    round_int4,
+    paired_errors,
+    fit_error,
+    look,
 };
 
 }  // namespace wattwise::quantize

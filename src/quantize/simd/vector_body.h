@@ -3,7 +3,8 @@
 // namespace, after it has defined
 //   KERNEL_TARGET   the attribute of functions that may use the instructions;
 //   Vector          so many floats, with + - * / of its own, and kWidth of them;
-//   load, store, set, larger, smaller, magnitude, with_sign_of, load_bytes, store_bytes
+//   load, store, set, larger, smaller, has_larger, magnitude, with_sign_of, load_bytes,
+//   store_bytes
 //                   for it.
 // NOLINTBEGIN(llvm-header-guard, google-build-using-namespace, bugprone-suspicious-include)
 
@@ -200,6 +201,46 @@ KERNEL_TARGET void round_pairs(const FileFloat* a, std::span<const float> invers
     store_bytes(q + c + stride, pair.b);
   }
   kScalarKernels.round_pairs(a + c, inverse.subspan(c), stride, q + c);
+}
+
+KERNEL_TARGET ValueLook look(std::span<const float> x, const CommonValues& common, float* outside) {
+  constexpr size_t kStep = 4 * kWidth;
+  const ValueLook nothing;
+  Vector low = set(nothing.low);
+  Vector high = set(nothing.high);
+  Vector zeros = set(0);  // a number that is not finite times 0 is NaN
+  size_t count = 0;
+  size_t i = 0;
+  for (; i + kStep <= x.size(); i += kStep) {
+    const float* const step = x.data() + i;
+    // Each is the first of two, of which NaN loses.
+    Vector least = set(nothing.low);
+    Vector most = set(nothing.high);
+    for (size_t at = 0; at < kStep; at += kWidth) {
+      const Vector some = load(step + at);
+      least = smaller(some, least);
+      most = larger(some, most);
+      zeros = zeros + some * set(0);
+    }
+    low = smaller(least, low);
+    high = larger(most, high);
+    if (!has_larger(set(common.low), least) && !has_larger(most, set(common.high))) continue;
+    for (size_t at = 0; at < kStep; ++at) {
+      if (step[at] < common.low || step[at] > common.high) outside[count++] = step[at];
+    }
+  }
+  ValueLook found = kScalarKernels.look(x.subspan(i), common, outside ? outside + count : nullptr);
+  found.outside += count;
+  std::array<std::array<float, kWidth>, 3> lanes;
+  store(lanes[0].data(), low);
+  store(lanes[1].data(), high);
+  store(lanes[2].data(), zeros);
+  for (size_t lane = 0; lane < kWidth; ++lane) {
+    found.low = elements::smaller(lanes[0][lane], found.low);
+    found.high = elements::larger(lanes[1][lane], found.high);
+    found.is_finite = found.is_finite && lanes[2][lane] == 0;
+  }
+  return {found.low + 0.0F, found.high + 0.0F, found.is_finite, found.outside};
 }
 
 // NOLINTEND(llvm-header-guard, google-build-using-namespace, bugprone-suspicious-include)

@@ -142,9 +142,10 @@ KERNEL_TARGET float fit_error(const float* w, size_t count, const Int4Fit& fit) 
 
 /// Everything that this file and vector_body.h define.
 constexpr RoundingKernels vector_kernels(const char* name, bool (*is_runnable)()) {
-  return {name,       is_runnable, largest,       raise_largest,   raise_largest_sum, round_error,
-          round,      add_errors,  round_each,    add_pair_errors, round_pairs,       loss,
-          add_losses, round_int4,  paired_errors, fit_error};
+  return {name,        is_runnable, largest,    raise_largest, raise_largest_sum,
+          round_error, round,       add_errors, round_each,    add_pair_errors,
+          round_pairs, loss,        add_losses, round_int4,    paired_errors,
+          fit_error,   look};
 }
 
 // NOLINTEND(llvm-header-guard, bugprone-suspicious-include)

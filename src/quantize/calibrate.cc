@@ -18,13 +18,13 @@ namespace {
 constexpr size_t kSmallAmong = 16;
 
 /// Where not every sample is looked at, so many at least are, if there are as many.
-constexpr size_t kFewestSamples = 8;
+constexpr size_t kFewestInAGrid = 8;
 
 /// Twice as many samples tell nothing new if they move the ends of what is common by less than this
 /// share of its width, in the mean over the values: 8 bits over a width that is 2 % off have 0.2 dB
 /// more noise. Ends move less from one half of the samples to all of them the more these are alike:
 /// by 0.9 % with 20 lines of text, by 5 to 10 % with as many, or 100, crops of photographs.
-constexpr double kSettled = 0.02;
+constexpr double kMovesNothing = 0.02;
 constexpr double kUncommonShare = 0.0003;
 
 /// The session's inputs among the sample's: what only left-out nodes read is no input any more.
@@ -198,7 +198,7 @@ bool is_settled(const std::map<std::string, Range>& before,
                         std::fabs(static_cast<double>(range.high) - old.high);
     if (width > 0) moved += both / width;
   }
-  return moved <= kSettled * static_cast<double>(after.size());
+  return moved <= kMovesNothing * static_cast<double>(after.size());
 }
 
 Result<size_t> count_samples(const CalibrationData& data) {
@@ -241,7 +241,7 @@ Result<Observations> gather_activations(const model::Model& model, const Observe
   size_t step = 1;
   if (!observed.every_sample) {
     const size_t count = WATTWISE_TRY(count_samples(data));
-    while (count >= 2 * step * kFewestSamples) step *= 2;
+    while (count >= 2 * step * kFewestInAGrid) step *= 2;
   }
   WATTWISE_TRY(gathering.look_at({0, step}, progress));
   if (gathering.count() == 0) return no_sample();

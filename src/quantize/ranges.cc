@@ -83,7 +83,7 @@ bool ActivationStatistics::add_first(std::span<const float> values) {
   if (!take_extremes(values, look)) return look.is_finite;
   const double inverse = 1 / bin_width();
   for (const float value : values) count(value, 1, inverse);
-  common_ = without_ends(kRareShare);
+  find_common();
   return look.is_finite;
 }
 
@@ -108,9 +108,9 @@ bool ActivationStatistics::add_next(std::span<const float> values) {
     }
   }
   if (!take_extremes(values, all)) return all.is_finite;
-  const double now = 1 / bin_width();
-  for (const float value : rare) count(value, 1, now);
-  if (std::has_single_bit(static_cast<uint64_t>(samples_))) common_ = without_ends(kRareShare);
+  const double inverse_now = 1 / bin_width();
+  for (const float value : rare) count(value, 1, inverse_now);
+  if (std::has_single_bit(static_cast<uint64_t>(samples_))) find_common();
   return all.is_finite;
 }
 
@@ -134,6 +134,12 @@ bool ActivationStatistics::take_extremes(std::span<const float> values, const Va
 void ActivationStatistics::count(float value, int64_t weight, double inverse) {
   if (!std::isfinite(value)) return;
   counts_[static_cast<size_t>(floor_of(value * inverse) - first_bin_)] += weight;
+}
+
+/// What is common has bins already, whatever comes.
+void ActivationStatistics::find_common() {
+  const Range bins = without_ends(kRareShare);
+  common_ = {std::max(bins.low, extremes_.low), std::min(bins.high, extremes_.high)};
 }
 
 Range ActivationStatistics::without_ends(double share) const {

@@ -52,6 +52,7 @@ class ActivationStatistics {
   bool add_next(std::span<const float> values);
   /// Of one sample more; false if it has no finite element.
   bool take_extremes(std::span<const float> values, const ValueLook& look);
+  void find_common();
   void count(float value, int64_t weight, double inverse);
   void cover(const Range& range);
   void halve_bins();

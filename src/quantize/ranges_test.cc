@@ -52,6 +52,19 @@ TEST(ActivationStatistics, CountsAlikeInWhateverOrderSamplesCome) {
   EXPECT_EQ(forward.extremes().high, *std::max_element(all.begin(), all.end()));
 }
 
+TEST(ActivationStatistics, WhatEndsABinMayOutgrowThemAll) {
+  ActivationStatistics statistics;
+  statistics.add(random_floats(1000, 5));
+  const double width = statistics.bin_width();
+  const auto bins = static_cast<int64_t>(statistics.counts().size());
+  const auto end = static_cast<float>(width * static_cast<double>(statistics.first_bin() + bins));
+  ASSERT_GT(end, statistics.extremes().high);
+  statistics.add(std::vector<float>(1000, end));
+  EXPECT_EQ(statistics.extremes().high, end);
+  EXPECT_EQ(total(statistics), 2000);
+  EXPECT_EQ(statistics.counts().back(), 1000);
+}
+
 TEST(ActivationStatistics, EveryElementLiesInItsBin) {
   ActivationStatistics statistics;
   const auto values = random_floats(1000, 3);

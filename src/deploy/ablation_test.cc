@@ -129,6 +129,8 @@ TEST_F(Ablation, AQuantizedModelIsTimedWhereTheObjectiveIsSpeed) {
   options.quantization_method = "dynamic";
   const auto timed = prepare(*context_, options);
   ASSERT_TRUE(timed.has_value()) << timed.error().to_string();
+  EXPECT_EQ(reason(timed->decisions, "warn", "dynamic").find("estimated"), std::string::npos)
+      << "the measurement counts";
   EXPECT_NE(
       (reason(timed->decisions, "measure", "dynamic") + reason(timed->decisions, "warn", "dynamic"))
           .find("as the float model"),

@@ -101,7 +101,7 @@ quantize::MethodContext method_context(Context& context, const CandidateSource& 
           source.opset,
           source.probes,
           source.activations,
-          source.only_where_faster};
+          source.slow_products};
 }
 
 Result<Candidate> make_candidate(Context& context, const CandidateSource& source,
@@ -209,8 +209,7 @@ struct Staged {
 Result<std::optional<std::string>> judge_speed(Context& context, const CandidateSource& source,
                                                const Candidate& candidate, const Staged& staged,
                                                Choice& choice) {
-  const std::string objective = context.resolved().config.quantization.objective;
-  const bool is_speed = objective == "latency" || objective == "energy";
+  const bool is_speed = quantize::wants_speed(context.resolved().config.quantization);
   std::optional<std::string> why_not;
   if (!source.measure || !is_speed || candidate.method == "none") return why_not;
   Env& env = context.env();
@@ -227,7 +226,13 @@ Result<std::optional<std::string>> judge_speed(Context& context, const Candidate
   const auto outcome = WATTWISE_TRY(measure::try_change(env, trial, options));
   const std::string figures = measure::describe_ratio(outcome.timing) + " as the float model";
   if (outcome.slower && staged.gated) return std::optional("slower on this machine: " + figures);
-  choice.decisions.push_back({outcome.slower ? "warn" : "measure", candidate.method, figures});
+  if (outcome.slower) {
+    choice.decisions.push_back({"warn", candidate.method,
+                                figures + "; kept because it was asked for by name, where `auto` "
+                                          "goes on to what is not slower"});
+  } else {
+    choice.decisions.push_back({"measure", candidate.method, figures});
+  }
   return why_not;
 }
 

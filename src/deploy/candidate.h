@@ -36,7 +36,7 @@ struct CandidateSource {
   std::optional<int64_t> opset = {};     ///< that the result must have
   bool in_blocks = false;                ///< models are too large to be run as a whole
   quantize::ActivationForm activations = {};
-  bool only_where_faster = false;  ///< products that integers would slow down stay in float
+  quantize::SlowProducts slow_products = quantize::SlowProducts::kTake;
   bool measure = false;  ///< also time candidates against `optimized` if the objective is speed
 };
 

@@ -160,14 +160,16 @@ Result<PrepareResult> make_preparation(Context& context, const PrepareOptions& o
   const auto activations =
       is_static ? WATTWISE_TRY(choose_activations(context)) : quantize::ActivationForm();
   const auto probes = WATTWISE_TRY(make_probes(context, source.samples));
-  const bool faster_only = quantize::only_where_faster(result.requested_quantization_method,
-                                                       resolved.config.quantization);
+  const QuantizationConfig& settings = resolved.config.quantization;
+  const bool is_timed = source.measure && quantize::wants_speed(settings);
+  const auto slow =
+      quantize::slow_products({result.requested_quantization_method, is_timed}, settings);
   const CandidateSource candidates{optimized,      shapes,
                                    source.samples, calibration ? &*calibration : nullptr,
                                    &probes,        source.size_bytes,
                                    place.output,   source.evaluator ? &*source.evaluator : nullptr,
                                    source.opset,   source.in_blocks,
-                                   activations,    faster_only,
+                                   activations,    slow,
                                    source.measure};
   const auto choice = WATTWISE_TRY(
       choose_candidate(context, candidates, plan, result.requested_quantization_method, staging));
@@ -262,6 +264,10 @@ Result<PrepareResult> prepare(Context& context, const PrepareOptions& options) {
   auto result = run_preparation(context, options);
   if (!options.dry_run) record(context, options.model_path, result);
   if (!result) return std::move(result).error().with_context("preparing " + options.model_path);
+  for (const Decision& decision : result->decisions) {
+    if (decision.action != "warn") continue;
+    context.logger().log(LogLevel::kWarning, "deploy", decision.subject + ": " + decision.reason);
+  }
   context.logger().log(LogLevel::kInfo, "deploy", "prepared",
                        field("output", result->output_model_path),
                        field("method", result->quantization_method),

@@ -253,6 +253,28 @@ TEST_F(Prepare, AMethodThatWasNamedIsKeptWithAWarning) {
   EXPECT_NE(warning->reason.find("above the limit"), std::string::npos);
 }
 
+TEST_F(Prepare, WarningsReachTheLogAlsoFromTheCache) {
+  std::vector<std::string> told;
+  DeploymentOptions listening = options();
+  listening.log = [&](std::string_view level, std::string_view, std::string_view message) {
+    if (level == "warning") told.emplace_back(message);
+  };
+  const std::string path = save(model::dense_like(64, 64), "small.onnx");
+  for (const std::string_view run : {"made", "reused"}) {
+    told.clear();
+    PrepareOptions named = preparation(path, "weight_only");
+    named.use_cache = true;
+    const auto result = prepare(*context(system_env(), listening), named);
+    ASSERT_TRUE(result.has_value()) << result.error().to_string();
+    EXPECT_EQ(find(result->decisions, "reuse") != nullptr, run == "reused");
+    ASSERT_EQ(told.size(), 1u) << run;
+    EXPECT_NE(told[0].find("weight_only: 1 of 1 products"), std::string::npos) << told[0];
+  }
+  told.clear();
+  ASSERT_TRUE(prepare(*context(system_env(), listening), preparation(path, "auto")).has_value());
+  EXPECT_TRUE(told.empty()) << told[0];
+}
+
 TEST_F(Prepare, ADryRunDecidesAndWritesNothing) {
   PrepareOptions dry = preparation(save(model::text_like(), "text.onnx"), "dynamic");
   dry.dry_run = true;

@@ -98,10 +98,51 @@ class Logarithms {
   bool exist_ = false;
 };
 
-/// The other weight of its LSTM, if the format multiplies that in integers.
-const Weight* recurrence_in(Format format, const std::vector<Weight>& weights,
-                            const Weight& weight) {
-  return format == Format::kDynamic ? find_recurrence(weights, weight) : nullptr;
+/// Of the float time of all that reads weights: the estimate does not know more exactly.
+constexpr double kWorthTelling = 0.05;
+
+/// What reads a weight, in the format that a method would give it and in float.
+struct ProductTimes {
+  double integer_ns = 0;
+  double float_ns = 0;
+  bool multiplies_integers = false;  ///< else both are alike
+  bool is_slow() const { return multiplies_integers && integer_ns >= float_ns; }
+  double loss_ns() const { return integer_ns - float_ns; }
+};
+
+/// The times of several.
+struct ProductTotal {
+  ProductTimes times;
+  int products = 0;   ///< of integers
+  std::string worst;  ///< what loses most
+  double worst_ns = 0;
+
+  void add(const Weight& weight, const ProductTimes& one) {
+    times.integer_ns += one.integer_ns;
+    times.float_ns += one.float_ns;
+    products += one.multiplies_integers;
+    if (one.loss_ns() <= worst_ns) return;
+    worst = weight.name;
+    worst_ns = one.loss_ns();
+  }
+};
+
+/// Looks at each weight, for an LSTM that works on integers at both of them together.
+template <typename Visit>
+void for_each_product(const MethodContext& context, const IntegerProducts& products,
+                      const std::vector<Weight>& weights, const Visit& visit) {
+  std::unordered_set<const Weight*> recurrences;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const Weight& weight = weights[i];
+    const Weight* recurrence = products.lstms ? find_recurrence(weights, weight) : nullptr;
+    if (recurrence) recurrences.insert(recurrence);
+    if (recurrences.contains(&weight)) continue;
+    const FormatQuery query{weight, recurrence, context.shapes, products.format == Format::kInt8};
+    const bool in_integers = is_matrix(weight) || recurrence;
+    const double as_float = format_ns(query, Format::kFloat);
+    visit(i, ProductTimes{in_integers ? format_ns(query, products.format) : as_float, as_float,
+                          in_integers});
+  }
 }
 
 }  // namespace
@@ -123,22 +164,38 @@ void keep_float_before_logarithms(model::Model& model, std::vector<Weight>& weig
   }
 }
 
-void keep_float_where_faster(const MethodContext& context, Format format,
+void keep_float_where_faster(const MethodContext& context, const IntegerProducts& products,
                              std::vector<Weight>& weights, std::vector<Decision>& decisions) {
-  if (!context.only_where_faster) return;
-  for (Weight& weight : weights) {
-    const Weight* recurrence = recurrence_in(format, weights, weight);
-    const FormatQuery query{weight, recurrence, context.shapes, format == Format::kInt8};
-    if (!is_matrix(weight) && !recurrence) continue;
-    const double integer_ns = format_ns(query, format);
-    const double float_ns = format_ns(query, Format::kFloat);
-    if (integer_ns < float_ns) continue;
-    weight.keeps_float = true;
-    decisions.push_back({"multiply_in_float", weight.name,
+  if (context.slow_products != SlowProducts::kLeave) return;
+  for_each_product(context, products, weights, [&](size_t index, const ProductTimes& times) {
+    if (!times.is_slow()) return;
+    weights[index].keeps_float = true;
+    decisions.push_back({"multiply_in_float", weights[index].name,
                          fmt::format("it is small: integers are estimated to take {:.1f} us, "
                                      "floats {:.1f} us; it is stored in 8 bits only",
-                                     integer_ns / 1000, float_ns / 1000)});
-  }
+                                     times.integer_ns / 1000, times.float_ns / 1000)});
+  });
+}
+
+void tell_slow_products(const MethodContext& context, const IntegerProducts& products,
+                        const std::vector<Weight>& weights, std::vector<Decision>& decisions) {
+  if (context.slow_products != SlowProducts::kTell) return;
+  ProductTotal all;
+  ProductTotal slow;
+  for_each_product(context, products, weights, [&](size_t index, const ProductTimes& times) {
+    all.add(weights[index], times);
+    if (times.is_slow()) slow.add(weights[index], times);
+  });
+  if (slow.times.loss_ns() <= kWorthTelling * all.times.float_ns) return;
+  decisions.push_back(
+      {"warn", std::string(products.method),
+       fmt::format("{} of {} products of integers are estimated to be slower than in float: {:.1f} "
+                   "us in place of {:.1f} us, {} the most; all that reads weights takes {:.1f} us, "
+                   "in float {:.1f} us. `auto` leaves such products in float where the objective "
+                   "is latency or energy; `measure` times the model on this machine",
+                   slow.products, all.products, slow.times.integer_ns / 1000,
+                   slow.times.float_ns / 1000, slow.worst, all.times.integer_ns / 1000,
+                   all.times.float_ns / 1000)});
 }
 
 }  // namespace wattwise::quantize

@@ -13,9 +13,21 @@ namespace wattwise::quantize {
 void keep_float_before_logarithms(model::Model& model, std::vector<Weight>& weights,
                                   std::vector<Decision>& decisions);
 
-/// Marks the matrices and LSTMs that are estimated to take longer in this format than in float, as
-/// small ones do, where the context asks for that. Shapes that are not known count as one row.
-void keep_float_where_faster(const MethodContext& context, Format format,
+/// How a method multiplies matrices, and LSTMs where it has `lstms` in integers.
+struct IntegerProducts {
+  std::string_view method;
+  Format format;
+  bool lstms = false;
+};
+
+/// Marks the products that are estimated to take longer so than in float, as small ones do, where
+/// the context leaves them. Shapes that are not known count as one row.
+void keep_float_where_faster(const MethodContext& context, const IntegerProducts& products,
                              std::vector<Weight>& weights, std::vector<Decision>& decisions);
+
+/// Warns, where the context wants it told, of products that are estimated to be slower so by a
+/// share of the time of all that reads weights that one would notice.
+void tell_slow_products(const MethodContext& context, const IntegerProducts& products,
+                        const std::vector<Weight>& weights, std::vector<Decision>& decisions);
 
 }  // namespace wattwise::quantize

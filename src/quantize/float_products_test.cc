@@ -83,15 +83,28 @@ TEST(FloatProducts, KernelsOfAFourierTransformBeforeALogarithmKeep16Bits) {
   EXPECT_EQ(precision().substr(0, 4), "int8");
 }
 
-Made make_where_faster(const model::Model& original, std::string_view method) {
+Made make_with(SlowProducts slow, const model::Model& original, std::string_view method) {
   const auto shapes = engine::infer_shapes(engine::runtime_for_tests(), system_env(), original, {});
   MethodContext context{*shapes, fixtures::kNoProgress};
-  context.only_where_faster = true;
+  context.slow_products = slow;
   Made made{model::clone(original), {}};
   auto outcome = (*find_method(method))->run(made.model, context);
   EXPECT_TRUE(outcome.has_value()) << method;
   made.outcome = std::move(*outcome);
   return made;
+}
+
+Made make_where_faster(const model::Model& original, std::string_view method) {
+  return make_with(SlowProducts::kLeave, original, method);
+}
+
+/// The reasons of all warnings.
+std::vector<std::string> warnings(const Made& made) {
+  std::vector<std::string> reasons;
+  for (const Decision& decision : made.outcome.decisions) {
+    if (decision.action == "warn") reasons.push_back(decision.subject + ": " + decision.reason);
+  }
+  return reasons;
 }
 
 TEST(FloatProducts, SmallOnesStayWhereOnlyFasterOnesAreWanted) {
@@ -110,6 +123,49 @@ TEST(FloatProducts, SmallOnesStayWhereOnlyFasterOnesAreWanted) {
 TEST(FloatProducts, ShortStepsOfRecurrencesStayToo) {
   EXPECT_EQ(count(make_where_faster(model::speech_like(16), "dynamic").model, "LSTM"), 2);
   EXPECT_EQ(count(make_where_faster(model::speech_like(256), "dynamic").model, "LSTM"), 0);
+}
+
+TEST(FloatProducts, SlowOnesAreTakenAndToldWhereThatIsWanted) {
+  for (const std::string method : {"dynamic", "weight_only", "int4"}) {
+    const Made small = make_with(SlowProducts::kTell, model::dense_like(64, 64), method);
+    EXPECT_EQ(count(small.model, "MatMul"), 0) << method;
+    ASSERT_EQ(warnings(small).size(), 1u) << method;
+    const std::string told = warnings(small)[0];
+    EXPECT_EQ(told.find(method + ": 1 of 1 products of integers are estimated to be slower"), 0u)
+        << told;
+    EXPECT_NE(told.find(", w the most"), std::string::npos) << told;
+    const Made large = make_with(SlowProducts::kTell, model::dense_like(512, 512), method);
+    EXPECT_TRUE(warnings(large).empty()) << method << " " << warnings(large)[0];
+    EXPECT_TRUE(warnings(make(model::dense_like(64, 64), method)).empty()) << method;
+  }
+}
+
+TEST(FloatProducts, OnlyWhatMultipliesIntegersIsTold) {
+  const model::Model speech = model::speech_like(16);
+  EXPECT_EQ(warnings(make_with(SlowProducts::kTell, speech, "dynamic")).size(), 1u);
+  EXPECT_TRUE(warnings(make_with(SlowProducts::kTell, speech, "weight_only")).empty());
+  EXPECT_TRUE(warnings(make_with(SlowProducts::kTell, model::speech_like(256), "dynamic")).empty());
+}
+
+TEST(FloatProducts, AFewSlowOnesBesideALargeOneAreNotWorthAWarning) {
+  model::Model model = model::dense_like(1024, 1024);
+  model.graph.initializers.push_back(
+      make_float_constant("small", {1024, 4}, random_floats(4096, 9)));
+  model.graph.outputs = {model::make_value("z", DataType::kFloat, {-1, 4})};
+  model.graph.nodes.push_back(model::make_node("MatMul", {"y", "small"}, "z"));
+  const Made made = make_with(SlowProducts::kTell, model, "dynamic");
+  EXPECT_TRUE(warnings(made).empty());
+}
+
+TEST(FloatProducts, WhoNamesAMethodIsTold) {
+  QuantizationConfig config;
+  config.objective = "energy";
+  EXPECT_EQ(slow_products({"auto", false}, config), SlowProducts::kLeave);
+  EXPECT_EQ(slow_products({"dynamic", false}, config), SlowProducts::kTell);
+  EXPECT_EQ(slow_products({"dynamic", true}, config), SlowProducts::kTake);
+  config.objective = "size";
+  EXPECT_EQ(slow_products({"auto", false}, config), SlowProducts::kTake);
+  EXPECT_EQ(slow_products({"weight_only", false}, config), SlowProducts::kTell);
 }
 
 }  // namespace

@@ -33,7 +33,7 @@ Estimate estimate(const model::Model& model, const model::ShapeTable& shapes,
   std::unordered_set<const Weight*> recurrences;
   Estimate out;
   double integer = 0;
-  const bool may_stay = only_where_faster(requested, config);
+  const bool may_stay = slow_products({requested, false}, config) == SlowProducts::kLeave;
   for (const Weight& weight : weights) {
     if (recurrences.contains(&weight)) continue;
     const Weight* recurrence = find_recurrence(weights, weight);
@@ -114,9 +114,15 @@ WeightRange weight_range(const QuantizationConfig& config) {
   return config.weight_range == "full" ? WeightRange::kFull : WeightRange::kPairAware;
 }
 
-bool only_where_faster(std::string_view requested, const QuantizationConfig& config) {
-  return (requested == "auto" || requested == "int8") &&
-         (config.objective == "latency" || config.objective == "energy");
+bool wants_speed(const QuantizationConfig& config) {
+  return config.objective == "latency" || config.objective == "energy";
+}
+
+SlowProducts slow_products(const SpeedRequest& request, const QuantizationConfig& config) {
+  if (request.method != "auto" && request.method != "int8") {
+    return request.is_timed ? SlowProducts::kTake : SlowProducts::kTell;
+  }
+  return wants_speed(config) ? SlowProducts::kLeave : SlowProducts::kTake;
 }
 
 Result<Plan> plan(const model::Model& model, const model::ShapeTable& shapes,

@@ -22,6 +22,13 @@ WeightRange weight_range(const QuantizationConfig& config);
 Int4Blocking int4_blocking(const QuantizationConfig& config);
 bool wants_one_scale(const QuantizationConfig& config);
 
+/// What becomes of products that integers are estimated to slow down.
+enum class SlowProducts {
+  kTake,   ///< integers all the same
+  kTell,   ///< integers, and a warning
+  kLeave,  ///< they stay in float
+};
+
 /// What a method is given.
 struct MethodContext {
   const model::ShapeTable& shapes;
@@ -32,7 +39,7 @@ struct MethodContext {
   /// Inputs to measure errors on; made up where the caller gave none.
   const CalibrationData* samples = nullptr;
   ActivationForm activations = {};  ///< of `static`
-  bool only_where_faster = false;   ///< products that integers would slow down stay in float
+  SlowProducts slow_products = SlowProducts::kTake;
 };
 
 /// What a method did to the model.
@@ -76,9 +83,16 @@ struct PlanRequest {
   bool has_calibration_data;
 };
 
-/// Whether methods leave products in float that integers are estimated to slow down: those that
-/// `auto` and `int8` choose, under an objective of latency or energy.
-bool only_where_faster(std::string_view requested, const QuantizationConfig& config);
+/// Whether the objective is latency or energy.
+bool wants_speed(const QuantizationConfig& config);
+
+/// `auto` and `int8` leave slow products in float where speed is wanted; a method that was named
+/// takes them, with a warning unless the result `is_timed`.
+struct SpeedRequest {
+  std::string_view method;
+  bool is_timed;
+};
+SlowProducts slow_products(const SpeedRequest& request, const QuantizationConfig& config);
 
 /// `auto` and `int8` become static where there is calibration data and convolutions to use it for,
 /// then dynamic or weight-only, whichever is estimated to be faster; the configured fallback and

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An ONNX file in a few lines: y = x * w, with w a constant of 4 by 2."""
+"""An ONNX file in a few lines: y = x * w, with w a constant."""
 import struct
 
 FLOAT = 1
@@ -30,11 +30,13 @@ def port(name, dims):
     return part(1, name) + part(2, part(1, number(1, FLOAT) + part(2, shape)))
 
 
-def tiny_model():
+def tiny_model(columns=2, weights=(1, 0, 0, 1, 1, 1, -1, 2)):
     """The bytes of the file."""
-    weights = struct.pack("<8f", 1, 0, 0, 1, 1, 1, -1, 2)
-    constant = number(1, 4) + number(1, 2) + number(2, FLOAT) + part(8, "w") + part(9, weights)
+    rows = len(weights) // columns
+    packed = struct.pack(f"<{len(weights)}f", *weights)
+    constant = (number(1, rows) + number(1, columns) + number(2, FLOAT) + part(8, "w") +
+                part(9, packed))
     node = part(1, "x") + part(1, "w") + part(2, "y") + part(3, "product") + part(4, "MatMul")
     graph = (part(1, node) + part(2, "tiny") + part(5, constant) +
-             part(11, port("x", ["n", 4])) + part(12, port("y", ["n", 2])))
+             part(11, port("x", ["n", rows])) + part(12, port("y", ["n", columns])))
     return number(1, 8) + part(7, graph) + part(8, number(2, 17))

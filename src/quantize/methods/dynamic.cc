@@ -150,7 +150,9 @@ void round_group(const MatrixGroup& group, const InputStatistics& statistics, Mo
 
 Result<void> leave_small_products(const model::Model& /*model*/, std::vector<Weight>& weights,
                                   const MethodContext& context, MethodOutcome& outcome) {
-  keep_float_where_faster(context, Format::kDynamic, weights, outcome.decisions);
+  const IntegerProducts products{"dynamic", Format::kDynamic, true};
+  keep_float_where_faster(context, products, weights, outcome.decisions);
+  tell_slow_products(context, products, weights, outcome.decisions);
   return {};
 }
 

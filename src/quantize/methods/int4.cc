@@ -21,6 +21,7 @@
 #include "quantize/awq.h"
 #include "quantize/choose_int4.h"
 #include "quantize/cut_zeros.h"
+#include "quantize/float_products.h"
 #include "quantize/int4_matrices.h"
 #include "quantize/methods/methods.h"
 #include "quantize/raise_opset.h"
@@ -90,9 +91,20 @@ void round_int4_group(const MatrixGroup& group, const InputStatistics& statistic
   }
 }
 
+/// How runtimes multiply what DequantizeLinear unpacks is not estimated.
 template <Int4Form kForm>
-constexpr WeightMethod kWeightsOf = {"int4", quantize_to_int4<kForm>, nullptr, choose_int4,
-                                     round_int4_group<kForm>};
+Result<void> choose_weights(const model::Model& model, std::vector<Weight>& weights,
+                            const MethodContext& context, MethodOutcome& outcome) {
+  constexpr Format kSpeed = kForm == Int4Form::kUnpacked ? Format::kDynamic : Format::kInt4;
+  if (kForm != Int4Form::kDequantized) {
+    tell_slow_products(context, {"int4", kSpeed}, weights, outcome.decisions);
+  }
+  return choose_int4(model, weights, context, outcome);
+}
+
+template <Int4Form kForm>
+constexpr WeightMethod kWeightsOf = {"int4", quantize_to_int4<kForm>, nullptr,
+                                     choose_weights<kForm>, round_int4_group<kForm>};
 
 /// How a form is told, and the operator set that it needs.
 struct FormRow {

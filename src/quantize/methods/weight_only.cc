@@ -163,7 +163,9 @@ LayerQuantization quantize_to_bytes(const Weight& weight, ModelEdits& edits,
 
 Result<void> leave_slow_products(const model::Model& /*model*/, std::vector<Weight>& weights,
                                  const MethodContext& context, MethodOutcome& outcome) {
-  keep_float_where_faster(context, Format::kInt8, weights, outcome.decisions);
+  const IntegerProducts products{"weight_only", Format::kInt8};
+  keep_float_where_faster(context, products, weights, outcome.decisions);
+  tell_slow_products(context, products, weights, outcome.decisions);
   return {};
 }
 

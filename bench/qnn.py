@@ -4,12 +4,12 @@
 
     python3 bench/qnn.py
 
-Prepares BlazeFace and the OCR reader, at one size, by `static` for QUALCOMM with each type of
-activations, compiles them for an HTP of two generations with no node left to the CPU, and runs one
-input through the emulator. Printed are sizes, accuracy as prepared, and how close the emulator's
-outputs are to those of ONNX Runtime's CPU provider for the same file. Emulated time says nothing of
-a phone. Fails where a file does not compile or answers otherwise. The package onnxruntime-qnn goes
-into an environment of its own in the cache.
+Prepares BlazeFace, the OCR reader, at one size, and a made-up model of operators that they lack by
+`static` for QUALCOMM with each type of activations, compiles them for an HTP of two generations
+with no node left to the CPU, and runs one input through the emulator. Printed are sizes, accuracy
+as prepared, and how close the emulator's outputs are to those of ONNX Runtime's CPU provider for
+the same file. Emulated time says nothing of a phone. Fails where a file does not compile or answers
+otherwise. The package onnxruntime-qnn goes into an environment of its own in the cache.
 """
 import json
 import pathlib
@@ -18,13 +18,15 @@ import tempfile
 
 from running import MODELS, ROOT, build, python_with, run, wattwise
 
-PACKAGES = ("numpy==2.4.6", "onnxruntime==1.32.0", "onnxruntime-qnn==2.7.0", "pillow==13.0.0")
+PACKAGES = ("numpy==2.4.6", "onnx==1.23.2", "onnxruntime==1.32.0", "onnxruntime-qnn==2.7.0",
+            "pillow==13.0.0")
 ARCHITECTURES = {"v68": "30", "v75": "57"}  # HTP -> a system on chip that has it
 WIDTH = 320
 CASES = {
     "blazeface": ("faces", ()),
     "ocr_reader": ("lines", ("--fix-input", "p2o.DynamicDimension.0=1",
                              "--fix-input", f"p2o.DynamicDimension.1={WIDTH}")),
+    "operators": (None, ()),
 }
 KINDS = ("uint8", "uint16")
 # Where steps are fine: one of uint8 may be most of a small output, and v68 adds coarsely.
@@ -37,6 +39,45 @@ def widen(folder):
     for path in folder.glob("*.npz"):
         x = numpy.load(path)["x"][..., :WIDTH]
         numpy.savez(path, x=numpy.pad(x, [(0, 0)] * 3 + [(0, WIDTH - x.shape[3])], "edge"))
+
+
+def make_operators(folder):
+    """A small model of every operator that the others lack, and samples for it."""
+    import numpy  # pylint: disable=import-outside-toplevel
+    import onnx  # pylint: disable=import-outside-toplevel
+    helper = onnx.helper
+    random = numpy.random.default_rng(5)
+    constants = {
+        "pads": numpy.array([0, 0, 1, 1, 0, 0, 1, 1]), "pick": numpy.array([4, 0, 2, 5]),
+        "shape": numpy.array([1, 4, -1]), "twice": numpy.array([1, 1, 2, 2], "f"),
+        "three": numpy.array(3, "f"), "slope": random.uniform(0.1, 0.3, (8, 1, 1)).astype("f"),
+        "scale": random.uniform(0.5, 1.5, 400).astype("f")}
+    for name, shape in (("w1", (8, 3, 3, 3)), ("b1", 8), ("w2", (8, 6, 2, 2)), ("b2", 6),
+                        ("bias", 400), ("w3", (400, 10))):
+        constants[name] = random.normal(0, 0.3, shape).astype("f")
+    nodes = [
+        helper.make_node("Pad", ["x", "pads"], ["1"], mode="reflect"),
+        helper.make_node("Conv", ["1", "w1", "b1"], ["2"]),
+        helper.make_node("PRelu", ["2", "slope"], ["3"]),
+        helper.make_node("ConvTranspose", ["3", "w2", "b2"], ["4"], strides=[2, 2]),
+        helper.make_node("Gather", ["4", "pick"], ["5"], axis=1),
+        helper.make_node("AveragePool", ["5"], ["6"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Resize", ["6", "", "twice"], ["7"], mode="linear"),
+        helper.make_node("Pow", ["7", "three"], ["8"]),
+        helper.make_node("Reshape", ["8", "shape"], ["9"]),
+        helper.make_node("LayerNormalization", ["9", "scale", "bias"], ["10"], axis=-1),
+        helper.make_node("MatMul", ["10", "w3"], ["y"])]
+    graph = helper.make_graph(
+        nodes, "operators",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1, 3, 10, 10])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1, 4, 10])],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    onnx.save(made, folder / "operators.onnx")
+    (folder / "samples").mkdir()
+    for i in range(24):
+        numpy.savez(folder / "samples" / f"{i:02}.npz",
+                    x=random.normal(0, 1, (1, 3, 10, 10)).astype("f"))
 
 
 def emulate(path, sample, architecture):
@@ -77,8 +118,9 @@ def compile_one(python, folder, model, kind):
     config = folder / "config.json"
     config.write_text(json.dumps({"quantization": {"activation_type": kind}}), encoding="utf-8")
     document, _ = wattwise(folder, "--config", config, "prepare", "--model-path",
-                           MODELS / f"{model}.onnx", "--output-path", path, "--no-bundle",
-                           "--no-cache", "--deployment-target", "QUALCOMM",
+                           (MODELS if task else folder / model) / f"{model}.onnx",
+                           "--output-path", path, "--no-bundle", "--no-cache",
+                           "--deployment-target", "QUALCOMM",
                            "--quantization-method", "static", "--calibration-data", samples, *words)
     if document["quantization_method"] != "static":
         sys.exit(f"{model}: made {document['quantization_method']} instead of static")
@@ -101,8 +143,11 @@ def main():
         folder = pathlib.Path(name)
         for model, (task, _) in CASES.items():
             (folder / model).mkdir()
-            run([python, ROOT / "bench/task_metrics.py", task, "--data",
-                 folder / model / "samples", MODELS / f"{model}.onnx"])
+            if task:
+                run([python, ROOT / "bench/task_metrics.py", task, "--data",
+                     folder / model / "samples", MODELS / f"{model}.onnx"])
+            else:
+                run([python, __file__, "--make", folder / model])
             if task == "lines":
                 run([python, __file__, "--widen", folder / model / "samples"])
             for kind in KINDS:
@@ -112,6 +157,8 @@ def main():
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--emulate"]:
         emulate(*sys.argv[2:])
+    elif sys.argv[1:2] == ["--make"]:
+        make_operators(pathlib.Path(sys.argv[2]))
     elif sys.argv[1:2] == ["--widen"]:
         widen(pathlib.Path(sys.argv[2]))
     else:

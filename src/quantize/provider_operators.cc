@@ -21,7 +21,37 @@ constexpr std::array kRoles = {
     std::pair{std::string_view("operands"), QdqRole::kOperands},
     std::pair{std::string_view("value"), QdqRole::kValue},
     std::pair{std::string_view("move"), QdqRole::kMove},
+    std::pair{std::string_view("normalization"), QdqRole::kNormalization},
 };
+
+/// The operators that each role spells right.
+struct KnownOperators {
+  QdqRole role;
+  std::string_view names;  ///< with a space around each
+};
+constexpr std::array kKnownOperators = {
+    KnownOperators{QdqRole::kWeights, " Conv ConvTranspose Gemm MatMul "},
+    KnownOperators{QdqRole::kOperands, " Add Concat Div Max Mean Min Mul PRelu Pow Sub Sum "},
+    KnownOperators{QdqRole::kValue,
+                   " Abs AveragePool Ceil Clip Cos Elu Erf Exp Floor Gelu GlobalAveragePool "
+                   "HardSigmoid HardSwish LeakyRelu Log LogSoftmax LpNormalization Mish Neg "
+                   "ReduceMax ReduceMean ReduceMin ReduceSum Relu Round Selu Sigmoid Sign Sin "
+                   "Softmax Softplus Softsign Sqrt Tanh ThresholdedRelu "},
+    KnownOperators{QdqRole::kMove,
+                   " DepthToSpace Expand Flatten Gather GatherElements GatherND GlobalMaxPool "
+                   "Identity MaxPool Pad Reshape Resize Slice SpaceToDepth Split Squeeze Tile "
+                   "Transpose Unsqueeze "},
+    KnownOperators{QdqRole::kNormalization, " LayerNormalization "},
+};
+
+/// Whether the role spells the operator right.
+bool suits(QdqRole role, const std::string& op) {
+  const std::string word = " " + op + " ";
+  return op.find(' ') == std::string::npos &&
+         std::any_of(kKnownOperators.begin(), kKnownOperators.end(), [&](const auto& known) {
+           return known.role == role && known.names.find(word) != std::string_view::npos;
+         });
+}
 
 /// The string of a key; "" where there is none.
 std::string text_of(const Json& row, const char* key) {
@@ -53,6 +83,37 @@ Result<void> add_activations(const Json& row, ProviderOperators& provider) {
     return damaged(provider, "has bytes of another type than uint8");
   }
   provider.activations.push_back({type, form == "bytes", text_of(row, "warning")});
+  if (const auto lacks = row.find("lacks"); lacks != row.end()) {
+    for (const Json& op : *lacks) {
+      if (op.is_string()) provider.activations.back().lacks.insert(op.get<std::string>());
+    }
+  }
+  return {};
+}
+
+Result<void> add_operator(const std::string& op, const Json& role, ProviderOperators& provider) {
+  const std::string name = role.is_string() ? role.get<std::string>() : "";
+  const auto* const known = std::find_if(kRoles.begin(), kRoles.end(),
+                                         [&](const auto& entry) { return entry.first == name; });
+  if (known == kRoles.end()) {
+    return damaged(provider, fmt::format("gives {} a role that there is not: {}", op, role.dump()));
+  }
+  if (!suits(known->second, op)) {
+    return damaged(provider, fmt::format("gives {} the role {}, which is none of its", op, name));
+  }
+  provider.operators[op] = known->second;
+  return {};
+}
+
+/// A type can only lack what the table has.
+Result<void> check_lacks(const ProviderOperators& provider) {
+  for (const auto& activations : provider.activations) {
+    for (const std::string& op : activations.lacks) {
+      if (provider.operators.contains(op)) continue;
+      return damaged(provider, fmt::format("says that {} activations lack {}, which it has not",
+                                           activations.type->name, op));
+    }
+  }
   return {};
 }
 
@@ -70,15 +131,9 @@ Result<ProviderOperators> read_provider_operators(const Json& row) {
   }
   for (const Json& type : *types) WATTWISE_TRY(add_activations(type, provider));
   for (const auto& [op, role] : operators->items()) {
-    const std::string name = role.is_string() ? role.get<std::string>() : "";
-    const auto* const known = std::find_if(kRoles.begin(), kRoles.end(),
-                                           [&](const auto& entry) { return entry.first == name; });
-    if (known == kRoles.end()) {
-      return damaged(provider,
-                     fmt::format("gives {} a role that there is not: {}", op, role.dump()));
-    }
-    provider.operators[op] = known->second;
+    WATTWISE_TRY(add_operator(op, role, provider));
   }
+  WATTWISE_TRY(check_lacks(provider));
   return provider;
 }
 

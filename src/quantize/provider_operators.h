@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,10 +26,11 @@ struct ActivationType {
 
 /// How an operator is spelled between DequantizeLinear and QuantizeLinear.
 enum class QdqRole {
-  kWeights,   ///< int8 weights and an int32 bias where these are constants; else as kOperands
-  kOperands,  ///< all its inputs are quantized, constants included
-  kValue,     ///< the first input is; others are parameters
-  kMove,      ///< moves elements of the first input: its outputs share that one's scale
+  kWeights,        ///< int8 weights and an int32 bias where these are constants; else as kOperands
+  kOperands,       ///< all its inputs are quantized, constants included
+  kValue,          ///< the first input is; others are parameters
+  kMove,           ///< moves elements of the first input: its outputs share that one's scale
+  kNormalization,  ///< a constant scale of 8 bits and an int32 bias
 };
 
 /// What an execution provider computes on quantized activations: a file of data/providers/.
@@ -37,6 +39,8 @@ struct ProviderOperators {
     const ActivationType* type;
     bool in_bytes;  ///< by integer_plan.h, whose table knows what pays; else by qdq_writer.h
     std::string warning;
+    std::set<std::string, std::less<>> lacks =
+        {};  ///< operators that it does not have of this type
   };
   std::string id;
   std::vector<Activations> activations;  ///< what is usual first

@@ -10,34 +10,10 @@
 #include <set>
 #include <unordered_map>
 
-#include "quantize/weights.h"
+#include "quantize/qdq_forms.h"
 
 namespace wattwise::quantize {
 namespace {
-
-/// What looking at a node for QDQ needs.
-struct QdqReading {
-  optimize::GraphEditor& graph;
-  const model::ShapeTable& shapes;
-  const ProviderOperators& provider;
-  /// Values of other types than the table says, which knows what ONNX Runtime makes of halves.
-  std::set<std::string> not_float = {};
-
-  bool is_float(const std::string& value) const {
-    const auto it = shapes.find(value);
-    return it != shapes.end() && it->second.type == DataType::kFloat && !not_float.contains(value);
-  }
-  bool changes(const std::string& value) const {
-    return !value.empty() && is_float(value) && graph.changes(value);
-  }
-  /// The constant of finite floats at this input; null for anything else, as for masks.
-  const model::Constant* floats(const model::Node& node, size_t slot) const {
-    const auto* constant = node.inputs.size() > slot ? graph.constant(node.inputs[slot]) : nullptr;
-    const bool is_usable =
-        constant && constant->type == DataType::kFloat && is_finite(Floats(constant->data.view()));
-    return is_usable ? constant : nullptr;
-  }
-};
 
 bool is_other_real(int64_t type) {
   return type == static_cast<int64_t>(DataType::kFloat16) ||
@@ -65,70 +41,16 @@ std::set<std::string> other_than_float(optimize::GraphEditor& graph) {
   return found;
 }
 
-bool has_usual_bias(const QdqReading& reading, const model::Node& node, int64_t outputs) {
-  if (node.inputs.size() < 3 || node.inputs[2].empty()) return true;
-  const model::Constant* bias = reading.floats(node, 2);
-  return bias && (bias->shape == std::vector<int64_t>{outputs} ||
-                  (node.op_type == "Gemm" && bias->shape == std::vector<int64_t>{1, outputs}));
-}
-
-/// Whether weights and bias are constants of the form that takes integers.
-bool has_weights(const QdqReading& reading, const model::Node& node) {
-  const model::Constant* weights = reading.floats(node, 1);
-  if (!weights || weights->element_count() == 0) return false;
-  const auto& shape = weights->shape;
-  if (node.op_type == "Conv") {
-    return shape.size() >= 3 && has_usual_bias(reading, node, shape[0]);
-  }
-  if (shape.size() != 2) return false;
-  if (node.op_type == "MatMul") return true;
-  return node.int_or("transA", 0) == 0 && node.float_or("alpha", 1) == 1 &&
-         node.float_or("beta", 1) == 1 &&
-         has_usual_bias(reading, node, shape[node.int_or("transB", 0) != 0 ? 0 : 1]);
-}
-
-/// Whether the constant there, if it is one, means the same when it is rounded: of divisors, small
-/// ones would become 0.
-bool may_be_rounded(const QdqReading& reading, const model::Node& node, size_t slot) {
-  const model::Constant* constant = reading.floats(node, slot);
-  return constant && (node.op_type != "Div" || slot == 0 || constant->element_count() == 1);
-}
-
-/// The slots of activations, if constants are all that the operator reads beside.
-std::optional<std::vector<size_t>> operand_slots(const QdqReading& reading,
-                                                 const model::Node& node) {
-  std::vector<size_t> slots;
-  for (size_t slot = 0; slot < node.inputs.size(); ++slot) {
-    if (reading.changes(node.inputs[slot])) {
-      slots.push_back(slot);
-    } else if (!may_be_rounded(reading, node, slot)) {
-      return std::nullopt;
-    }
-  }
-  return slots.empty() ? std::nullopt : std::optional(slots);
-}
-
 std::optional<QdqStep> read_qdq_step(const QdqReading& reading, model::Node& node) {
   const auto row = reading.provider.operators.find(node.op_type);
   if (!node.is_standard() || row == reading.provider.operators.end() || node.inputs.empty() ||
+      reading.activations.lacks.contains(node.op_type) ||
       !std::all_of(node.outputs.begin(), node.outputs.end(),
                    [&](const std::string& output) { return reading.is_float(output); })) {
     return std::nullopt;
   }
-  QdqRole role = row->second;
-  if (role == QdqRole::kWeights && has_weights(reading, node)) {
-    return reading.changes(node.inputs[0]) ? std::optional(QdqStep{&node, role, {0}})
-                                           : std::nullopt;
-  }
-  if (role == QdqRole::kWeights) {
-    if (node.op_type != "MatMul") return std::nullopt;
-    role = QdqRole::kOperands;
-  }
-  if (role == QdqRole::kOperands) {
-    auto slots = operand_slots(reading, node);
-    return slots ? std::optional(QdqStep{&node, role, std::move(*slots)}) : std::nullopt;
-  }
-  return reading.changes(node.inputs[0]) ? std::optional(QdqStep{&node, role, {0}}) : std::nullopt;
+  const QdqForm form = read_form(reading, node, row->second);
+  return form.slots.empty() ? std::nullopt : std::optional(QdqStep{&node, form.role, form.slots});
 }
 
 /// Scores lie near 0; what is this far away masks them.
@@ -198,7 +120,7 @@ std::set<const model::Node*> masked_nodes(const QdqReading& reading) {
 
 /// Whether QuantizeLinear behind the step may take its clip in.
 bool makes_new_values(const QdqStep& step) {
-  return step.role == QdqRole::kWeights ||
+  return step.role == QdqRole::kWeights || step.role == QdqRole::kNormalization ||
          (step.role == QdqRole::kOperands && step.node->op_type != "Concat");
 }
 
@@ -225,8 +147,9 @@ void tell_kinds(const std::map<std::string, int>& kinds, QdqPlan& plan) {
 }  // namespace
 
 QdqPlan plan_qdq(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
-                 const ProviderOperators& provider) {
-  const QdqReading reading{graph, shapes, provider, other_than_float(graph)};
+                 const ActivationForm& form) {
+  const QdqReading reading{graph, shapes, *form.provider, *form.activations,
+                           other_than_float(graph)};
   const std::set<const model::Node*> masked = masked_nodes(reading);
   QdqPlan plan;
   std::unordered_map<std::string, size_t> makers;

@@ -29,8 +29,9 @@ struct QdqPlan {
 };
 
 /// Takes each Relu or Clip around zero that alone reads what a product or sum makes out of the
-/// graph: QuantizeLinear clips where it does. `shapes` tells which values are floats.
+/// graph: QuantizeLinear clips where it does. `shapes` tells which values are floats. `form` has a
+/// provider.
 QdqPlan plan_qdq(optimize::GraphEditor& graph, const model::ShapeTable& shapes,
-                 const ProviderOperators& provider);
+                 const ActivationForm& form);
 
 }  // namespace wattwise::quantize

@@ -6,61 +6,21 @@
 #include <limits>
 #include <map>
 
-#include "measure/metrics.h"
-#include "model/graph_edit.h"
 #include "model/test_models.h"
 #include "optimize/graph_editor.h"
-#include "quantize/quantize_testing.h"
+#include "quantize/qdq_testing.h"
 #include "quantize/saturation.h"
 
 namespace wattwise::quantize {
 namespace {
 
-using fixtures::calibration;
 using fixtures::count;
-using fixtures::kNoProgress;
-using fixtures::run;
+using fixtures::make_qdq;
+using fixtures::sqnr;
+using fixtures::Uses;
 using model::make_float_constant;
 using model::make_node;
 using model::random_floats;
-
-/// A provider's table with every role and type.
-Json accelerator() {
-  return Json::parse(R"({
-    "id": "accelerator",
-    "activations": [{"type": "uint8", "form": "qdq"}, {"type": "int8", "form": "qdq"},
-                    {"type": "uint16", "form": "qdq"}],
-    "operators": {"Conv": "weights", "MatMul": "weights", "Gemm": "weights", "Add": "operands",
-                  "Sub": "operands", "Mul": "operands", "Concat": "operands",
-                  "Relu": "value", "Clip": "value", "Sigmoid": "value", "HardSigmoid": "value",
-                  "Softmax": "value", "GlobalAveragePool": "value",
-                  "MaxPool": "move", "Reshape": "move", "Split": "move"}})");
-}
-
-ActivationForm accelerated(std::string_view type) {
-  auto provider = read_provider_operators(accelerator());
-  EXPECT_TRUE(provider.has_value()) << provider.error().to_string();
-  auto form = choose_activations(std::move(*provider), type);
-  EXPECT_TRUE(form.has_value()) << form.error().to_string();
-  return *form;
-}
-
-fixtures::Made make_qdq(const model::Model& original, std::string_view type,
-                        const std::vector<TensorMap>& samples,
-                        const QuantizationConfig& config = {}) {
-  fixtures::Made made{model::clone(original), {}};
-  const auto shapes = engine::infer_shapes(engine::runtime_for_tests(), system_env(), made.model,
-                                           {{{"x:3", 48}}, {}});
-  EXPECT_TRUE(shapes.has_value()) << shapes.error().to_string();
-  const auto data = calibration(samples);
-  MethodContext context{*shapes, kNoProgress, config, &data};
-  context.activations = accelerated(type);
-  auto outcome = (*find_method("static"))->run(made.model, context);
-  EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
-  EXPECT_TRUE(model::verify(made.model).has_value());
-  made.outcome = *outcome;
-  return made;
-}
 
 std::vector<TensorMap> images() {
   std::vector<TensorMap> samples;
@@ -68,26 +28,6 @@ std::vector<TensorMap> images() {
     samples.push_back({{"x", make_float_tensor({1, 3, 32, 48}, random_floats(3 * 32 * 48, seed))}});
   }
   return samples;
-}
-
-/// Values -> who makes them, and -> who reads them.
-struct Uses {
-  std::map<std::string, const model::Node*> makers;
-  std::map<std::string, std::vector<const model::Node*>> readers;
-  explicit Uses(const model::Model& model) {
-    for (const model::Node& node : model.graph.nodes) {
-      for (const std::string& output : node.outputs) makers[output] = &node;
-      for (const std::string& input : node.inputs) readers[input].push_back(&node);
-    }
-  }
-};
-
-/// Of the models' first outputs.
-double sqnr(const model::Model& original, const model::Model& made, const TensorMap& inputs) {
-  const TensorMap expected = run(original, inputs);
-  const TensorMap actual = run(made, inputs);
-  return measure::sqnr_db(expected.begin()->second.values<float>(),
-                          actual.begin()->second.values<float>());
 }
 
 TEST(Qdq, AnswersAsTheFloatModelDoesTheBetterTheWiderTheType) {
@@ -310,35 +250,6 @@ TEST(Qdq, ReadersOfAWeightShareItsIntegers) {
                             return constant.type == DataType::kInt8 && constant.shape.size() == 2;
                           }),
             2);
-}
-
-TEST(ProviderOperators, ATypeThatTheProviderLacksIsRefusedWithThoseThatItHas) {
-  EXPECT_EQ(accelerated("auto").activations->type->name, "uint8");
-  EXPECT_EQ(accelerated("auto").next()->activations->type->name, "int8");
-  EXPECT_FALSE(accelerated("uint8").next().has_value()) << "it was asked for";
-  Json row = accelerator();
-  row["activations"] = Json::parse(R"([{"type": "uint8", "form": "bytes"}])");
-  const auto refused = choose_activations(*read_provider_operators(row), "uint16");
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code(), ErrorCode::kInvalidArgument);
-  EXPECT_NE(refused.error().message().find("accelerator computes in uint8 only"),
-            std::string::npos);
-}
-
-TEST(ProviderOperators, DamagedTablesSayWhatIsWrong) {
-  const auto message = [](const char* key, const char* value) {
-    Json row = accelerator();
-    row[key] = Json::parse(value);
-    const auto read = read_provider_operators(row);
-    return read ? std::string("accepted") : read.error().message();
-  };
-  EXPECT_NE(message("activations", "[]").find("no list"), std::string::npos);
-  EXPECT_NE(message("activations", R"([{"type": "int3", "form": "qdq"}])").find("int3"),
-            std::string::npos);
-  EXPECT_NE(message("activations", R"([{"type": "int8", "form": "bytes"}])").find("bytes"),
-            std::string::npos);
-  EXPECT_NE(message("operators", R"({"Conv": "wieghts"})").find("wieghts"), std::string::npos);
-  EXPECT_NE(message("operators", R"([1])").find("operators"), std::string::npos);
 }
 
 }  // namespace

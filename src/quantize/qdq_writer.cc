@@ -58,12 +58,16 @@ Tensor activations_tensor(const ActivationType& type, std::vector<int64_t> shape
   return integers<uint8_t>(type.type, std::move(shape), values);
 }
 
-/// [rows, columns] as [columns, rows].
+/// [rows, columns, taps] as [columns, rows, taps].
 template <typename T>
-std::vector<T> transposed(std::span<const T> values, size_t columns) {
-  const size_t rows = values.size() / columns;
+std::vector<T> swapped(std::span<const T> values, size_t columns, size_t taps) {
+  const size_t rows = values.size() / (columns * taps);
   std::vector<T> out(values.size());
-  for (size_t i = 0; i < values.size(); ++i) out[i % columns * rows + i / columns] = values[i];
+  for (size_t i = 0; i < values.size(); ++i) {
+    const size_t row = i / (columns * taps);
+    const size_t column = i / taps % columns;
+    out[(column * rows + row) * taps + i % taps] = values[i];
+  }
   return out;
 }
 
@@ -108,20 +112,30 @@ class QdqWriter {
   /// A float constant among operands, over its own range.
   std::string operand(const std::string& name, const model::Constant& constant) {
     std::string& read = border_[name];
-    if (!read.empty()) return read;
-    const std::vector<float> values = optimize::float_values(constant);
-    const auto [low, high] = std::minmax_element(values.begin(), values.end());
-    const QdqGrid grid = grid_over(values.empty() ? Range{} : Range{*low, *high}, writing_.type);
-    std::vector<double> levels;
-    for (const float value : values) {
-      levels.push_back(std::clamp(std::nearbyint(value / grid.scale + grid.zero), writing_.type.low,
-                                  writing_.type.high));
+    if (read.empty()) {
+      read = store(name, constant, grid_of(optimize::float_values(constant), writing_.type),
+                   writing_.type);
     }
-    const std::string stored =
-        graph_.add_constant(name + "_q", activations_tensor(writing_.type, constant.shape, levels));
-    read = graph_.unique(name + "_read");
-    graph_.add(make_node("DequantizeLinear", {stored, scale(grid.scale), zero(grid.zero)}, read));
     return read;
+  }
+
+  /// A constant of one positive number as it is.
+  std::string exact_operand(const std::string& name, const model::Constant& constant) {
+    std::string& read = exact_[name];
+    if (read.empty()) {
+      read = store(name, constant, {optimize::float_values(constant).front(), 0}, writing_.type);
+    }
+    return read;
+  }
+
+  /// A constant of one number for each channel, in 8 bits; returns its step, too.
+  std::pair<std::string, float> scale_operand(const std::string& name,
+                                              const model::Constant& constant) {
+    const ActivationType& type = writing_.type.type == DataType::kUint16 ? kBytes : writing_.type;
+    const QdqGrid grid = grid_of(optimize::float_values(constant), type);
+    std::string& read = channels_[name];
+    if (read.empty()) read = store(name, constant, grid, type);
+    return {read, grid.scale};
   }
 
   /// A weight's integers, once for all that read it with the same scales. `form` tells how.
@@ -136,6 +150,32 @@ class QdqWriter {
   }
 
  private:
+  static constexpr ActivationType kBytes = {"uint8", DataType::kUint8, 0, 255, 13};
+
+  static QdqGrid grid_of(const std::vector<float>& values, const ActivationType& type) {
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    return grid_over(values.empty() ? Range{} : Range{*low, *high}, type);
+  }
+
+  /// Adds the levels of a constant and what reads them as floats; returns the name of the latter.
+  std::string store(const std::string& name, const model::Constant& constant, const QdqGrid& grid,
+                    const ActivationType& type) {
+    std::vector<double> levels;
+    for (const float value : optimize::float_values(constant)) {
+      levels.push_back(
+          std::clamp(std::nearbyint(value / grid.scale + grid.zero), type.low, type.high));
+    }
+    const std::string stored =
+        graph_.add_constant(name + "_q", activations_tensor(type, constant.shape, levels));
+    const std::string zero_name =
+        type.type == writing_.type.type
+            ? zero(grid.zero)
+            : graph_.add_constant(name + "_zero", activations_tensor(type, {}, {grid.zero}));
+    std::string read = graph_.unique(name + "_read");
+    graph_.add(make_node("DequantizeLinear", {stored, scale(grid.scale), zero_name}, read));
+    return read;
+  }
+
   std::string scale(float value) {
     std::string& name = scale_names_[value];
     if (name.empty()) {
@@ -162,7 +202,9 @@ class QdqWriter {
   const QdqWriting& writing_;
   std::set<std::string> made_;  ///< by operators of the plan
   std::map<std::string, QdqGrid> grids_;
-  std::map<std::string, std::string> border_;  ///< what others make -> its quantized reading
+  std::map<std::string, std::string> border_;    ///< what others make -> its quantized reading
+  std::map<std::string, std::string> exact_;     ///< the same of exponents
+  std::map<std::string, std::string> channels_;  ///< and of scales of normalizations
   std::map<std::pair<std::string, std::vector<float>>, std::string> weights_;
   std::map<float, std::string> scale_names_;
   std::map<double, std::string> zero_names_;
@@ -172,23 +214,36 @@ class QdqWriter {
 struct WeightView {
   std::vector<float> values;
   ConvolutionShape shape;
-  bool is_matrix;  ///< in the graph it is [inputs, outputs]
+  bool is_matrix;     ///< in the graph it is [inputs, outputs]
+  bool inputs_first;  ///< in the graph outputs are the second axis
 };
+
+/// Of a transposed convolution, which no kernel multiplies in integers on x86.
+WeightView view_of_transposed(const model::Constant& weights) {
+  ConvolutionShape shape;
+  shape.inputs = static_cast<size_t>(weights.shape[0]);
+  shape.outputs = static_cast<size_t>(weights.shape[1]);
+  shape.taps = static_cast<size_t>(weights.element_count()) / (shape.inputs * shape.outputs);
+  shape.paired = false;
+  return {swapped<float>(optimize::float_values(weights), shape.outputs, shape.taps), shape, false,
+          true};
+}
 
 WeightView view_of(const model::Constant& weights, const model::Node& node) {
   if (node.op_type == "Conv") {
     return {optimize::float_values(weights), convolution_shape(weights, node.int_or("group", 1)),
-            false};
+            false, false};
   }
+  if (node.op_type == "ConvTranspose") return view_of_transposed(weights);
   std::vector<float> values = optimize::float_values(weights);
   const bool is_transposed = node.op_type == "Gemm" && node.int_or("transB", 0) != 0;
   if (!is_transposed) {
-    values = transposed<float>(values, static_cast<size_t>(weights.shape[1]));
+    values = swapped<float>(values, static_cast<size_t>(weights.shape[1]), 1);
   }
   ConvolutionShape shape;
   shape.outputs = static_cast<size_t>(weights.shape[is_transposed ? 0 : 1]);
   shape.inputs = static_cast<size_t>(weights.shape[is_transposed ? 1 : 0]);
-  return {std::move(values), shape, true};
+  return {std::move(values), shape, true, true};
 }
 
 std::string precision_of(const QdqWriting& writing) {
@@ -214,8 +269,10 @@ LayerQuantization write_weights(QdqWriter& writer, optimize::GraphEditor& graph,
       biased ? optimize::float_values(*graph.constant(node.inputs[2])) : std::vector<float>(),
       {input.scale});
   std::vector<int64_t> shape = weights.shape;
+  if (view.inputs_first) {
+    made.weights.values = swapped<int8_t>(made.weights.values, view.shape.inputs, view.shape.taps);
+  }
   if (view.is_matrix) {
-    made.weights.values = transposed<int8_t>(made.weights.values, view.shape.inputs);
     shape = {static_cast<int64_t>(view.shape.inputs), static_cast<int64_t>(view.shape.outputs)};
     std::erase_if(node.attributes,
                   [](const auto& attribute) { return attribute.name == "transB"; });
@@ -225,7 +282,7 @@ LayerQuantization write_weights(QdqWriter& writer, optimize::GraphEditor& graph,
   const std::string read = writer.weight(
       form,
       {DataType::kInt8, shape, Bytes::copy_of(std::span<const int8_t>(made.weights.values)), {}},
-      made.weights.scales, view.is_matrix ? 1 : 0);
+      made.weights.scales, view.inputs_first ? 1 : 0);
   std::vector<std::string> inputs = {writer.reading(node.inputs[0]), read};
   if (biased) {
     const Tensor bias{DataType::kInt32,
@@ -248,11 +305,36 @@ void read_operands(QdqWriter& writer, optimize::GraphEditor& graph, const QdqSte
   if (step.role == QdqRole::kOperands) {
     for (std::string& input : inputs) {
       if (const model::Constant* constant = graph.constant(input)) {
-        input = writer.operand(input, *constant);
+        input = step.node->op_type == "Pow" ? writer.exact_operand(input, *constant)
+                                            : writer.operand(input, *constant);
       }
     }
   }
   graph.set_inputs(*step.node, std::move(inputs));
+}
+
+/// A bias in int32 at the step of the input times that of the scale, or at a wider one where it
+/// does not fit.
+std::string write_bias(optimize::GraphEditor& graph, const std::string& name, double step) {
+  constexpr double kMost = 1 << 30;
+  const std::vector<float> values = optimize::float_values(*graph.constant(name));
+  for (const float value : values) step = std::max(step, std::abs(value) / kMost);
+  const auto scale = std::max(static_cast<float>(step), std::numeric_limits<float>::min());
+  std::vector<double> levels;
+  for (const float value : values) levels.push_back(std::nearbyint(value / scale));
+  const Tensor bias =
+      integers<int32_t>(DataType::kInt32, {static_cast<int64_t>(values.size())}, levels);
+  return add_dequantized(graph, name, {bias, {scale}, 0, true});
+}
+
+void write_normalization(QdqWriter& writer, optimize::GraphEditor& graph, model::Node& node) {
+  const auto [scale, step] = writer.scale_operand(node.inputs[1], *graph.constant(node.inputs[1]));
+  std::vector<std::string> inputs = {writer.reading(node.inputs[0]), scale};
+  if (node.inputs.size() > 2 && !node.inputs[2].empty()) {
+    inputs.push_back(
+        write_bias(graph, node.inputs[2], double{writer.grid(node.inputs[0]).scale} * step));
+  }
+  graph.set_inputs(node, std::move(inputs));
 }
 
 }  // namespace
@@ -264,6 +346,8 @@ std::vector<LayerQuantization> write_qdq(optimize::GraphEditor& graph, const Qdq
   for (const QdqStep& step : plan.steps) {
     if (step.role == QdqRole::kWeights) {
       layers.push_back(write_weights(writer, graph, *step.node));
+    } else if (step.role == QdqRole::kNormalization) {
+      write_normalization(writer, graph, *step.node);
     } else {
       read_operands(writer, graph, step);
     }

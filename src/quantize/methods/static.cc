@@ -183,7 +183,7 @@ Result<MethodOutcome> spell_as_qdq(model::Model& model, const MethodContext& con
   const model::Model original = model::clone(model);
   optimize::ModelEditor editor(model);
   optimize::GraphEditor& graph = editor.graphs().front();
-  QdqPlan plan = plan_qdq(graph, context.shapes, *context.activations.provider);
+  QdqPlan plan = plan_qdq(graph, context.shapes, context.activations);
   if (!plan.steps.empty()) {
     const RangeTable ranges = WATTWISE_TRY(find_ranges(original, plan, type, context));
     const bool saturates = type.type == DataType::kUint8;

@@ -7,6 +7,8 @@
 #include <array>
 #include <cmath>
 
+#include "core/text.h"
+
 namespace wattwise::cli {
 
 std::string show_figure(const Figure& figure, std::string_view unit) {
@@ -56,8 +58,8 @@ std::string show_layers(const std::vector<LayerQuantization>& layers) {
   };
   std::string out;
   for (const LayerQuantization& layer : layers) {
-    out += fmt::format("  {}  {}, weights at {:.1f} dB", layer.layer, layer.precision,
-                       layer.weight_sqnr_db);
+    out += fmt::format("  {}  {}, weights: {}", layer.layer, layer.precision,
+                       format_decibels(layer.weight_sqnr_db));
     if (layer.measured_error_percent || layer.estimated_error_percent) {
       out += fmt::format(", share of the error {} (estimated {})",
                          percent(layer.measured_error_percent),

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <ctime>
 #include <numeric>
 
@@ -107,6 +108,12 @@ std::string format_bytes(uint64_t bytes) {
     ++unit;
   }
   return fmt::format("{:.3g} {}", scaled, kUnits[unit]);
+}
+
+std::string format_decibels(double value) {
+  if (std::isnan(value)) return "not measurable";
+  if (std::isinf(value)) return value > 0 ? "exact" : "all error";
+  return fmt::format("{:.1f} dB", value);
 }
 
 std::string format_timestamp(double epoch_seconds) {

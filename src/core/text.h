@@ -29,6 +29,10 @@ std::string suggestion(std::string_view word, std::span<const std::string> known
 /// 1,234,567 B as "1.23 MB" (powers of 1000).
 std::string format_bytes(uint64_t bytes);
 
+/// A ratio to an error as "34.1 dB"; "exact" where there is no error, "all error" where there is
+/// nothing else, "not measurable" where it is not a number.
+std::string format_decibels(double value);
+
 /// RFC 3339 in UTC with seconds, from seconds since the epoch.
 std::string format_timestamp(double epoch_seconds);
 

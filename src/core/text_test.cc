@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "core/env.h"
 
 namespace wattwise {
@@ -75,6 +77,13 @@ TEST(Path, PartsAndJoining) {
   EXPECT_EQ(file_extension("/a.b/model"), "");
   EXPECT_EQ(file_extension("model.q.onnx"), ".onnx");
   EXPECT_EQ(file_stem(".hidden"), ".hidden");
+}
+
+TEST(Text, DecibelsOfNoErrorAreNoNumber) {
+  EXPECT_EQ(format_decibels(34.06), "34.1 dB");
+  EXPECT_EQ(format_decibels(std::numeric_limits<double>::infinity()), "exact");
+  EXPECT_EQ(format_decibels(-std::numeric_limits<double>::infinity()), "all error");
+  EXPECT_EQ(format_decibels(-std::numeric_limits<double>::quiet_NaN()), "not measurable");
 }
 
 }  // namespace

@@ -125,6 +125,7 @@ Result<void> judge_second(Context& context, const Source& source, const std::str
 
 Result<Json> compare_models(Context& context, const CompareOptions& options) {
   Env& env = context.env();
+  WATTWISE_TRY(input::find_model_file(env, options.first_path));  // told before the second one is
   if (!options.plot_path.empty()) WATTWISE_TRY(find_plot(options.plot_path));
   const std::string second =
       absolute_path(env, WATTWISE_TRY(input::find_model_file(env, options.second_path)));

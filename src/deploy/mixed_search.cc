@@ -121,9 +121,9 @@ class Search {
   void tell(size_t index, const std::string& what) {
     state_.decisions.push_back(
         {"try", std::string(kMixed),
-         fmt::format("mixture {} of {}, estimated SQNR of the outputs {:.1f} dB: {}", index + 1,
-                     plan_.choices.size(), quantize::decibels(1, plan_.choices[index].noise),
-                     what)});
+         fmt::format("mixture {} of {}, estimated SQNR of the outputs {}: {}", index + 1,
+                     plan_.choices.size(),
+                     format_decibels(quantize::decibels(1, plan_.choices[index].noise)), what)});
   }
 
   /// Where the drop may be within the limit: 1 - cosine grows with the squared error, the number of

@@ -17,7 +17,9 @@ Json number_or_null(const std::optional<double>& value) {
 }
 
 /// JSON has no infinity: an exact match is written as the text "inf".
-Json decibels(double value) { return std::isinf(value) ? Json("inf") : number_or_null(value); }
+Json decibels(double value) {
+  return std::isinf(value) && value > 0 ? Json("inf") : number_or_null(value);
+}
 
 std::string_view origin_name(Origin origin) {
   if (origin == Origin::kMeasured) return "measured";

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/text.h"
 #include "quantize/kernels.h"
 #include "quantize/smooth_inputs.h"
 #include "quantize/techniques.h"
@@ -99,8 +100,8 @@ Result<DividedModel> scale_by_awq(model::Model& model, const MethodContext& cont
         AwqScaling scaling = choose_awq(statistics, matrices, grid_of);
         return ChosenDivisors{
             std::move(scaling.divisors),
-            fmt::format("by strength {:.1f}, for {:.1f} dB less error of the products with it",
-                        scaling.strength, decibels(scaling.without.noise, scaling.error.noise))};
+            fmt::format("by strength {:.1f}, gain of the products with it: {}", scaling.strength,
+                        format_decibels(decibels(scaling.without.noise, scaling.error.noise)))};
       });
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "core/text.h"
 #include "quantize/kernels.h"
 #include "quantize/noise.h"
 #include "quantize/store_int4.h"
@@ -64,9 +65,9 @@ Result<void> choose_by_noise(const model::Model& model, const std::vector<Weight
     weight.may_take_4_bits = total + noise[i] <= kMostNoise;
     if (weight.may_take_4_bits) total += noise[i];
     tell(weight,
-         fmt::format("with {:.1f} % of the weights, in 4 bits it alone leaves the outputs an SQNR "
-                     "of {:.1f} dB",
-                     weight.share * 100, decibels(1, noise[i])),
+         fmt::format(
+             "it has {:.1f} % of the weights; SQNR of the outputs with it alone in 4 bits: {}",
+             weight.share * 100, format_decibels(decibels(1, noise[i]))),
          outcome);
   }
   return {};

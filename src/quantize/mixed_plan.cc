@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text.h"
 #include "model/graph_edit.h"
 #include "quantize/diagnose.h"
 #include "quantize/kernels.h"
@@ -218,8 +219,8 @@ Decision describe_mix(const MixedPlan& plan, const KnapsackChoice& choice) {
     text += fmt::format("{}{} in {}", text.empty() ? "" : ", ", count, format_name(format));
   }
   return {"mix", "formats",
-          fmt::format("layers: {}; estimated SQNR of the outputs {:.1f} dB", text,
-                      decibels(1, choice.noise))};
+          fmt::format("layers: {}; estimated SQNR of the outputs: {}", text,
+                      format_decibels(decibels(1, choice.noise)))};
 }
 
 /// What was done to a layer, and what the next noisier format would have cost.

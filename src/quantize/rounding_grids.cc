@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/text.h"
 #include "quantize/adaround.h"
 #include "quantize/bias_correction.h"
 #include "quantize/fit_int8.h"
@@ -228,8 +229,8 @@ RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid, const Round
 
 std::string describe_gain(const RoundedMatrix& rounded) {
   const auto sqnr = [](const ProductError& error) { return decibels(error.signal, error.noise); };
-  return fmt::format("products keep {:.1f} dB, {:.1f} dB if rounded to nearest",
-                     sqnr(rounded.error), sqnr(rounded.nearest));
+  return fmt::format("products: {}, rounded to nearest {}", format_decibels(sqnr(rounded.error)),
+                     format_decibels(sqnr(rounded.nearest)));
 }
 
 }  // namespace wattwise::quantize

@@ -58,7 +58,7 @@ struct RoundedMatrix {
 };
 RoundedMatrix round_matrix(Floats weights, const RoundingGrid& grid, const RoundingData& data);
 
-/// "products keep 41.2 dB, 36.0 dB if rounded to nearest"
+/// "products: 41.2 dB, rounded to nearest 36.0 dB"
 std::string describe_gain(const RoundedMatrix& rounded);
 
 }  // namespace wattwise::quantize

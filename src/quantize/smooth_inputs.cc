@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "core/text.h"
 #include "quantize/kernels.h"
 #include "quantize/smoothing.h"
 #include "quantize/techniques.h"
@@ -35,8 +36,8 @@ Result<DividedModel> smooth_inputs(model::Model& model, const MethodContext& con
         Smoothing smoothing = choose_smoothing(statistics, matrices);
         return ChosenDivisors{
             std::move(smoothing.divisors),
-            fmt::format("by strength {:.2f}, for {:.1f} dB less error of the products with it",
-                        smoothing.strength, decibels(smoothing.noise_without, smoothing.noise)),
+            fmt::format("by strength {:.2f}, gain of the products with it: {}", smoothing.strength,
+                        format_decibels(decibels(smoothing.noise_without, smoothing.noise))),
             smoothing.noise < kNodeWorthIt * smoothing.noise_without};
       });
 }

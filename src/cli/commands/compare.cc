@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <limits>
 #include <memory>
 
 #include "cli/command.h"
@@ -19,8 +20,13 @@ struct CompareArguments {
 
 /// A figure that may be missing, in the given format.
 std::string show(const Json& value, fmt::format_string<double> format) {
-  if (value.is_string()) return value.get<std::string>();
   return value.is_number() ? fmt::format(format, value.get<double>()) : "not available";
+}
+
+/// "inf" is what an exact match is written as.
+std::string show_sqnr(const Json& value) {
+  if (value.is_string()) return format_decibels(std::numeric_limits<double>::infinity());
+  return show(value, "{:.1f} dB");
 }
 
 std::string show_interval(const Json& interval, std::string_view unit) {
@@ -40,8 +46,8 @@ std::string describe_comparison(const Json& comparison) {
                   memory.is_null() ? "unknown" : format_bytes(memory.get<uint64_t>())));
   }
   for (const auto& [name, output] : comparison["outputs"].items()) {
-    lines.add(name, fmt::format("SQNR {} dB, cosine {}, largest error {}",
-                                show(output["sqnr_db"], "{:.1f}"), show(output["cosine"], "{:.6f}"),
+    lines.add(name, fmt::format("SQNR {}, cosine {}, largest error {}",
+                                show_sqnr(output["sqnr_db"]), show(output["cosine"], "{:.6f}"),
                                 show(output["max_abs_error"], "{:.3g}")));
   }
   lines.add(

@@ -24,8 +24,8 @@ struct PrepareArguments {
 std::string describe_accuracy(const Accuracy& accuracy) {
   std::string worst;
   for (const OutputAccuracy& output : accuracy.outputs) {
-    worst += fmt::format("; {}: SQNR {:.1f} dB, cosine {:.6f}", output.output, output.sqnr_db,
-                         output.cosine);
+    worst += fmt::format("; {}: SQNR {}, cosine {:.6f}", output.output,
+                         format_decibels(output.sqnr_db), output.cosine);
     if (worst.size() > 200) break;
   }
   const bool is_whole = accuracy.execution == "whole";

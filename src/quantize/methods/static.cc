@@ -15,6 +15,7 @@
 #include <cmath>
 #include <set>
 
+#include "core/text.h"
 #include "model/graph_edit.h"
 #include "quantize/effective_range.h"
 #include "quantize/equalize_layers.h"
@@ -103,8 +104,8 @@ void tell_noise(const NoiseTable& noise, std::vector<Decision>& decisions) {
   std::sort(sorted.begin(), sorted.end());
   for (const auto& [part, value] : sorted) {
     decisions.push_back({"measure", value,
-                         fmt::format("in 8 bits it alone leaves the outputs an SQNR of {:.1f} dB",
-                                     decibels(1, -part))});
+                         fmt::format("SQNR of the outputs with it alone in 8 bits: {}",
+                                     format_decibels(decibels(1, -part)))});
   }
 }
 

@@ -101,8 +101,8 @@ std::vector<double> output_means(const model::Model& model, const std::vector<Te
   return means;
 }
 
-model::Model quantized(const model::Model& original, const char* method,
-                       const std::vector<std::string>& techniques) {
+fixtures::Made quantized(const model::Model& original, const char* method,
+                         const std::vector<std::string>& techniques) {
   const auto samples = inputs_of(original);
   const CalibrationData data{
       engine::runtime_for_tests(), system_env(), skip_samples([&samples]() -> SampleReader {
@@ -122,7 +122,7 @@ model::Model quantized(const model::Model& original, const char* method,
   EXPECT_TRUE(outcome.has_value()) << outcome.error().to_string();
   EXPECT_TRUE(model::verify(model).has_value());
   EXPECT_FALSE(outcome->layers.empty());
-  return model;
+  return {std::move(model), *outcome};
 }
 
 /// Root of the mean square of what the outputs' means differ by.
@@ -130,7 +130,7 @@ double mean_error(const model::Model& original, const char* method,
                   const std::vector<std::string>& techniques) {
   const auto samples = inputs_of(original);
   const auto expected = output_means(original, samples);
-  const auto found = output_means(quantized(original, method, techniques), samples);
+  const auto found = output_means(quantized(original, method, techniques).model, samples);
   double sum = 0;
   for (size_t i = 0; i < expected.size(); ++i) sum += std::pow(found[i] - expected[i], 2);
   return std::sqrt(sum / static_cast<double>(expected.size()));
@@ -195,13 +195,26 @@ TEST(BiasCorrection, TakesBackTheMeanErrorOfConvolutions) {
 TEST(BiasCorrection, LeavesAloneWhatReadsOneChannel) {
   const auto biases = [](int64_t channels) {
     const model::Model model =
-        quantized(convolution_model(channels), "static", {"bias_correction"});
+        quantized(convolution_model(channels), "static", {"bias_correction"}).model;
     return std::count_if(
         model.graph.nodes.begin(), model.graph.nodes.end(),
         [](const model::Node& node) { return node.is("Conv") && node.inputs.size() == 3; });
   };
   EXPECT_EQ(biases(kChannels), 2) << "the first gets one";
   EXPECT_EQ(biases(1), 1);
+}
+
+TEST(BiasCorrection, ABiasThatIsGivenUpIsNotCountedAsStored) {
+  model::Model original = model::dense_like(32, 200);
+  const auto stored = [&](const std::vector<std::string>& techniques) {
+    int64_t count = 0;
+    for (const auto& item : quantized(original, "dynamic", techniques).outcome.applied) {
+      if (item.name == "fp16_stored_vectors") count += item.node_count;
+    }
+    return count;
+  };
+  EXPECT_EQ(stored({}), 1);
+  EXPECT_EQ(stored({"bias_correction"}), 0) << "another one takes its place";
 }
 
 }  // namespace

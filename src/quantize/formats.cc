@@ -16,9 +16,8 @@
 namespace wattwise::quantize {
 namespace {
 
-constexpr size_t kInt4Block = 32;
-/// A 4-bit weight with its share of a factor and a zero point, of 4 bits each.
-constexpr double kInt4Bytes = 0.5 + (0.5 + 0.5) / static_cast<double>(kInt4Block);
+/// Of tables, and of matrices where the caller wants no other.
+constexpr size_t kUsualInt4Block = 32;
 /// An 8-bit weight with about its share of scales.
 constexpr double kInt8Bytes = 1.03;
 /// Inputs rounded in blocks of 64, each with a range of its own, lose about a tenth of what they
@@ -97,6 +96,15 @@ std::vector<float> int4_errors(const Weight& weight) {
   return errors;
 }
 
+/// A 4-bit weight with its share of a factor and of a zero point, of 4 bits each.
+double int4_bytes(const Weight& weight) {
+  constexpr double kNibble = 0.5;
+  const bool is_chosen = is_matrix(weight) && weight.int4.block > 0;
+  const bool has_zeros = !(is_matrix(weight) && weight.int4.is_symmetric);
+  const size_t block = is_chosen ? weight.int4.block : kUsualInt4Block;
+  return kNibble + (kNibble + (has_zeros ? kNibble : 0)) / static_cast<double>(block);
+}
+
 double count_elements(const FormatQuery& query) {
   const size_t recurrent = query.recurrence ? query.recurrence->values().size() : 0;
   return static_cast<double>(query.weight.values().size() + recurrent);
@@ -134,8 +142,8 @@ double count_rounded(const FormatQuery& query, const model::Node& node, double m
 }
 
 FormatOption make_option(const FormatQuery& query, Format format) {
-  constexpr std::array kBytes = {4.0, 2.0, kInt8Bytes, kInt8Bytes, kInt4Bytes};
-  FormatOption option{format, kBytes.at(static_cast<size_t>(format)) * count_elements(query),
+  const std::array bytes = {4.0, 2.0, kInt8Bytes, kInt8Bytes, int4_bytes(query.weight)};
+  FormatOption option{format, bytes.at(static_cast<size_t>(format)) * count_elements(query),
                       format_ns(query, format)};
   option.noise = sum_of_squares(format_errors(query.weight, format));
   if (query.recurrence) option.noise += sum_of_squares(format_errors(*query.recurrence, format));

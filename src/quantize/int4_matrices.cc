@@ -67,12 +67,10 @@ LayerQuantization multiply_nbits(const Weight& weight, const Int4Grid& fitted,
   return layer_of(weight, describe(fitted.grid, weight), fitted.grid, rounded);
 }
 
-/// Two neighbours of an array in a byte, as ONNX keeps arrays of 4 bits.
+/// An array in 4 bits, as ONNX keeps it.
 template <typename NibbleAt>
-std::vector<uint8_t> pack_nibbles(size_t count, const NibbleAt& nibble_at) {
-  std::vector<uint8_t> packed((count + 1) / 2);
-  for (size_t i = 0; i < count; ++i) put_nibble(packed, i, nibble_at(i));
-  return packed;
+std::vector<uint8_t> pack_array(size_t count, const NibbleAt& nibble_at) {
+  return pack_nibbles(count, count, nibble_at);
 }
 
 /// The matrix as it was, of DequantizeLinear's inputs.
@@ -90,12 +88,12 @@ LayerQuantization dequantize(const Weight& weight, const Int4Grid& fitted,
     const int zero = is_symmetric ? 0 : zero_of(group);
     return (rounded.values[i] + zero) & 0xf;
   };
-  const std::vector<uint8_t> values = pack_nibbles(rounded.values.size(), stored);
+  const std::vector<uint8_t> values = pack_array(rounded.values.size(), stored);
   std::vector<std::string> inputs = {
       edits.add_constant(weight, "_int4", {type, weight.constant.shape, view_of(values), {}}),
       edits.add_constant(weight, "_scale", make_float_tensor(blocks, grid.steps))};
   if (!is_symmetric) {
-    const std::vector<uint8_t> zeros = pack_nibbles(grid.steps.size(), zero_of);
+    const std::vector<uint8_t> zeros = pack_array(grid.steps.size(), zero_of);
     inputs.push_back(edits.add_constant(weight, "_zeros", {type, blocks, view_of(zeros), {}}));
   }
   model::Node node = optimize::make_node("DequantizeLinear", std::move(inputs), weight.name);

@@ -386,5 +386,27 @@ TEST(CutZeros, ARuntimeDoesNotTakeTheZerosOfAWindowForPaddedData) {
   }
 }
 
+TEST(Int4, WeightsOfZerosAnswerZero) {
+  model::Model original = model::text_like();
+  auto& table = original.graph.initializers[0];
+  auto& matrix = original.graph.initializers[1];
+  for (const bool in_table : {false, true}) {
+    model::Model zeros = model::clone(original);
+    auto& emptied = zeros.graph.initializers[in_table ? 0 : 1];
+    const auto& old = in_table ? table : matrix;
+    emptied = make_float_constant(old.name, old.shape,
+                                  std::vector<float>(static_cast<size_t>(old.element_count())));
+    for (const char* arithmetic : {"integer", "float", "dequantize"}) {
+      const Made made = make_int4(zeros, arithmetic);
+      for (const auto& [name, output] : fixtures::run(made.model)) {
+        for (const float value : output.values<float>()) ASSERT_NEAR(value, 0, 1e-8) << arithmetic;
+      }
+      for (const LayerQuantization& layer : made.outcome.layers) {
+        EXPECT_GT(layer.weight_sqnr_db, 10) << layer.weight << " " << arithmetic;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace wattwise::quantize

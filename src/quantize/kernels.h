@@ -26,6 +26,20 @@ inline void put_nibble(std::span<uint8_t> packed, size_t index, int value) {
   packed[index / 2] = static_cast<uint8_t>(packed[index / 2] | (value << (index % 2 * 4)));
 }
 
+/// `count` values in rows of `row`, two neighbours a byte; an odd one at the end of a row gets its
+/// own.
+template <typename NibbleAt>
+std::vector<uint8_t> pack_nibbles(size_t count, size_t row, const NibbleAt& nibble_at) {
+  const size_t stride = row + row % 2;
+  std::vector<uint8_t> packed(count / row * stride / 2);
+  for (size_t first = 0; first < count; first += row) {
+    for (size_t i = 0; i < row; ++i) {
+      put_nibble(packed, first / row * stride + i, nibble_at(first + i));
+    }
+  }
+  return packed;
+}
+
 /// Symmetric int8: w = scale[c] x q, q in -127..127, scale = max |w| / 127, rounding half to even.
 /// A channel of zeros, or of what has no normal scale, gets the scale 1.
 struct Int8Weights {

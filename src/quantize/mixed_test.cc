@@ -242,5 +242,24 @@ TEST(Mixed, CheaperChoicesMakeMoreNoiseAndNoneIsMore) {
   }
 }
 
+TEST(Mixed, BytesOfFourBitsGoByTheBlockThatIsWanted) {
+  const auto bytes = [](const char* block, bool is_symmetric) {
+    const model::ShapeTable shapes;
+    MethodContext context{shapes, kNoProgress};
+    context.config.int4_block_size = block;
+    context.config.int4_symmetric = is_symmetric;
+    const auto plan = plan_mixed(model::dense_like(256, 64), context);
+    EXPECT_TRUE(plan.has_value());
+    for (const FormatOption& option : plan->layers.front().options) {
+      if (option.format == Format::kInt4) return option.bytes;
+    }
+    return 0.0;
+  };
+  constexpr double kWeights = 256 * 64;
+  EXPECT_EQ(bytes("auto", false), kWeights * (0.5 + 1.0 / 32));
+  EXPECT_EQ(bytes("16", false), kWeights * (0.5 + 1.0 / 16));
+  EXPECT_EQ(bytes("128", true), kWeights * (0.5 + 0.5 / 128)) << "no zero points";
+}
+
 }  // namespace
 }  // namespace wattwise::quantize

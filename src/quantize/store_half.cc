@@ -115,9 +115,15 @@ bool serve_as_statistics(const Weight& vector, const Halves& halves) {
 }  // namespace
 
 size_t store_half_vectors(model::Model& model, ModelEdits& edits) {
+  const auto read = edits.read_in_places();
+  const auto is_given_up = [&](const Weight& vector) {
+    return !read.contains(vector.name) &&
+           std::all_of(vector.readers.begin(), vector.readers.end(),
+                       [&](const WeightReader& reader) { return edits.replaces(reader); });
+  };
   size_t count = 0;
   for (const Weight& vector : find_vectors(model)) {
-    if (!is_read_plainly(vector) || !fits_half(vector)) continue;
+    if (!is_read_plainly(vector) || !fits_half(vector) || is_given_up(vector)) continue;
     const Halves halves = to_halves(vector.values());
     if (halves.sqnr_db < kFaithfulDb || !serve_as_statistics(vector, halves)) continue;
     store_half(vector, edits);

@@ -73,16 +73,9 @@ std::vector<uint8_t> fold_in_half(const Nibbles& nibbles, size_t axis) {
   return packed;
 }
 
-/// Neighbours in one byte, the first in the low bits; an odd one at the end of a row gets its own.
+/// Neighbours along each row in one byte.
 std::vector<uint8_t> pair_up(const std::vector<uint8_t>& values, size_t row) {
-  std::vector<uint8_t> packed;
-  for (size_t first = 0; first < values.size(); first += row) {
-    for (size_t i = first; i < first + row; i += 2) {
-      const int high = i + 1 < first + row ? values[i + 1] : 0;
-      packed.push_back(static_cast<uint8_t>(values[i] | (high << 4)));
-    }
-  }
-  return packed;
+  return pack_nibbles(values.size(), row, [&](size_t i) { return int{values[i]}; });
 }
 
 size_t leading(const Weight& weight, size_t axes) {

@@ -144,6 +144,21 @@ std::string ModelEdits::shared_constant(const Weight& weight, std::string_view s
   return name;
 }
 
+std::unordered_set<std::string> ModelEdits::read_in_places() const {
+  std::unordered_set<std::string> names;
+  for (const auto& [graph, edits] : edits_) {
+    for (const auto& [replaced, nodes] : edits.replaced) {
+      for (const model::Node& node : nodes) names.insert(node.inputs.begin(), node.inputs.end());
+    }
+  }
+  return names;
+}
+
+bool ModelEdits::replaces(const WeightReader& reader) const {
+  const auto it = edits_.find(reader.graph);
+  return it != edits_.end() && it->second.replaced.contains(reader.node);
+}
+
 void ModelEdits::apply() {
   for (auto& entry : edits_) {
     model::Graph* const graph = entry.first;

@@ -84,6 +84,10 @@ class ModelEdits {
   void replace(const WeightReader& reader, std::vector<model::Node> nodes) {
     edits_[reader.graph].replaced[reader.node] = std::move(nodes);
   }
+  /// Names that the nodes read which take others' places.
+  std::unordered_set<std::string> read_in_places() const;
+  /// Whether other nodes take this one's place.
+  bool replaces(const WeightReader& reader) const;
   /// Performs everything. Pointers into the model are invalid afterwards.
   void apply();
 

@@ -176,9 +176,9 @@ const model::Constant* QdqReading::floats(const model::Node& node, size_t slot) 
 }
 
 QdqForm read_form(const QdqReading& reading, const model::Node& node, QdqRole role) {
-  const QdqForm none{role, {}};
-  const QdqForm first{
-      role, reading.changes(node.inputs[0]) ? std::vector<size_t>{0} : std::vector<size_t>{}};
+  QdqForm none{role, {}};
+  QdqForm first{role,
+                reading.changes(node.inputs[0]) ? std::vector<size_t>{0} : std::vector<size_t>{}};
   switch (role) {
     case QdqRole::kWeights:
       if (has_weights(reading, node)) return first;

@@ -49,6 +49,7 @@ class Observer {
       const bool is_fed = std::any_of(inputs.begin(), inputs.end(), named);
       (is_fed ? observer.fed_ : computed).push_back(name);
     }
+    if (computed.empty()) return observer;
     model::Model exposed = model::clone(model);
     model::compute_only(exposed.graph, computed);
     engine::SessionOptions options;
@@ -60,7 +61,8 @@ class Observer {
   }
 
   Result<TensorMap> look_at(const TensorMap& sample) const {
-    TensorMap values = WATTWISE_TRY(session_->run(inputs_for(*session_, sample)));
+    TensorMap values;
+    if (session_) values = WATTWISE_TRY(session_->run(inputs_for(*session_, sample)));
     for (const std::string& name : fed_) {
       const auto given = sample.find(name);
       if (given == sample.end()) {
@@ -73,7 +75,7 @@ class Observer {
   }
 
  private:
-  std::unique_ptr<engine::Session> session_;
+  std::unique_ptr<engine::Session> session_;  // null where all values are fed
   std::vector<std::string> fed_;
 };
 

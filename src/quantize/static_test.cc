@@ -157,6 +157,15 @@ TEST(Calibration, GathersWhatTheModelComputes) {
   EXPECT_NEAR(table->activations.at("x").extremes().low, -1, 1e-3);
 }
 
+TEST(Calibration, LooksAtWhatIsFedWithoutAModelToRun) {
+  const std::vector<TensorMap> samples = {
+      {{"x", make_float_tensor({3}, std::vector<float>{-1, 0.25F, 3})}}};
+  const auto seen = gather_activations(mobile_like(), {{"x"}}, calibration(samples), kNoProgress);
+  ASSERT_TRUE(seen.has_value()) << seen.error().to_string();
+  EXPECT_EQ(seen->activations.at("x").extremes().low, -1);
+  EXPECT_EQ(seen->activations.at("x").extremes().high, 3);
+}
+
 TEST(Calibration, GridsOfSamplesPartThemAndFollowNoOrder) {
   for (const size_t step : {1U, 2U, 8U}) {
     std::vector<size_t> remainders;

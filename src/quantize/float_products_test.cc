@@ -120,6 +120,16 @@ TEST(FloatProducts, SmallOnesStayWhereOnlyFasterOnesAreWanted) {
   }
 }
 
+TEST(FloatProducts, WhatOnlySomeProcessorsGainStaysInFloatWhereOnlyFasterOnesAreWanted) {
+  model::Model many_rows = model::dense_like(512, 512);
+  many_rows.graph.inputs = {model::make_value("x", DataType::kFloat, {128, 512})};
+  EXPECT_EQ(count(make_where_faster(many_rows, "dynamic").model, "MatMul"), 0);
+  EXPECT_EQ(count(make_where_faster(many_rows, "weight_only").model, "MatMul"), 1);
+  const Made named = make_with(SlowProducts::kTell, many_rows, "weight_only");
+  EXPECT_EQ(count(named.model, "MatMul"), 0);
+  EXPECT_TRUE(warnings(named).empty());
+}
+
 TEST(FloatProducts, ShortStepsOfRecurrencesStayToo) {
   EXPECT_EQ(count(make_where_faster(model::speech_like(16), "dynamic").model, "LSTM"), 2);
   EXPECT_EQ(count(make_where_faster(model::speech_like(256), "dynamic").model, "LSTM"), 0);

@@ -122,10 +122,6 @@ class ChannelSums {
   size_t count_ = 0;  ///< positions
 };
 
-bool has_nan(std::span<const float> values) {
-  return std::any_of(values.begin(), values.end(), [](float x) { return std::isnan(x); });
-}
-
 Error no_sample() {
   return Error(ErrorCode::kInvalidArgument,
                "the calibration data holds no sample; pass inputs like those of the application");
@@ -151,10 +147,8 @@ class Gathering {
       const TensorMap seen = WATTWISE_TRY(observer_.look_at(*sample));
       for (const std::string& name : observed_.values) {
         const auto values = seen.at(name).values<float>();
-        if (!activations_[name].add(values) && has_nan(values)) {
-          return Error(ErrorCode::kInvalidArgument,
-                       fmt::format("sample {} of the calibration data makes {} NaN; take it out",
-                                   index + 1, name));
+        if (!activations_[name].add(values)) {
+          WATTWISE_TRY(expect_numbers(index + 1, name, values));
         }
       }
       for (const std::string& name : observed_.by_channel) sums_[name].add(seen.at(name));
@@ -255,15 +249,22 @@ Result<Observations> gather_activations(const model::Model& model, const Observe
   return gathering.finish();
 }
 
-Result<TensorMap> small_sample(const CalibrationData& data) {
-  std::vector<std::pair<int64_t, TensorMap>> samples;
+Result<void> expect_numbers(size_t number, const std::string& name, std::span<const float> values) {
+  if (std::none_of(values.begin(), values.end(), [](float x) { return std::isnan(x); })) return {};
+  return Error(
+      ErrorCode::kInvalidArgument,
+      fmt::format("sample {} of the calibration data makes {} NaN; take it out", number, name));
+}
+
+Result<NumberedSample> small_sample(const CalibrationData& data) {
+  std::vector<std::pair<int64_t, NumberedSample>> samples;
   const SampleReader next = data.open({});
   while (samples.size() < kSmallAmong) {
     auto sample = WATTWISE_TRY(next());
     if (!sample) break;
     int64_t elements = 0;
     for (const auto& [name, tensor] : *sample) elements += tensor.element_count();
-    samples.emplace_back(elements, std::move(*sample));
+    samples.emplace_back(elements, NumberedSample{samples.size() + 1, std::move(*sample)});
   }
   if (samples.empty()) return no_sample();
   const auto by_size = [](const auto& a, const auto& b) { return a.first < b.first; };

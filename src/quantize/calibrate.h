@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,9 +71,17 @@ struct Observations {
 Result<Observations> gather_activations(const model::Model& model, const ObservedValues& observed,
                                         const CalibrationData& data, const Progress& progress);
 
+struct NumberedSample {
+  size_t number;  ///< from 1
+  TensorMap inputs;
+};
+
 /// Of the first 16 samples the one with the fewest elements that has at least a third of those of
 /// the largest; kInvalidArgument if there is none.
-Result<TensorMap> small_sample(const CalibrationData& data);
+Result<NumberedSample> small_sample(const CalibrationData& data);
+
+/// kInvalidArgument, with the sample's number, where a value of it is NaN.
+Result<void> expect_numbers(size_t number, const std::string& name, std::span<const float> values);
 
 /// These float values of the main graph for one sample.
 Result<TensorMap> compute_values(const model::Model& model, const std::vector<std::string>& values,

@@ -136,7 +136,8 @@ class DisturbedModel {
                                      const CalibrationData& data) {
     DisturbedModel out;
     for (const auto& [value, range] : ranges) out.values_.push_back(value);
-    out.inputs_ = WATTWISE_TRY(small_sample(data));
+    NumberedSample sample = WATTWISE_TRY(small_sample(data));
+    out.inputs_ = std::move(sample.inputs);
     const TensorMap clean = WATTWISE_TRY(compute_values(model, out.values_, data, out.inputs_));
     engine::SessionOptions options;
     options.memory_pattern = false;
@@ -145,6 +146,7 @@ class DisturbedModel {
         WATTWISE_TRY(engine::open_session(data.runtime, data.env, noisy, "the model", options));
     for (const std::string& value : out.values_) {
       const Tensor& tensor = clean.at(value);
+      WATTWISE_TRY(expect_numbers(sample.number, value, tensor.values<float>()));
       out.errors_.push_back({tensor.shape, rounding_error(tensor, ranges.at(value))});
     }
     return out;
@@ -271,7 +273,7 @@ Result<std::vector<double>> measure_replacements(const model::Model& model,
   std::vector<double> noise;
   const std::vector<std::string> scores = score_names(model.graph);
   if (scores.empty() || replacements.empty()) return noise;
-  const TensorMap sample = WATTWISE_TRY(small_sample(data));
+  const TensorMap sample = WATTWISE_TRY(small_sample(data)).inputs;
   const TensorMap clean = WATTWISE_TRY(compute_values(model, scores, data, sample));
   for (const model::Constant& replacement : replacements) {
     WATTWISE_TRY(report_progress(progress, "measuring what each weight may lose", 0.35));

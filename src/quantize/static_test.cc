@@ -139,6 +139,18 @@ TEST(Calibration, NamesASampleThatMakesNaN) {
             std::string::npos);
 }
 
+TEST(Noise, IsNotMeasuredOnASampleThatMakesNaN) {
+  std::vector<TensorMap> samples = {image_sample(1, 60), image_sample(2)};
+  auto values = random_floats(size_t{3} * 32 * 48, 2);
+  values[100] = std::numeric_limits<float>::quiet_NaN();
+  samples[1].at("x") = make_float_tensor({1, 3, 32, 48}, values);
+  const auto measured =
+      measure_noise(mobile_like(), {{"c1", {-1, 1}}}, calibration(samples), kNoProgress);
+  ASSERT_FALSE(measured.has_value()) << "the smaller sample is taken";
+  EXPECT_NE(measured.error().message().find("sample 2 of the calibration data makes c1 NaN"),
+            std::string::npos);
+}
+
 TEST(Calibration, GathersWhatTheModelComputes) {
   const std::vector<TensorMap> samples = {image_sample(1), image_sample(2, 60)};
   const auto table =

@@ -111,6 +111,28 @@ TEST(Static, WhatDoesNotPayStaysInFloatAndSaysSo) {
   EXPECT_EQ(outcome->decisions.back().action, "keep_float");
 }
 
+TEST(Static, DoesNotWarnOfASmallProductBehindConvolutions) {
+  model::Model model = mobile_like();
+  model.graph.initializers.push_back(make_float_constant("w", {64, 10}, random_floats(640, 3)));
+  model.graph.nodes.push_back(make_node("Flatten", {"q4"}, "flat_q4"));
+  model.graph.nodes.push_back(make_node("MatMul", {"flat_q4", "w"}, "z"));
+  model.graph.outputs.push_back(model::make_value("z", DataType::kFloat, {1, 10}));
+  const auto shapes =
+      engine::infer_shapes(engine::runtime_for_tests(), system_env(), model, {{{"x:3", 48}}, {}});
+  ASSERT_TRUE(shapes.has_value());
+  const std::vector<TensorMap> samples = samples_of_many_widths();
+  const auto data = calibration(samples);
+  MethodContext context = {*shapes, kNoProgress, {}, &data};
+  context.slow_products = SlowProducts::kTell;
+  const auto outcome = (*find_method("static"))->run(model, context);
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+  const auto& applied = outcome->applied;
+  EXPECT_TRUE(std::any_of(applied.begin(), applied.end(), [](const AppliedOptimization& item) {
+    return item.name == "dynamic_int8_matmul";
+  })) << "the rest";
+  for (const Decision& decision : outcome->decisions) EXPECT_NE(decision.action, "warn");
+}
+
 TEST(Static, NeedsData) {
   model::Model model = mobile_like();
   const model::ShapeTable shapes;

@@ -228,7 +228,10 @@ Result<MethodOutcome> run_static(model::Model& model, const MethodContext& conte
   if (context.activations.is_qdq()) return spell_as_qdq(model, context);
   MethodOutcome outcome = WATTWISE_TRY(quantize_operators(model, context));
   if (outcome.layers.empty()) return outcome;
-  MethodOutcome rest = WATTWISE_TRY(run_dynamic(model, context));
+  MethodContext for_rest = context;
+  // How slow the rest is says nothing of the model, most of which it does not see.
+  if (for_rest.slow_products == SlowProducts::kTell) for_rest.slow_products = SlowProducts::kTake;
+  MethodOutcome rest = WATTWISE_TRY(run_dynamic(model, for_rest));
   // What was made above is no float any more; that is no news.
   std::erase_if(rest.decisions,
                 [](const Decision& decision) { return decision.action == "leave"; });

@@ -2,7 +2,6 @@
 #include "quantize/qdq_forms.h"
 
 #include <algorithm>
-#include <array>
 
 #include "quantize/weights.h"
 

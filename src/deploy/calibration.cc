@@ -43,7 +43,7 @@ Result<std::optional<quantize::CalibrationData>> make_calibration(Context& conte
   auto data = calibrate_on(std::move(runtime), context.env(), source.samples.inputs);
   if (source.calibration) {
     data.open = [&source](const auto& grid) { return read_data(*source.calibration, grid); };
-    data.count = source.calibration->count();
+    data.count = source.samples.total;
   }
   data.range_method = context.resolved().config.quantization.calibration_method;
   return std::optional(std::move(data));

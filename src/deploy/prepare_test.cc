@@ -268,7 +268,7 @@ TEST_F(Prepare, WarningsReachTheLogAlsoFromTheCache) {
     ASSERT_TRUE(result.has_value()) << result.error().to_string();
     EXPECT_EQ(find(result->decisions, "reuse") != nullptr, run == "reused");
     ASSERT_EQ(told.size(), 1u) << run;
-    EXPECT_NE(told[0].find("weight_only: 1 of 1 products"), std::string::npos) << told[0];
+    EXPECT_NE(told[0].find("weight_only: 1 of 1 quantized products"), std::string::npos) << told[0];
   }
   told.clear();
   ASSERT_TRUE(prepare(*context(system_env(), listening), preparation(path, "auto")).has_value());

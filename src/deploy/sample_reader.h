@@ -44,8 +44,6 @@ class SampleReader {
 
   /// Starts a pass over all samples, or over those of a grid.
   Result<PreparedStream> start(const quantize::SampleGrid& grid = {}) const { return start_(grid); }
-  /// Of all samples, where that is known without reading them.
-  std::optional<size_t> count() const { return read_ ? std::optional(count_) : std::nullopt; }
   /// At most `limit` samples, evenly spread over all, the first among them; fewer where they are
   /// so large that they would take more than 64 MB.
   Result<SpreadSamples> spread(size_t limit) const;

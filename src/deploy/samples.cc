@@ -256,6 +256,7 @@ Result<Samples> spread_samples(const SampleSource& float_model) {
   for (PreparedSample& sample : spread.samples) inputs.push_back(std::move(sample.tensors));
   Samples samples;
   WATTWISE_TRY(answer_enough(float_model, std::move(inputs), samples));
+  samples.total = spread.total;
   samples.source = fmt::format("{} of {} samples from {}", samples.inputs.size(), spread.total,
                                float_model.reader->source());
   WATTWISE_TRY(drop_unanswered(samples));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct Samples {
   std::vector<TensorMap> outputs;
   std::string source;                         ///< "8 samples from the caller", "random inputs", ...
   measure::Probabilities probabilities = {};  ///< outputs that are some
+  std::optional<size_t> total = {};           ///< of the caller's data, where they are some of it
 };
 
 /// The float model, in memory and ready to run. `model` lacks the inputs in `fixed`, with which the

@@ -195,10 +195,10 @@ void tell_slow_products(const MethodContext& context, const IntegerProducts& pro
   if (slow.times.loss_ns() <= kWorthTelling * all.times.float_ns) return;
   decisions.push_back(
       {"warn", std::string(products.method),
-       fmt::format("{} of {} products of integers are estimated to be slower than in float: {:.1f} "
+       fmt::format("{} of {} quantized products are estimated to be slower than in float: {:.1f} "
                    "us in place of {:.1f} us, {} the most; all that reads weights takes {:.1f} us, "
                    "in float {:.1f} us. `auto` leaves such products in float where the objective "
-                   "is latency or energy; `measure` times the model on this machine",
+                   "is latency or energy, and `measure` then times the model on this machine",
                    slow.products, all.products, slow.times.integer_ns / 1000,
                    slow.times.float_ns / 1000, slow.worst, all.times.integer_ns / 1000,
                    all.times.float_ns / 1000)});

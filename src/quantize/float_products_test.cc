@@ -141,7 +141,7 @@ TEST(FloatProducts, SlowOnesAreTakenAndToldWhereThatIsWanted) {
     EXPECT_EQ(count(small.model, "MatMul"), 0) << method;
     ASSERT_EQ(warnings(small).size(), 1u) << method;
     const std::string told = warnings(small)[0];
-    EXPECT_EQ(told.find(method + ": 1 of 1 products of integers are estimated to be slower"), 0u)
+    EXPECT_EQ(told.find(method + ": 1 of 1 quantized products are estimated to be slower"), 0u)
         << told;
     EXPECT_NE(told.find(", w the most"), std::string::npos) << told;
     const Made large = make_with(SlowProducts::kTell, model::dense_like(512, 512), method);

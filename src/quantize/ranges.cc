@@ -97,8 +97,7 @@ bool ActivationStatistics::add_next(std::span<const float> values) {
   std::array<float, kPart> outside;
   for (size_t at = 0, counted = 0; at < values.size(); at += kPart) {
     const auto part = values.subspan(at, std::min(kPart, values.size() - at));
-    const ValueLook look =
-        rounding_kernels().look(part, {common_.low, common_.high}, outside.data());
+    const ValueLook look = rounding_kernels().look(part, common_, outside.data());
     all = {std::min(all.low, look.low), std::max(all.high, look.high),
            all.is_finite && look.is_finite, 0};
     rare.insert(rare.end(), outside.begin(), outside.begin() + look.outside);

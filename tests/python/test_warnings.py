@@ -20,7 +20,7 @@ def test_named_methods_that_slow_a_model_down_are_logged(deployment, small, capl
     named = deployment.prepare_model_for_deployment(small, quantization_method="dynamic")
     told = [record for record in caplog.records if record.levelname == "WARNING"]
     assert [record.name for record in told] == ["wattwise.deploy"]
-    assert "1 of 1 products of integers are estimated to be slower" in told[0].getMessage()
+    assert "1 of 1 quantized products are estimated to be slower" in told[0].getMessage()
     warned = [decision for decision in named["decisions"] if decision["action"] == "warn"]
     assert [decision["subject"] for decision in warned] == ["dynamic"]
     caplog.clear()
@@ -34,5 +34,5 @@ def test_the_command_line_prints_warnings_beside_the_result(small, tmp_path, wor
         [PROGRAM, *words, "prepare", "--model-path", small, "--quantization-method", "dynamic",
          "--dry-run"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
         env={"HOME": str(tmp_path), "WATTWISE_DB": str(tmp_path / "db"), **os.environ})
-    assert "warning deploy: dynamic: 1 of 1 products" in done.stderr
+    assert "warning deploy: dynamic: 1 of 1 quantized products" in done.stderr
     assert done.stdout.startswith("{" if words else "planned")

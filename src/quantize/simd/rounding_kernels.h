@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "quantize/floats.h"
+#include "quantize/ranges.h"
 
 // The loops that rounding and calibration spend their time in, for several instruction sets. All
 // give the same bits for any input, NaN and infinity included: sums run in lanes of a fixed number,
@@ -80,12 +81,6 @@ struct ValueLook {
   size_t outside = 0;     ///< how many lie beyond the ends of what is common
 };
 
-/// The ends of what is common.
-struct CommonValues {
-  float low;
-  float high;
-};
-
 /// Weights of `count` columns of one row, or of one channel; scales and their inverses likewise.
 struct RoundingKernels {
   std::string_view name;
@@ -126,7 +121,7 @@ struct RoundingKernels {
 
   /// Those beyond the ends are written to `outside` in their order, which has room for all; null
   /// where there cannot be any.
-  ValueLook (*look)(std::span<const float> x, const CommonValues& common, float* outside);
+  ValueLook (*look)(std::span<const float> x, const Range& common, float* outside);
 };
 
 /// All that this program was built with, the reference first, the fastest last.

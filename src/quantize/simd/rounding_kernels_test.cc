@@ -207,7 +207,7 @@ TEST(RoundingKernels, ErrorsOfFourBitsAgree) {
 
 TEST(RoundingKernels, LooksAtActivationsAgree) {
   for_each_case([](const RoundingKernels& kernels, const Case& in) {
-    for (const CommonValues common : {CommonValues{-20, 30}, CommonValues{-kInfinity, kInfinity}}) {
+    for (const Range common : {Range{-20, 30}, Range{-kInfinity, kInfinity}}) {
       std::vector<float> expected(in.count);
       std::vector<float> found(in.count);
       const ValueLook want = reference().look(in.a, common, expected.data());

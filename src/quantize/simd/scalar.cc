@@ -129,7 +129,7 @@ float fit_error(const float* w, size_t count, const Int4Fit& fit) {
   return sums.total(count).noise;
 }
 
-ValueLook look(std::span<const float> x, const CommonValues& common, float* outside) {
+ValueLook look(std::span<const float> x, const Range& common, float* outside) {
   ValueLook found;
   for (const float value : x) {
     found.low = smaller(value, found.low);

@@ -203,7 +203,7 @@ KERNEL_TARGET void round_pairs(const FileFloat* a, std::span<const float> invers
   kScalarKernels.round_pairs(a + c, inverse.subspan(c), stride, q + c);
 }
 
-KERNEL_TARGET ValueLook look(std::span<const float> x, const CommonValues& common, float* outside) {
+KERNEL_TARGET ValueLook look(std::span<const float> x, const Range& common, float* outside) {
   constexpr size_t kStep = 4 * kWidth;
   const ValueLook nothing;
   Vector low = set(nothing.low);

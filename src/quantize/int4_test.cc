@@ -133,6 +133,31 @@ TEST(Int4Rows, KeepWeightsWithinAStepAndEqualOnesExactly) {
   }
 }
 
+/// As channels are that training has let go of.
+std::vector<float> tiny_weights(size_t count) {
+  std::vector<float> weights = random_floats(count, 4);
+  for (float& w : weights) w *= 1e-37F;
+  return weights;
+}
+
+TEST(Int4Rows, WithoutNormalStepsAreZero) {
+  std::vector<float> weights = random_floats(64, 3);
+  const std::vector<float> tiny = tiny_weights(64);
+  weights.insert(weights.end(), tiny.begin(), tiny.end());
+  const Int4Rows fitted = fit_int4_rows(weights, 64, 32);
+  EXPECT_LT(fitted.noise, fitted.signal / 100) << "and no NaN";
+  for (size_t i = 64; i < 128; ++i) EXPECT_EQ(fitted.values[i], fitted.zeros[i / 32]) << i;
+  EXPECT_GT(fitted.scales[1], 1e-30F);
+}
+
+TEST(Int4Columns, WithoutNormalStepsAreZero) {
+  const std::vector<float> weights = tiny_weights(64);
+  const Int4Grid fitted = int4_grid(weights, 64, 1, {32, false});
+  const std::vector<int8_t> values = round_to_nearest(weights, fitted.grid);
+  EXPECT_EQ(values, std::vector<int8_t>(64, 0));
+  EXPECT_GT(fitted.column_scales[0], 1e-30F);
+}
+
 TEST(Int4, BothArithmeticsAnswerAlikeAtAnyDepthOfAMatrix) {
   for (const int64_t inputs : {16, 20, 63, 64, 100, 176}) {
     const model::Model original = model::dense_like(inputs, 25);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/text.h"
 #include "quantize/adaround.h"
@@ -16,8 +17,9 @@ namespace {
 
 constexpr int kInt4Max = 15;
 constexpr int kInt4Middle = 8;
-/// Of a column of zeros: a runtime takes the middle times the sum of the inputs away from sums of
-/// floats, and what it rounds there is this many times an input. The least that 16 bits hold well.
+/// Of a column of zeros, or of what has no normal steps: a runtime takes the middle times the sum
+/// of the inputs away from sums of floats, and what it rounds there is this many times an input.
+/// The least that 16 bits hold well.
 constexpr float kStepOfZeros = 1.0F / 16384;
 constexpr float kMostFactor = 15;
 /// A block may lose this share of a factor at the ends of its range for a finer step.
@@ -123,7 +125,8 @@ Int4Grid int4_grid(Floats weights, size_t rows, size_t columns, const Int4Blocki
   for (size_t column = 0; column < columns; ++column) {
     const float* steps = ranges.steps.data() + column * count;
     const float largest = *std::max_element(steps, steps + count);
-    const float scale = largest > 0 ? scale_of_16_bits(largest / kMostFactor) : kStepOfZeros;
+    const bool is_normal = largest / kMostFactor >= std::numeric_limits<float>::min();
+    const float scale = is_normal ? scale_of_16_bits(largest / kMostFactor) : kStepOfZeros;
     out.column_scales.push_back(scale);
     for (size_t b = 0; b < count; ++b) {
       const auto zero = static_cast<float>(ranges.zeros[column * count + b]);

@@ -30,11 +30,13 @@ def prepare_from(bench, method, samples):
 
 
 def memory_growth(title, bench):
-    """Peak memory with many samples / that with few; they are the task's, again and again."""
+    """Peak memory with many samples / that with few; they are the task's, again and again, the
+    largest first, so that numbers differ and not sizes."""
     method = CALIBRATED.get(bench.name)
     if method is None:
         return
-    given = sorted((bench.folder / "samples").glob("*.npz"))
+    given = sorted((bench.folder / "samples").glob("*.npz"),
+                   key=lambda path: (-path.stat().st_size, path))
     peaks = []
     for count in (FEW, MANY):
         folder = bench.folder / f"samples_{count}"

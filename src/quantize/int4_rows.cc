@@ -7,6 +7,7 @@
 #include <limits>
 #include <span>
 
+#include "core/extremes.h"
 #include "quantize/fit_int8.h"
 #include "quantize/simd/rounding_kernels.h"
 
@@ -29,8 +30,8 @@ struct Span {
 };
 
 Span span_of(std::span<const float> block) {
-  const auto [least, most] = std::minmax_element(block.begin(), block.end());
-  return {std::min(*least, 0.0F), std::max(*most, 0.0F)};
+  const Extremes found = extremes_of(block);
+  return {std::min(found.low, 0.0F), std::max(found.high, 0.0F)};
 }
 
 /// The zero that centres what the step can represent on what the block spans.
@@ -84,13 +85,20 @@ void round_row(std::span<const float> row, const Blocks& cut, size_t index, Int4
     const Int4Fit fit = centred(spans[b], factor * scale);
     out.factors[index * blocks + b] = static_cast<uint8_t>(factor);
     out.zeros[index * blocks + b] = static_cast<uint8_t>(fit.zero);
+    // Bytes may lie anywhere, sums of doubles among them, unless these are variables.
+    double signal = out.signal;
+    double noise = out.noise;
+    uint8_t* const values = out.values.data() + index * row.size();
+    const float inverse = 1 / fit.step;
     for (size_t i = b * block; i < (b + 1) * block; ++i) {
-      const float q = round_int4(row[i], fit, 1 / fit.step);
+      const float q = round_int4(row[i], fit, inverse);
       const float error = row[i] - fit.step * (q - fit.zero);
-      out.values[index * row.size() + i] = static_cast<uint8_t>(q);
-      out.signal += row[i] * row[i];
-      out.noise += error * error;
+      values[i] = static_cast<uint8_t>(q);
+      signal += row[i] * row[i];
+      noise += error * error;
     }
+    out.signal = signal;
+    out.noise = noise;
   }
 }
 

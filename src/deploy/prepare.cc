@@ -83,7 +83,8 @@ Result<void> estimate_both(Context& context, const Source& source, const Quantiz
   WATTWISE_TRY(report_progress(context.progress(), "estimating the cost", 0.85));
   const config::Resolved resolved = context.resolved();
   const auto device = WATTWISE_TRY(context.device(resolved));
-  const auto original = WATTWISE_TRY(inspect_with_shapes(context, source.model, source.inputs));
+  const auto original =
+      WATTWISE_TRY(inspect_with_shapes(context, source.model, source.inputs, quantized.shapes));
   const auto prepared = WATTWISE_TRY(
       inspect_with_shapes(context, quantized.candidate.model, source.inputs, quantized.shapes));
   result.original_power_efficiency = estimate_efficiency(original, device, resolved.config);

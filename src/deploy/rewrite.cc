@@ -141,32 +141,47 @@ Result<void> find_rounding_noise(Context& context, const Source& source, Rewritt
   return {};
 }
 
-}  // namespace
+using MaybeSession = Result<std::unique_ptr<engine::Session>>;
 
-Result<std::optional<std::string>> objection(Context& context, const Source& source,
-                                             Rewritten& rewritten) {
+/// The rewritten model, for few runs; what it lacks may be the passes' fault.
+MaybeSession open_rewritten(Context& context, const Source& source, const Rewritten& rewritten) {
   auto runtime = WATTWISE_TRY(context.runtime());
   engine::SessionOptions options;
   options.prepack = false;
   options.map_weights = true;
-  const auto session =
-      source.in_blocks
-          ? engine::open_block_session(runtime, context.env(), rewritten.model, options)
-          : engine::open_session(runtime, context.env(), rewritten.model, source.path, options);
-  if (!session) return std::optional(session.error().to_string());
+  if (source.in_blocks) {
+    return engine::open_block_session(runtime, context.env(), rewritten.model, options);
+  }
+  return engine::open_session(runtime, context.env(), rewritten.model, source.path, options);
+}
+
+/// What is said against it on the samples that it is to be compared on.
+std::optional<std::string> objection_of(const MaybeSession& session, const Source& source,
+                                        Rewritten& rewritten) {
+  if (!session) return session.error().to_string();
   auto agreement = compare_with_float(**session, compared(source, rewritten));
-  if (!agreement) return std::optional(agreement.error().to_string());
+  if (!agreement) return agreement.error().to_string();
   rewritten.accuracy = std::move(agreement->accuracy);
   rewritten.errors = std::move(agreement->errors);
   return difference(rewritten);
 }
 
+}  // namespace
+
+Result<std::optional<std::string>> objection(Context& context, const Source& source,
+                                             Rewritten& rewritten) {
+  WATTWISE_TRY(context.runtime());
+  return objection_of(open_rewritten(context, source, rewritten), source, rewritten);
+}
+
 namespace {
 
-/// That on the samples that `rewritten` is to be compared on.
-Result<std::optional<std::string>> objection_despite_noise(Context& context, const Source& source,
+/// The same, unless the original itself is as far off in another order.
+Result<std::optional<std::string>> objection_despite_noise(Context& context,
+                                                           const MaybeSession& session,
+                                                           const Source& source,
                                                            Rewritten& rewritten) {
-  auto why = WATTWISE_TRY(objection(context, source, rewritten));
+  auto why = objection_of(session, source, rewritten);
   // Where it runs, it may be off by what the original is off in another order.
   if (!why || rewritten.accuracy.outputs.empty()) return why;
   WATTWISE_TRY(find_rounding_noise(context, source, rewritten));
@@ -177,13 +192,15 @@ Result<std::optional<std::string>> objection_despite_noise(Context& context, con
 
 Result<std::optional<std::string>> lasting_objection(Context& context, const Source& source,
                                                      Rewritten& rewritten) {
+  WATTWISE_TRY(context.runtime());
+  const MaybeSession session = open_rewritten(context, source, rewritten);
   if (!source.quantizes || source.measure || source.in_blocks) {
-    return objection_despite_noise(context, source, rewritten);
+    return objection_despite_noise(context, session, source, rewritten);
   }
   std::optional<std::string> why;
   for (const size_t count : kBeforeMethods) {
     rewritten.most_samples = count;
-    why = WATTWISE_TRY(objection_despite_noise(context, source, rewritten));
+    why = WATTWISE_TRY(objection_despite_noise(context, session, source, rewritten));
     if (!why || count >= source.samples.inputs.size()) break;
   }
   rewritten.most_samples = 0;

@@ -94,22 +94,26 @@ void LinearOperator::load_weights() {
   for (double& weight : weights_) weight *= alpha_;
 }
 
-LinearOperator::Channels LinearOperator::channels(size_t at) const {
-  const auto inner_total =
-      static_cast<size_t>(layout_ == Layout::kOutIn ? input_.count : output_.count);
-  const auto outer_total =
-      static_cast<size_t>(layout_ == Layout::kOutIn ? output_.count : input_.count);
+template <typename Visit>
+void LinearOperator::for_each_weight(const Visit& visit) {
+  const bool out_first = layout_ == Layout::kOutIn;
+  const auto outer_total = static_cast<size_t>(out_first ? output_.count : input_.count);
+  const auto inner_total = static_cast<size_t>(out_first ? input_.count : output_.count);
   const size_t inner_per_group = inner_total / groups_;
-  const size_t outer = at / (inner_per_group * taps_);
-  const size_t group = outer / (outer_total / groups_);
-  const size_t inner = group * inner_per_group + (at / taps_) % inner_per_group;
-  return layout_ == Layout::kOutIn ? Channels{inner, outer} : Channels{outer, inner};
+  double* weight = weights_.data();
+  for (size_t outer = 0; outer < outer_total; ++outer) {
+    const size_t first = outer / (outer_total / groups_) * inner_per_group;
+    for (size_t inner = first; inner < first + inner_per_group; ++inner) {
+      const Channels channels = out_first ? Channels{inner, outer} : Channels{outer, inner};
+      for (size_t tap = 0; tap < taps_; ++tap) visit(*weight++, channels);
+    }
+  }
 }
 
 void LinearOperator::apply_after(const std::vector<double>& scale,
                                  const std::vector<double>& shift) {
   load_weights();
-  for (size_t i = 0; i < weights_.size(); ++i) weights_[i] *= scale[channels(i).out];
+  for_each_weight([&](double& weight, const Channels& at) { weight *= scale[at.out]; });
   for (size_t m = 0; m < bias_.size(); ++m) bias_[m] = bias_[m] * scale[m] + shift[m];
 }
 
@@ -117,11 +121,10 @@ std::vector<double> LinearOperator::apply_before(const std::vector<double>& scal
                                                  const std::vector<double>& shift) {
   load_weights();
   std::vector<double> added(bias_.size(), 0);
-  for (size_t i = 0; i < weights_.size(); ++i) {
-    const auto [in, out] = channels(i);
-    added[out] += weights_[i] * shift[in];
-    weights_[i] *= scale[in];
-  }
+  for_each_weight([&](double& weight, const Channels& at) {
+    added[at.out] += weight * shift[at.in];
+    weight *= scale[at.in];
+  });
   if (!takes_bias_) return added;
   for (size_t m = 0; m < bias_.size(); ++m) bias_[m] += added[m];
   return added;

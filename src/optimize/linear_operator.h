@@ -55,7 +55,9 @@ class LinearOperator {
   bool read_gemm(const GraphEditor& graph);
   bool read_bias(const GraphEditor& graph, double factor);
   void load_weights();
-  Channels channels(size_t at) const;
+  /// Calls visit(weight, channels) in the order of the weights.
+  template <typename Visit>
+  void for_each_weight(const Visit& visit);
   void write_bias(GraphEditor& graph) const;
 
   model::Node* node_ = nullptr;

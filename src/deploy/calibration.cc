@@ -7,14 +7,13 @@ namespace {
 /// Samples that are in memory.
 quantize::CalibrationData calibrate_on(std::shared_ptr<engine::Runtime> runtime, Env& env,
                                        const std::vector<TensorMap>& samples) {
-  const auto open = [&samples](const quantize::SampleGrid& grid) -> quantize::SampleReader {
-    return [&samples, grid, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
-      while (next < samples.size() && !grid.holds(next)) ++next;
+  const auto open = [&samples]() -> quantize::SampleReader {
+    return [&samples, next = size_t{0}]() mutable -> Result<std::optional<TensorMap>> {
       if (next == samples.size()) return std::optional<TensorMap>();
       return std::optional(samples[next++]);
     };
   };
-  return {std::move(runtime), env, open, {}, samples.size()};
+  return {std::move(runtime), env, quantize::skip_samples(open), {}, samples.size()};
 }
 
 /// A pass that could not be started tells so when its first sample is asked for.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "core/half.h"
 #include "quantize/simd/rounding_kernels.h"
@@ -102,6 +103,10 @@ void fit_part(Floats weights, const PartedLayout& parted, FittedInt8& out) {
 float scale_of_16_bits(float scale) {
   if (scale < kSmallestScale || scale >= kHalfOverflow) return scale;
   return to_float(to_half(scale));
+}
+
+float normal_scale_of_16_bits(float scale, float otherwise) {
+  return scale >= std::numeric_limits<float>::min() ? scale_of_16_bits(scale) : otherwise;
 }
 
 FittedInt8 fit_int8(Floats weights, const PartedLayout& layout) {

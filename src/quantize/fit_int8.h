@@ -36,6 +36,9 @@ inline float round_small(float x) {
 /// The nearest scale that 16 bits hold; `scale` itself where they would keep less than 6 bits of
 /// it.
 float scale_of_16_bits(float scale);
+/// The same, or `otherwise` where the scale is no normal number: such steps are as good as none,
+/// and processors take a hundred times as long for them.
+float normal_scale_of_16_bits(float scale, float otherwise);
 
 /// How the weights that share an output channel are parted: each part of consecutive ones has a
 /// scale of its own.

@@ -73,10 +73,7 @@ void round_row(std::span<const float> row, const Blocks& cut, size_t index, Int4
     spans[b] = span_of(row.subspan(b * block, block));
     largest = std::max(largest, spans[b].step());
   }
-  // Steps that are no normal numbers are as good as none, and processors take a hundred times as
-  // long for them.
-  const bool is_normal = largest / kMost >= std::numeric_limits<float>::min();
-  const float scale = is_normal ? scale_of_16_bits(largest / kMost) : 1;
+  const float scale = normal_scale_of_16_bits(largest / kMost, 1);
   out.scales[index] = scale;
   for (size_t b = 0; b < blocks; ++b) {
     const float factor = cut.choice == ScaleChoice::kKeepLargest

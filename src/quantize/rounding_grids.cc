@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "core/text.h"
 #include "quantize/adaround.h"
@@ -125,8 +124,7 @@ Int4Grid int4_grid(Floats weights, size_t rows, size_t columns, const Int4Blocki
   for (size_t column = 0; column < columns; ++column) {
     const float* steps = ranges.steps.data() + column * count;
     const float largest = *std::max_element(steps, steps + count);
-    const bool is_normal = largest / kMostFactor >= std::numeric_limits<float>::min();
-    const float scale = is_normal ? scale_of_16_bits(largest / kMostFactor) : kStepOfZeros;
+    const float scale = normal_scale_of_16_bits(largest / kMostFactor, kStepOfZeros);
     out.column_scales.push_back(scale);
     for (size_t b = 0; b < count; ++b) {
       const auto zero = static_cast<float>(ranges.zeros[column * count + b]);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace wattwise::quantize {
 namespace {
@@ -16,42 +17,65 @@ constexpr std::array kActivationTypes = {
     ActivationType{"uint16", DataType::kUint16, 0, 65535, 21},
 };
 
-constexpr std::array kRoles = {
-    std::pair{std::string_view("weights"), QdqRole::kWeights},
-    std::pair{std::string_view("operands"), QdqRole::kOperands},
-    std::pair{std::string_view("value"), QdqRole::kValue},
-    std::pair{std::string_view("move"), QdqRole::kMove},
-    std::pair{std::string_view("normalization"), QdqRole::kNormalization},
-};
+constexpr std::array<std::string_view, 4> kWeightsOperators = {"Conv", "ConvTranspose", "Gemm",
+                                                               "MatMul"};
+constexpr std::array<std::string_view, 11> kOperandsOperators = {
+    "Add", "Concat", "Div", "Max", "Mean", "Min", "Mul", "PRelu", "Pow", "Sub", "Sum"};
+constexpr std::array<std::string_view, 35> kValueOperators = {"Abs",
+                                                              "AveragePool",
+                                                              "Ceil",
+                                                              "Clip",
+                                                              "Cos",
+                                                              "Elu",
+                                                              "Erf",
+                                                              "Exp",
+                                                              "Floor",
+                                                              "Gelu",
+                                                              "GlobalAveragePool",
+                                                              "HardSigmoid",
+                                                              "HardSwish",
+                                                              "LeakyRelu",
+                                                              "Log",
+                                                              "LogSoftmax",
+                                                              "LpNormalization",
+                                                              "Mish",
+                                                              "Neg",
+                                                              "ReduceMax",
+                                                              "ReduceMean",
+                                                              "ReduceMin",
+                                                              "ReduceSum",
+                                                              "Relu",
+                                                              "Round",
+                                                              "Selu",
+                                                              "Sigmoid",
+                                                              "Sign",
+                                                              "Sin",
+                                                              "Softmax",
+                                                              "Softplus",
+                                                              "Softsign",
+                                                              "Sqrt",
+                                                              "Tanh",
+                                                              "ThresholdedRelu"};
+constexpr std::array<std::string_view, 19> kMoveOperators = {
+    "DepthToSpace", "Expand",        "Flatten",   "Gather",       "GatherElements",
+    "GatherND",     "GlobalMaxPool", "Identity",  "MaxPool",      "Pad",
+    "Reshape",      "Resize",        "Slice",     "SpaceToDepth", "Split",
+    "Squeeze",      "Tile",          "Transpose", "Unsqueeze"};
+constexpr std::array<std::string_view, 1> kNormalizationOperators = {"LayerNormalization"};
 
-/// The operators that each role spells right.
-struct KnownOperators {
+/// A role as tables name it, and the operators that it spells right.
+struct RoleRow {
+  std::string_view name;
   QdqRole role;
-  std::string_view names;  ///< with a space around each
+  std::span<const std::string_view> operators;
 };
-constexpr std::array kKnownOperators = {
-    KnownOperators{QdqRole::kWeights, " Conv ConvTranspose Gemm MatMul "},
-    KnownOperators{QdqRole::kOperands, " Add Concat Div Max Mean Min Mul PRelu Pow Sub Sum "},
-    KnownOperators{QdqRole::kValue,
-                   " Abs AveragePool Ceil Clip Cos Elu Erf Exp Floor Gelu GlobalAveragePool "
-                   "HardSigmoid HardSwish LeakyRelu Log LogSoftmax LpNormalization Mish Neg "
-                   "ReduceMax ReduceMean ReduceMin ReduceSum Relu Round Selu Sigmoid Sign Sin "
-                   "Softmax Softplus Softsign Sqrt Tanh ThresholdedRelu "},
-    KnownOperators{QdqRole::kMove,
-                   " DepthToSpace Expand Flatten Gather GatherElements GatherND GlobalMaxPool "
-                   "Identity MaxPool Pad Reshape Resize Slice SpaceToDepth Split Squeeze Tile "
-                   "Transpose Unsqueeze "},
-    KnownOperators{QdqRole::kNormalization, " LayerNormalization "},
+constexpr std::array kRoles = {
+    RoleRow{"weights", QdqRole::kWeights, kWeightsOperators},
+    RoleRow{"operands", QdqRole::kOperands, kOperandsOperators},
+    RoleRow{"value", QdqRole::kValue, kValueOperators},
+    RoleRow{"move", QdqRole::kMove, kMoveOperators},
+    RoleRow{"normalization", QdqRole::kNormalization, kNormalizationOperators},
 };
-
-/// Whether the role spells the operator right.
-bool suits(QdqRole role, const std::string& op) {
-  const std::string word = " " + op + " ";
-  return op.find(' ') == std::string::npos &&
-         std::any_of(kKnownOperators.begin(), kKnownOperators.end(), [&](const auto& known) {
-           return known.role == role && known.names.find(word) != std::string_view::npos;
-         });
-}
 
 /// The string of a key; "" where there is none.
 std::string text_of(const Json& row, const char* key) {
@@ -93,15 +117,15 @@ Result<void> add_activations(const Json& row, ProviderOperators& provider) {
 
 Result<void> add_operator(const std::string& op, const Json& role, ProviderOperators& provider) {
   const std::string name = role.is_string() ? role.get<std::string>() : "";
-  const auto* const known = std::find_if(kRoles.begin(), kRoles.end(),
-                                         [&](const auto& entry) { return entry.first == name; });
-  if (known == kRoles.end()) {
+  const auto* const row =
+      std::find_if(kRoles.begin(), kRoles.end(), [&](const RoleRow& r) { return r.name == name; });
+  if (row == kRoles.end()) {
     return damaged(provider, fmt::format("gives {} a role that there is not: {}", op, role.dump()));
   }
-  if (!suits(known->second, op)) {
+  if (std::find(row->operators.begin(), row->operators.end(), op) == row->operators.end()) {
     return damaged(provider, fmt::format("gives {} the role {}, which is none of its", op, name));
   }
-  provider.operators[op] = known->second;
+  provider.operators[op] = row->role;
   return {};
 }
 
